@@ -1,0 +1,92 @@
+"""The seam between dispatching a ChiaFunction and recording or replaying it.
+
+Whoever dispatches (our ``ChiaFunction``, or the hook inside CHIA's own) describes the call
+as a :class:`Dispatch`, asks the engine of the process for a :class:`Plan`, submits to Ray what
+the plan says, and tells the plan which references came back. On the worker, the plan's
+:class:`Token` wraps the real function. That is all that either side knows of the other.
+
+This module imports nothing but the standard library: it travels to workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+R = TypeVar("R")
+
+Provider = Callable[..., Any]
+"""``provider(tag, data_path, *args, **kwargs) -> value``, run on the worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """One call of a ChiaFunction at the moment it is dispatched."""
+
+    function: Callable[..., Any]
+    """The undecorated function."""
+    tag: str | None
+    """``_chia_tag``, or None."""
+    args: tuple[Any, ...]
+    """Positional arguments, reserved keywords already taken out; may hold ObjectRefs."""
+    kwargs: Mapping[str, Any]
+    options: Mapping[str, Any]
+    """Ray options of the call: the decorator's merged with ``.options(...)``."""
+
+
+class Token(Protocol):
+    """What travels with a real call to its worker; must be picklable."""
+
+    def run(self, body: Callable[[], R]) -> R:
+        """Run the real function as this call: its value or exception is the loop's."""
+        ...
+
+
+def _ignore(references: Any) -> None:
+    """The default of :attr:`Plan.dispatched`: nobody needs to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do with a dispatch: serve it (``provider`` set) or run it for real."""
+
+    provider: Provider | None = None
+    """Computes the value on the worker in place of the function."""
+    data: str | None = None
+    """Second argument of the provider."""
+    token: Token | None = None
+    """Wraps the real function on the worker; None: it runs bare."""
+    dispatched: Callable[[Any], None] = field(default=_ignore)
+    """To be called with what Ray returned: a reference, a list of them, or a generator."""
+
+
+class Engine(Protocol):
+    """Records or replays the calls of this process."""
+
+    def plan(self, dispatch: Dispatch) -> Plan:
+        """Name the call and decide what happens to it. Raises a miss, never swallows it."""
+        ...
+
+    def bypassed(self, dispatch: Dispatch) -> None:
+        """Count a call that the loop's own Bypass serves."""
+        ...
+
+    def ran_in_place(self, function: Callable[..., Any]) -> None:
+        """Count an in-place call, which is neither captured nor served."""
+        ...
+
+
+_current: Engine | None = None
+
+
+def current() -> Engine | None:
+    """The engine that records or replays this process, or None."""
+    return _current
+
+
+def activate(engine: Engine | None) -> Engine | None:
+    """Make ``engine`` the one of this process; returns the one that was."""
+    global _current
+    previous, _current = _current, engine
+    return previous

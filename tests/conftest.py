@@ -1,0 +1,51 @@
+"""One Ray for the whole test session, shared by everything that can share it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Set before anything imports Ray: no usage reports, no look at a Ray that somebody else started,
+# and no warning that a two-core machine is small.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+os.environ.pop("RAY_ADDRESS", None)
+
+RESOURCES = {"fpga": 1.0, "db1": 2.0, "sim": 4.0}
+"""Custom resources of the shared Ray, besides four CPUs."""
+
+
+@pytest.fixture(scope="session")
+def ray_session() -> Iterator[str]:
+    """The address of a Ray with 4 CPUs and RESOURCES, to which this process is connected."""
+    import ray
+
+    folder = tempfile.mkdtemp(prefix="cb", dir="/tmp")  # Unix socket paths must stay short
+    context = ray.init(
+        address="local",
+        num_cpus=4,
+        resources=RESOURCES,
+        include_dashboard=False,
+        object_store_memory=512 * 1024**2,
+        _temp_dir=folder,
+        namespace="tests",
+        log_to_driver=False,
+    )
+    try:
+        yield str(context.address_info["address"])
+    finally:
+        ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture()
+def script_env(ray_session: str) -> dict[str, str]:
+    """Environment for a child process that joins the shared Ray."""
+    root = Path(__file__).resolve().parents[1]
+    path = os.pathsep.join([str(root), str(root / "cli"), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "RAY_ADDRESS": ray_session, "PYTHONPATH": path.rstrip(os.pathsep)}
