@@ -1,0 +1,1 @@
+"""Record a CHIA loop once, replay it on Ray without paying for the work again."""
