@@ -1,0 +1,107 @@
+"""The ``bypass:`` section of a YAML file, checked whole before anything starts.
+
+::
+
+    bypass:
+      run_sim:                         # function: bare, qualified, or module:qualname
+        bypass: true                   # a truth value; the entry may be just that
+        tags: ["iter0_.*"]             # a regex or a list of them
+        data: results/run_sim          # a file, a folder of recordings, or actor://[SPACE/]NAME
+        match: order                   # order | arguments
+        ignore_args: [out_dir]         # a parameter, `self._id`, or a list of them
+        repeats: last                  # last | fail
+        state: tree                    # name of what several functions change
+        failed: {success: false}       # field -> the value, or list of values, that is a failure
+        was: old.module:name           # former name, or a list of them
+        files: ["out/*.log"]           # globs, or {root: DIR, globs: [...], limit: BYTES}
+
+Pure data and checks: Ray is not needed, and PyYAML only when a file is loaded.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+SECTION = "bypass"
+"""The top-level key that holds everything of ours."""
+
+
+class Match(str, Enum):
+    """What an untagged call has to share with a recorded one to be it."""
+
+    ORDER = "order"
+    ARGUMENTS = "arguments"
+
+
+class Repeats(str, Enum):
+    """What happens to a call that was recorded fewer times than it is made."""
+
+    LAST = "last"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Files that a call leaves on its worker, which a recording keeps."""
+
+    globs: tuple[str, ...]
+    """Patterns relative to the root."""
+    root: str | None = None
+    """A folder on the worker; None: the working directory of the call."""
+    limit: int | None = None
+    """Bytes that the files of one call may have together; None: no limit of the user's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the YAML says about one function; None or empty where it says nothing."""
+
+    bypass: bool = False
+    """Whether calls may be served at all."""
+    data: str | None = None
+    """Where values come from, as written: a file, a folder of recordings or ``actor://NAME``."""
+    tags: tuple[str, ...] | None = None
+    """Regexes, one of which has to match the whole tag; None: any call."""
+    match: Match | None = None
+    """Replay: how untagged calls are found."""
+    ignore_args: tuple[str, ...] = ()
+    """Replay: parameters, or attributes of parameters, that do not tell calls apart."""
+    repeats: Repeats | None = None
+    """Replay: what happens beyond the last recorded call."""
+    state: str | None = None
+    """Replay: name of the state that the function shares with others."""
+    failed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    """Resume: field or key of a value -> what it holds when the call is a failure."""
+    was: tuple[str, ...] = ()
+    """Replay: former names, ``module:qualname``, under which the function was recorded."""
+    files: Files | None = None
+    """Record and replay: files to be kept and put back."""
+
+
+@dataclass(frozen=True, slots=True)
+class BypassConfig:
+    """One bypass YAML."""
+
+    path: str | None = None
+    """Absolute path of the file; None if there is none."""
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    """Function name as written -> its entry."""
+
+    @property
+    def folder(self) -> str | None:
+        """Where relative paths are looked up first."""
+        return None if self.path is None else str(Path(self.path).parent)
+
+
+def load(path: str | os.PathLike[str]) -> BypassConfig:
+    """Read and check the YAML at ``path``. Raises ConfigError; has no other effect."""
+    from chia_bypass.bypass import entries, yaml_text
+
+    file = Path(path).absolute()
+    section = yaml_text.load_section(file, SECTION)
+    return BypassConfig(str(file), entries.parse_section(str(file), section))

@@ -1,0 +1,165 @@
+"""The Bypass: what a loop constructs, registers providers with, and asks at each dispatch."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from types import FrameType
+from typing import Any
+
+import ray
+
+from chia_bypass.bypass import config, serving
+from chia_bypass.bypass.active import activate
+from chia_bypass.bypass.calling import call
+from chia_bypass.bypass.names import find, full_name
+from chia_bypass.bypass.settings import Settings
+from chia_bypass.bypass.sources import DataProvider
+from chia_bypass.engine import Provider
+from chia_bypass.errors import SourceMissing
+
+Condition = Callable[..., Any]
+"""``cond(tag, data_path, *args, **kwargs) -> bool``, run on the caller."""
+
+
+class UnservedWarning(UserWarning):
+    """A function is switched on, and runs for real for want of anything that could serve it."""
+
+
+class Bypass:
+    """Which ChiaFunctions are answered by providers. The one constructed last is active.
+
+    ``Bypass(None)`` bypasses and starts nothing. A YAML that is wrong raises ConfigError before
+    anything has started, and leaves the Bypass active that was.
+    """
+
+    def __init__(self, yaml_path: str | os.PathLike[str] | None = None) -> None:
+        loaded = config.BypassConfig() if yaml_path is None else config.load(yaml_path)
+        self._settings = Settings.of(loaded)
+        self._providers: dict[str, Provider] = {}
+        self._conds: dict[str, Condition] = {}
+        self._files = serving.FileServerLink(serving.Home.here(loaded.folder))
+        if self._settings.names_files and ray.is_initialized():
+            self._files.actor()
+        activate(self)
+
+    @property
+    def active(self) -> bool:
+        """Whether the YAML configures any function."""
+        return bool(self._settings.flags)
+
+    def set_provider(self, func_name: str, provider: Provider) -> None:
+        """Register ``provider(tag, data_path, *args, **kwargs) -> value``, run on the worker."""
+        self._providers[func_name] = provider
+
+    def set_cond(self, func_name: str, cond: Condition) -> None:
+        """Register ``cond(tag, data_path, *args, **kwargs) -> bool``, run on the caller.
+
+        It is asked last, of calls that would be bypassed but for it; false: they run for real.
+        """
+        self._conds[func_name] = cond
+
+    def is_bypassed(
+        self,
+        func: str | Callable[..., Any],
+        tag: str | None = None,
+        /,
+        *args: Any,
+        **kwargs: Any,
+    ) -> bool:
+        """Whether this call is served by a provider.
+
+        ``func`` is a name (``Node.build``, ``build``, ``module:Node.build``) or the function. All
+        else are the call's own arguments, whatever they are called.
+        """
+        name = full_name(func)
+        if not self._settings.switched_on(name):
+            return False
+        data = find(self._settings.data, name)
+        if data is None and find(self._providers, name) is None:
+            _warn_unserved(name)
+            return False
+        if not self._settings.tag_fits(name, tag):
+            return False
+        cond = find(self._conds, name)
+        return cond is None or bool(call(cond, func, tag, data, args, kwargs))
+
+    def get_provider_info(self, func: str | Callable[..., Any]) -> tuple[Provider, str | None]:
+        """The provider of a bypassed function and the data that it gets."""
+        name = full_name(func)
+        data, provider = find(self._settings.data, name), find(self._providers, name)
+        if provider is not None:
+            return provider, data
+        if data is not None:
+            return DataProvider(name, self._settings.data_key(name)), data
+        raise SourceMissing(name, "nothing can compute its value", _remedy(name))
+
+    def file_server(self) -> Any:
+        """The actor that reads files on the node where this Bypass was constructed.
+
+        Its methods: ``get_text(path)``, ``get_bytes(path)``, ``exists(path)``. Started if need be.
+        """
+        return self._files.actor()
+
+    def get_state(self) -> dict[str, Any]:
+        """All that another process needs to take the same decisions, for :meth:`load_state`.
+
+        To be pickled by Ray, as an argument or result: it may hold handles and references.
+        """
+        home, actor = self._files.travelling(
+            start=self._settings.names_files and ray.is_initialized()
+        )
+        return {
+            "settings": self._settings,
+            "providers": dict(self._providers),
+            "conds": dict(self._conds),
+            "home": home,
+            "file_server": actor,
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Add what :meth:`get_state` returned, here or in another process."""
+        self._settings = self._settings.merged(state["settings"])
+        self._providers.update(state["providers"])
+        self._conds.update(state["conds"])
+        self._files = serving.FileServerLink(state["home"], state["file_server"])
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Bypass:
+        """What a worker has while it runs a call: ``state`` itself, not made active."""
+        bypass = cls.__new__(cls)
+        bypass._settings = state["settings"]
+        bypass._providers, bypass._conds = state["providers"], state["conds"]
+        bypass._files = serving.FileServerLink(state["home"], state["file_server"])
+        return bypass
+
+
+def _remedy(name: str) -> str:
+    short = name.rpartition(":")[2]
+    return (
+        f"Give it a 'data:' path under 'bypass: {short}:' in the YAML, or register a provider "
+        f"with bypass.set_provider({short!r}, provider)"
+    )
+
+
+_warned: set[str] = set()
+
+
+def _warn_unserved(name: str) -> None:
+    """Once for each function and process, at the line of the loop that dispatches it."""
+    if name in _warned:
+        return
+    _warned.add(name)
+    message = f"{name} is switched on with nothing to serve it, and RUNS FOR REAL. {_remedy(name)}"
+    warnings.warn(message, UnservedWarning, stacklevel=_frames_of_ours())
+
+
+def _frames_of_ours() -> int:
+    """The ``stacklevel`` that points a warning of _warn_unserved at the caller's own code."""
+    frame: FrameType | None = sys._getframe(1)
+    level = 1
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("chia_bypass."):
+        frame, level = frame.f_back, level + 1
+    return level

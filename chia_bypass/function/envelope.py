@@ -1,0 +1,78 @@
+"""What travels with a call to its worker, besides the call's own arguments."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from chia_bypass.engine import Provider, Token
+
+_logger = logging.getLogger("chia_bypass")
+
+State = Mapping[str, Any]
+"""The state of the caller's Bypass, as ``Bypass.get_state`` gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What runs on the worker before and after the real function."""
+
+    setup: Callable[..., Any] | None
+    setup_args: tuple[Any, ...]
+    cleanup: Callable[..., Any] | None
+    cleanup_args: tuple[Any, ...]
+
+    @contextmanager
+    def around(self) -> Iterator[None]:
+        """Setup, then the body, then cleanup.
+
+        A setup that raises ends the call: body and cleanup are skipped. A cleanup that raises is
+        logged, and the outcome of the body stands.
+        """
+        if self.setup is not None:
+            self.setup(*self.setup_args)
+        try:
+            yield
+        finally:
+            self._clean_up()
+
+    def _clean_up(self) -> None:
+        if self.cleanup is None:
+            return
+        try:
+            self.cleanup(*self.cleanup_args)
+        except Exception:  # the result of the call is worth more than a failed teardown
+            _logger.exception("cleanup hook failed; the outcome of the call stands")
+
+
+@dataclass(frozen=True, slots=True)
+class RealCall:
+    """The envelope of a call that runs the real function."""
+
+    state: State | None = None
+    """None: no Bypass is active."""
+    hooks: Hooks | None = None
+    token: Token | None = None
+    """Wraps hooks and function, where a recording or replay goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class BypassedCall:
+    """The envelope of a call that a provider answers."""
+
+    state: State | None
+    """None: no Bypass is active, and a replay serves the call."""
+    provider: Provider
+    tag: str | None
+    data: str | None
+
+
+ENVELOPE = "_chia_envelope"
+"""The keyword by which an envelope travels. A plain call has none, so that it is, to Ray, the call
+that a loop would have written by hand."""
+
+RENAMED = "_chia_keyword_self"
+"""How a keyword argument ``self`` travels: Ray's own submit method has a parameter of that name."""

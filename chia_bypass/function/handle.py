@@ -1,0 +1,131 @@
+"""One ChiaFunction with one set of Ray options: where its calls are decided and dispatched."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any, Generic, ParamSpec, TypeVar, cast
+
+from ray import ObjectRef
+
+from chia_bypass import engine
+from chia_bypass.bypass.active import get_active_bypass
+from chia_bypass.bypass.calling import fitted
+from chia_bypass.bypass.runtime import Bypass
+from chia_bypass.engine import Dispatch, Plan, Provider
+from chia_bypass.function.blame import not_picklable
+from chia_bypass.function.envelope import ENVELOPE, RENAMED, BypassedCall, RealCall
+from chia_bypass.function.exports import Exports
+from chia_bypass.function.getting import get
+from chia_bypass.function.reserved import KEYWORDS, Reserved
+from chia_bypass.function.signatures import Call
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_NOT_PLAIN = KEYWORDS | {"self"}
+"""Keywords with which a call cannot be handed to Ray as it is."""
+
+
+class RemoteHandle(Generic[P, R]):
+    """Dispatches one ChiaFunction: what ``.options(...)`` returns."""
+
+    def __init__(self, exports: Exports, overrides: Mapping[str, Any]) -> None:
+        self._exports, self._overrides = exports, overrides
+        self._options = {**exports.options, **overrides}
+        self._streams = exports.streams(self._options)
+
+    def __getstate__(self) -> dict[str, Any]:
+        keep = ("_exports", "_overrides", "_options", "_streams")
+        return {name: self.__dict__[name] for name in keep}
+
+    @property
+    def chia_remote(self) -> Call[P, ObjectRef[R]]:
+        """Dispatch to a Ray worker; returns what Ray returns, bypassed or not.
+
+        Keywords of ours: ``_chia_tag`` names the call; ``_chia_setup`` and ``_chia_cleanup``, with
+        ``_chia_setup_args`` and ``_chia_cleanup_args``, run on the worker around the real
+        function; ``_chia_display_name`` is accepted for CHIA's sake.
+        """
+        return cast("Call[P, ObjectRef[R]]", self._submit)
+
+    @property
+    def remote(self) -> Call[P, ObjectRef[R]]:
+        """The same as :attr:`chia_remote`, under Ray's name."""
+        return self.chia_remote
+
+    @property
+    def chia_remote_blocking(self) -> Call[P, R]:
+        """Dispatch, wait, and return the value. Has the function's own signature."""
+
+        @functools.wraps(self._exports.function)
+        def blocking(*args: Any, **kwargs: Any) -> Any:
+            return get(self._submit(*args, **kwargs))
+
+        return cast("Call[P, R]", blocking)
+
+    @functools.cached_property
+    def real(self) -> Any:
+        """What has ``remote`` for real calls. Raises ValueError for options that Ray refuses."""
+        remote = self._exports.real(self._streams)
+        return remote.options(**self._overrides) if self._overrides else remote
+
+    @functools.cached_property
+    def _bypassed(self) -> Any:
+        """What has ``remote`` for bypassed calls."""
+        remote, name = self._exports.bypassed(self._streams), self._exports.bypassed_name
+        return remote.options(**{**self._overrides, "name": name}) if self._overrides else remote
+
+    def _submit(self, /, *args: Any, **kwargs: Any) -> Any:
+        bypass = get_active_bypass()
+        if bypass is not None and not bypass.active:
+            bypass = None
+        if bypass is None and engine.current() is None and _NOT_PLAIN.isdisjoint(kwargs):
+            return self.real.remote(*args, **kwargs)
+        reserved = Reserved.taken_from(kwargs)
+        dispatch = Dispatch(self._exports.function, reserved.tag, args, kwargs, self._options)
+        return self._decide(bypass, reserved, dispatch)
+
+    def _decide(self, bypass: Bypass | None, reserved: Reserved, dispatch: Dispatch) -> Any:
+        """The loop's own Bypass comes first, then the engine, then the real function."""
+        running, function = engine.current(), dispatch.function
+        if bypass is not None and bypass.is_bypassed(
+            function, dispatch.tag, *dispatch.args, **dispatch.kwargs
+        ):
+            if running is not None:
+                running.bypassed(dispatch)
+            return self._serve(bypass, *bypass.get_provider_info(function), dispatch)
+        plan = Plan() if running is None else running.plan(dispatch)
+        if plan.provider is not None:
+            refs = self._serve(bypass, plan.provider, plan.data, dispatch)
+        else:
+            state = None if bypass is None else bypass.get_state()
+            envelope = RealCall(state, reserved.hooks, plan.token)
+            refs = self._send(self.real, envelope, dispatch.args, dispatch.kwargs)
+        plan.dispatched(refs)
+        return refs
+
+    def _serve(
+        self, bypass: Bypass | None, provider: Provider, data: str | None, dispatch: Dispatch
+    ) -> Any:
+        state = None if bypass is None else bypass.get_state()
+        envelope = BypassedCall(state, provider, dispatch.tag, data)
+        args, kwargs = fitted(provider, dispatch.function, dispatch.args, dispatch.kwargs)
+        return self._send(self._bypassed, envelope, args, kwargs)
+
+    def _send(
+        self,
+        remote: Any,
+        envelope: RealCall | BypassedCall,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+    ) -> Any:
+        if "self" in kwargs:
+            kwargs = {RENAMED if key == "self" else key: kwargs[key] for key in kwargs}
+        try:
+            return remote.remote(*args, **kwargs, **{ENVELOPE: envelope})
+        except Exception as error:  # Ray lets out whatever a pickle raised
+            culprit = not_picklable(self._exports.name, envelope)
+            if culprit is None:
+                raise
+            raise culprit from error

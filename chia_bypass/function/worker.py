@@ -1,0 +1,119 @@
+"""The functions that Ray runs on workers.
+
+Each ChiaFunction has its own pair, one for real and one for bypassed calls, that Ray exports once.
+They are pickled by value, so they are thin, and call into this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from chia_bypass.bypass.active import activated
+from chia_bypass.bypass.runtime import Bypass
+from chia_bypass.function.envelope import ENVELOPE, RENAMED, BypassedCall, RealCall, State
+
+Body = Callable[..., Any]
+
+
+def real_task(function: Body, streams: bool) -> Body:
+    """What Ray runs for real calls of ``function``; ``streams``: it yields its values."""
+    if streams:
+
+        def task(*args: Any, **kwargs: Any) -> Any:
+            yield from stream_real(function, args, kwargs)
+
+    else:
+
+        def task(*args: Any, **kwargs: Any) -> Any:
+            return run_real(function, args, kwargs)
+
+    return _named_like(task, function)
+
+
+def bypassed_task(function: Body, streams: bool) -> Body:
+    """What Ray runs for bypassed calls of ``function``, which does not itself travel."""
+    if streams:
+
+        def task(*args: Any, **kwargs: Any) -> Any:
+            yield from stream_bypassed(args, kwargs)
+
+    else:
+
+        def task(*args: Any, **kwargs: Any) -> Any:
+            return run_bypassed(args, kwargs)
+
+    return _named_like(task, function)
+
+
+def run_real(function: Body, args: Any, kwargs: dict[str, Any]) -> Any:
+    """One real call. Its value or exception, setup's included, is what the token sees."""
+    envelope: RealCall | None = _unpack(kwargs)
+    if envelope is None:
+        with activated(None):
+            return function(*args, **kwargs)
+
+    def body() -> Any:
+        with _around(envelope):
+            return function(*args, **kwargs)
+
+    with within(envelope.state):
+        return body() if envelope.token is None else envelope.token.run(body)
+
+
+def stream_real(function: Body, args: Any, kwargs: dict[str, Any]) -> Iterator[Any]:
+    """One real call that yields: state and hooks last until the last value.
+
+    The token sees the generator and not its values.
+    """
+    envelope: RealCall = _unpack(kwargs) or RealCall()
+
+    def body() -> Any:
+        return function(*args, **kwargs)
+
+    with within(envelope.state), _around(envelope):
+        yield from _sendable(body() if envelope.token is None else envelope.token.run(body))
+
+
+def run_bypassed(args: Any, kwargs: dict[str, Any]) -> Any:
+    """One bypassed call: what the provider returns or raises."""
+    envelope: BypassedCall = _unpack(kwargs)
+    with within(envelope.state):
+        return envelope.provider(envelope.tag, envelope.data, *args, **kwargs)
+
+
+def stream_bypassed(args: Any, kwargs: dict[str, Any]) -> Iterator[Any]:
+    """One bypassed call of a function that yields: the provider returns any iterable."""
+    envelope: BypassedCall = _unpack(kwargs)
+    with within(envelope.state):
+        yield from _sendable(envelope.provider(envelope.tag, envelope.data, *args, **kwargs))
+
+
+def within(state: State | None) -> AbstractContextManager[None]:
+    """The caller's Bypass is the active one inside; None: none is."""
+    return activated(None if state is None else Bypass.from_state(state))
+
+
+def _around(envelope: RealCall) -> AbstractContextManager[None]:
+    return envelope.hooks.around() if envelope.hooks else nullcontext()
+
+
+def _sendable(values: Iterable[Any]) -> Iterator[Any]:
+    """A generator over ``values``: Ray sends into what it drains, and only generators take that."""
+    return (value for value in values)
+
+
+def _unpack(kwargs: dict[str, Any]) -> Any:
+    """Takes the envelope out of ``kwargs`` and gives a renamed argument its own name back."""
+    if RENAMED in kwargs:
+        kwargs["self"] = kwargs.pop(RENAMED)
+    return kwargs.pop(ENVELOPE, None)
+
+
+def _named_like(task: Body, function: Body) -> Body:
+    """``task`` under the names of ``function``, by which Ray shows it."""
+    task.__module__ = function.__module__
+    task.__name__ = function.__name__
+    task.__qualname__ = function.__qualname__
+    return task

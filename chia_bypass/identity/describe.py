@@ -1,0 +1,94 @@
+"""From a dispatch to the record of a call: its name, its arguments' digests, its options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chia_bypass.engine import Dispatch
+from chia_bypass.identity.names import function_name
+from chia_bypass.identity.position import Position
+from chia_bypass.identity.producers import Producers, is_reference
+from chia_bypass.recording.digests import bind, digest, source_digest
+from chia_bypass.recording.records import Argument, Call
+from chia_bypass.recording.reference import Reference
+from chia_bypass.recording.renderings import render
+
+_STRATEGY = "scheduling_strategy"
+
+
+def describe(dispatch: Dispatch, position: Position, producers: Producers, now: float) -> Call:
+    """Name one more dispatch at ``position``; ``now`` is when, in Unix seconds."""
+    parent = position.parent
+    number = parent.next_number()
+    arguments, unstable = _arguments(dispatch, producers)
+    return Call(
+        path=f"{parent.path}/{number}",
+        parent=parent.path,
+        number=number,
+        function=function_name(dispatch.function),
+        tag=dispatch.tag,
+        lane=position.lane,
+        arguments=arguments,
+        options=shown_options(dispatch.options),
+        source=source_digest(dispatch.function),
+        dispatched=now,
+        unstable=unstable,
+    )
+
+
+def _arguments(
+    dispatch: Dispatch, producers: Producers
+) -> tuple[tuple[Argument, ...], tuple[str, ...]]:
+    arguments: list[Argument] = []
+    unstable: list[str] = []
+    for name, value in bind(dispatch.function, dispatch.args, dispatch.kwargs):
+        found: list[Reference] = []
+
+        def reference(item: object, found: list[Reference] = found) -> Reference | None:
+            producer = producers.find(item)
+            if producer is not None:
+                found.append(producer)
+            return producer
+
+        summary = digest(value, reference=reference, place=name)
+        unstable.extend(summary.unstable)
+        shown = _shown(value, found)
+        arguments.append(Argument(name, summary.value, shown, tuple(dict.fromkeys(found))))
+    return tuple(arguments), tuple(unstable)
+
+
+def _shown(value: object, found: list[Reference]) -> str:
+    if found and is_reference(value):
+        return f"result of {found[0].call}"
+    return render(value)
+
+
+def shown_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a call as a record keeps them: what a scheduler, and a person, wants to know."""
+    return {name: _plain_option(name, value) for name, value in options.items()}
+
+
+def _plain_option(name: str, value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        if name == "runtime_env":
+            return sorted(map(str, value))  # names only: values may be secrets
+        return {str(key): _plain_option("", item) for key, item in value.items()}
+    if name == _STRATEGY:
+        return _strategy(value)
+    return render(value)
+
+
+def _strategy(value: Any) -> Any:
+    """A scheduling strategy as kind and facts: ``{"PlacementGroup": "ab12…", "bundle": 0}``."""
+    group = getattr(value, "placement_group", None)
+    if group is not None:
+        facts: dict[str, Any] = {"PlacementGroup": str(group.id.hex())}
+        facts["bundle"] = value.placement_group_bundle_index
+        return facts
+    node = getattr(value, "node_id", None)
+    if node is not None:
+        return {"NodeAffinity": str(node), "soft": bool(value.soft)}
+    return type(value).__name__

@@ -1,0 +1,79 @@
+"""The driver's engine: built when its Ray is there, and anew after each further `ray.init`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import ray
+from ray._private import auto_init_hook
+
+from chia_bypass.engine import Dispatch, Engine, Plan
+from chia_bypass.identity import position
+
+E = TypeVar("E", bound=Engine)
+
+
+class DriverParent(position.Parent):
+    """A driver's process as a parent, which claims its place in the run when it is first named.
+
+    It exists before that, so that threads started early have a lane to come from.
+    """
+
+    def __init__(self, claim: Callable[[], str]) -> None:
+        """``claim`` takes a place in the run and returns its path."""
+        super().__init__("")
+        self._claim = claim
+        self._pid = 0
+
+    @property
+    def path(self) -> str:
+        """The claimed path; a forked child is another driver."""
+        if self._pid != os.getpid():
+            self._path, self._pid = self._claim(), os.getpid()
+        return self._path
+
+
+class DriverEngine(Generic[E]):
+    """An engine that puts itself together at the first dispatch.
+
+    Not earlier, because many Python processes that import Ray never dispatch anything, and a driver
+    is numbered by being one. The parent, and with it the numbers of its calls, lives as long as
+    the process, across `ray.shutdown` and another `ray.init`.
+    """
+
+    def __init__(self, parent: DriverParent, build: Callable[[position.Parent], E]) -> None:
+        """``build`` makes the engine for ``parent`` and needs Ray to be connected."""
+        self.parent, self._build = parent, build
+        self._connection: Any = None
+        self._engine: E | None = None
+        self._ran: list[Callable[..., Any]] = []
+        position.set_process(parent)
+
+    def engine(self) -> E:
+        """The engine for the Ray that is connected now; connects as a dispatch would."""
+        auto_init_hook.auto_init_ray()
+        connection = (os.getpid(), ray._private.worker.global_worker.current_cluster_and_job)
+        if self._engine is None or connection != self._connection:
+            self._engine = self._build(self.parent)
+            self._connection = connection
+            for function in self._ran:
+                self._engine.ran_in_place(function)
+            self._ran.clear()
+        return self._engine
+
+    def plan(self, dispatch: Dispatch) -> Plan:
+        """As the engine does."""
+        return self.engine().plan(dispatch)
+
+    def bypassed(self, dispatch: Dispatch) -> None:
+        """As the engine does."""
+        self.engine().bypassed(dispatch)
+
+    def ran_in_place(self, function: Callable[..., Any]) -> None:
+        """As the engine does; before there is one it is only remembered, for Ray may not be up."""
+        if self._engine is None:
+            self._ran.append(function)
+        else:
+            self._engine.ran_in_place(function)

@@ -1,0 +1,181 @@
+"""Where in the program a call is dispatched: by which parent, and in which of its lanes.
+
+The parent is the ChiaFunction call, actor or driver that dispatches. A lane is a thread, a piece of
+work handed to a thread pool or an asyncio task, named by who started it, what it runs and as
+how-manieth such: ``main/solve#0``. (By what it runs, because Ray and pools start threads of their
+own when they please.) Two lanes that make the same call must not swap their answers in a replay, and no
+thread may lose sight of the call that it works for, so starting a thread hands both on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import itertools
+import sys
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+MAIN_LANE = "main"
+_ATTRIBUTE = "_chia_bypass_position"
+
+
+class Parent:
+    """Something that dispatches calls, with the counter that numbers them."""
+
+    def __init__(self, path: str, *, first: int = 0) -> None:
+        """``path``: its path in this run; ``first``: the number of its first dispatch."""
+        self._path = path
+        self._numbers = itertools.count(first)
+        self.memory: dict[str, Any] = {}
+        """What an engine remembers about this parent, for as long as it runs."""
+
+    @property
+    def path(self) -> str:
+        """Its path in this run."""
+        return self._path
+
+    def next_number(self) -> int:
+        """The number of one more dispatch; atomic."""
+        return next(self._numbers)
+
+
+class Position:
+    """A lane of a parent."""
+
+    def __init__(self, parent: Parent, lane: str = MAIN_LANE) -> None:
+        self.parent, self.lane = parent, lane
+        self._children: defaultdict[str, Iterator[int]] = defaultdict(itertools.count)
+        self._owner = _owner()
+
+    def child(self, runs: str) -> Position:
+        """The next lane that this one starts, to run what is called ``runs``."""
+        return Position(self.parent, f"{self.lane}/{runs}#{next(self._children[runs])}")
+
+    def adopt(self) -> None:
+        """Belong to the thread and asyncio task that is running."""
+        self._owner = _owner()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the running thread and asyncio task are those that it belongs to."""
+        return self._owner == _owner()
+
+
+_position: ContextVar[Position | None] = ContextVar("chia_bypass_position", default=None)
+_process: Position | None = None
+"""The task of this process, for threads that started before we could see it."""
+
+
+def _owner() -> tuple[int, int]:
+    task = 0
+    if "asyncio" in sys.modules and asyncio._get_running_loop() is not None:
+        task = id(asyncio.current_task())
+    return threading.get_ident(), task
+
+
+def _name(runs: Any) -> str:
+    """What a lane is called after: a qualified name, without an address in it."""
+    while isinstance(runs, functools.partial):
+        runs = runs.func
+    return str(getattr(runs, "__qualname__", None) or type(runs).__qualname__)
+
+
+def _thread_name(thread: threading.Thread) -> str:
+    target = getattr(thread, "_target", None)
+    return _name(thread if target is None else target)
+
+
+def _running_name() -> str:
+    if _owner()[1] == 0:
+        return _thread_name(threading.current_thread())
+    task = asyncio.current_task()
+    return "task" if task is None else _name(task.get_coro())
+
+
+def current() -> Position | None:
+    """The position of the code that is running, or None outside of any parent."""
+    position = _position.get()
+    if position is not None and position.is_ours:
+        return position
+    if position is None:
+        position = getattr(threading.current_thread(), _ATTRIBUTE, None)
+        if position is None:
+            return _process
+        position.adopt()
+    else:
+        # An asyncio task, or a copied context: it began as a copy of its starter's.
+        position = position.child(_running_name())
+    _position.set(position)
+    return position
+
+
+def set_process(parent: Parent | None) -> None:
+    """Make ``parent`` the one of whatever has no closer one in this process."""
+    global _process
+    _process = None if parent is None else Position(parent)
+
+
+@contextmanager
+def inside(parent: Parent) -> Iterator[None]:
+    """Run a block as the work of ``parent``."""
+    global _process
+    before, _process = _process, Position(parent)
+    token = _position.set(_process)
+    try:
+        yield
+    finally:
+        _position.reset(token)
+        _process = before
+
+
+def install() -> Callable[[], None]:
+    """Hand positions on to threads and pools from now on; returns what undoes it."""
+    start, submit = threading.Thread.start, ThreadPoolExecutor.submit
+
+    @functools.wraps(start)
+    def start_with_position(self: threading.Thread) -> None:
+        position = current()
+        if position is not None:
+            setattr(self, _ATTRIBUTE, position.child(_thread_name(self)))
+        start(self)
+
+    @functools.wraps(submit)
+    def submit_with_position(
+        self: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> Future[Any]:
+        position = current()
+        if position is None:
+            return submit(self, fn, *args, **kwargs)
+        return submit(self, _Work(fn, position.child(_name(fn))), *args, **kwargs)
+
+    threading.Thread.start = start_with_position  # type: ignore[method-assign]
+    ThreadPoolExecutor.submit = submit_with_position  # type: ignore[method-assign]
+
+    def undo() -> None:
+        if threading.Thread.start is start_with_position:
+            threading.Thread.start = start  # type: ignore[method-assign]
+        if ThreadPoolExecutor.submit is submit_with_position:
+            ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]
+
+    return undo
+
+
+class _Work:
+    """A callable given to a pool, which runs in a lane of its own whichever thread picks it up."""
+
+    def __init__(self, function: Callable[..., Any], position: Position) -> None:
+        self._function, self._position = function, position
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self._position.adopt()
+        token = _position.set(self._position)
+        try:
+            return self._function(*args, **kwargs)
+        finally:
+            _position.reset(token)

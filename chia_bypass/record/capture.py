@@ -1,0 +1,157 @@
+"""On the worker: run the real function, keep what it returned or raised, then return or raise it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+
+import ray
+
+from chia_bypass import engine as engines
+from chia_bypass.errors import CannotKeep
+from chia_bypass.identity import known, names, position
+from chia_bypass.identity.producers import is_reference
+from chia_bypass.record.home import unpack
+from chia_bypass.recording.encode import Encoded, encode
+from chia_bypass.recording.records import Call, Outcome, Result, attempt_path
+from chia_bypass.recording.records import unpack as unpack_record
+from chia_bypass.recording.reference import Reference
+from chia_bypass.recording.renderings import render
+
+if TYPE_CHECKING:
+    from chia_bypass.record.engine import RecordEngine
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordToken:
+    """Travels with a real call: who it is, and where its result goes."""
+
+    home: bytes
+    call: bytes
+    """The packed record of the call."""
+    producers: tuple[tuple[bytes, str, int], ...]
+    """Object id, call and index of each reference inside the arguments."""
+    captured: bool
+    """False for a call that a filter left out: its children may be wanted."""
+
+    def run(self, body: Callable[[], R]) -> R:
+        """Run ``body`` as this call. It returns only after the result is durable."""
+        from chia_bypass.record.engine import worker
+
+        engine = worker(self.home)
+        call = unpack_record(self.call)
+        assert isinstance(call, Call)
+        names.set_script(unpack(self.home).script)
+        for object_id, path, index in self.producers:
+            engine.producers.learn_object(object_id, Reference(path, index))
+        attempt = _attempt()
+        previous = engines.activate(engine)
+        try:
+            with position.inside(position.Parent(attempt_path(call.path, attempt))):
+                return self._run(engine, call, attempt, body)
+        finally:
+            engines.activate(previous)
+
+    def _run(
+        self, engine: RecordEngine, call: Call, attempt: int, body: Callable[[], R]
+    ) -> R:
+        if not self.captured:
+            return body()
+        started = time.time()
+        clock = time.perf_counter()
+        try:
+            value = body()
+        except Exception as error:
+            outcome = _outcome_of(error)
+            finished = started + time.perf_counter() - clock
+            _keep(engine, _result(call, attempt, outcome, started, finished), error)
+            raise
+        finished = started + time.perf_counter() - clock
+        _keep(engine, _result(call, attempt, Outcome.VALUE, started, finished), value)
+        return value
+
+
+def _attempt() -> int:
+    core = ray._private.worker.global_worker.core_worker
+    return int(core.get_current_task_attempt_number())
+
+
+def _outcome_of(error: Exception) -> Outcome:
+    if isinstance(error, ray.exceptions.TaskCancelledError):
+        return Outcome.CANCELLED
+    return Outcome.EXCEPTION
+
+
+def _result(call: Call, attempt: int, outcome: Outcome, started: float, finished: float) -> Result:
+    return Result(
+        call=call,
+        attempt=attempt,
+        outcome=outcome,
+        started=started,
+        finished=finished,
+        node=ray.get_runtime_context().get_node_id(),
+        host=socket.gethostname(),
+        pid=os.getpid(),
+    )
+
+
+def _keep(engine: RecordEngine, result: Result, value: object) -> None:
+    """Keep ``value`` as ``result``. Whatever goes wrong here, the loop must not notice."""
+    try:
+        result, encoded = _described(engine, result, value)
+        engine.sink.keep(result, encoded)
+    except Exception as error:  # the user's run goes on; the recording says that it is spoiled
+        engine.spoil(f"{result.call.path} ({result.call.function}): {type(error).__name__}: {error}")
+
+
+def _described(
+    engine: RecordEngine, result: Result, value: object
+) -> tuple[Result, Encoded | None]:
+    """The record of the result and its encoded value, None if there is no stored form."""
+    shown_traceback = ""
+    if result.outcome is not Outcome.VALUE and isinstance(value, BaseException):
+        shown_traceback = "".join(traceback.format_exception(value))
+        value = _application_error(value)
+    result = replace(
+        result,
+        type=f"{type(value).__module__}:{type(value).__qualname__}",
+        shown=render(value),
+        traceback=shown_traceback,
+    )
+    found: list[Reference] = []
+
+    def reference(item: object) -> Reference | None:
+        producer = _told(engine, item)
+        if producer is not None:
+            found.append(producer)
+        return producer
+
+    try:
+        encoded = encode(value, reference=reference)
+    except CannotKeep as refused:
+        return replace(result, outcome=Outcome.UNKEPT, reason=str(refused)), None
+    return replace(result, references=tuple(dict.fromkeys(found))), encoded
+
+
+def _application_error(error: BaseException) -> BaseException:
+    """What a nested task raised, out of Ray's wrapping: Ray wraps it again in a replay."""
+    while isinstance(error, ray.exceptions.RayTaskError) and isinstance(
+        error.cause, BaseException
+    ):
+        error = error.cause
+    return error
+
+
+def _told(engine: RecordEngine, item: object) -> Reference | None:
+    """The producer of a reference inside a result, made known to whoever will read it."""
+    producer = engine.producers.find(item)
+    if producer is not None and is_reference(item):
+        known.tell_producer(engine.run, item.binary(), producer)  # type: ignore[attr-defined]
+    return producer

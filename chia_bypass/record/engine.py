@@ -1,0 +1,94 @@
+"""The engine that records: names every dispatch, and sends along what captures its result."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from chia_bypass.engine import Dispatch, Plan
+from chia_bypass.identity import known, position
+from chia_bypass.identity.describe import describe
+from chia_bypass.identity.names import function_name
+from chia_bypass.identity.producers import Producers
+from chia_bypass.record.capture import RecordToken
+from chia_bypass.record.filters import Filters
+from chia_bypass.record.home import Home, unpack
+from chia_bypass.record.notes import Notes
+from chia_bypass.record.sinks import Sink, sink_for
+from chia_bypass.record.spoiled import report_spoiled
+from chia_bypass.recording.records import Call, Record, Uncaptured, pack
+
+
+class RecordEngine:
+    """Records the calls of one process. A driver has one; so has each worker, see :func:`worker`."""
+
+    def __init__(self, home: Home, sink: Sink) -> None:
+        self.home, self.sink = home, sink
+        self._packed = home.packed()
+        self._filters = Filters.of(home.session.options)
+        self._uncaptured: Counter[tuple[str, str, str]] = Counter()
+        self._changed: set[tuple[str, str, str]] = set()
+        self.producers = Producers(lambda object_id: known.ask_producer(self.run, object_id))
+        self.notes = Notes(sink.note, self.spoil, self._counts)
+
+    @property
+    def run(self) -> str:
+        """Id of the run."""
+        return self.home.session.run
+
+    def plan(self, dispatch: Dispatch) -> Plan:
+        """Run it for real, with a token that captures the result unless it is filtered out."""
+        here = position.current()
+        if here is None:  # a process that we did not get into: it cannot name its calls
+            return Plan()
+        call = describe(dispatch, here, self.producers, time.time())
+        captured = self._filters.accept(call)
+        packed = pack(call)
+        if captured:
+            self.notes.add(packed)
+        else:
+            self._count("filtered", call.function)
+        token = RecordToken(self._packed, packed, self._nested(call), captured)
+        return Plan(token=token, dispatched=lambda got: self.producers.learn(got, call.path))
+
+    def _nested(self, call: Call) -> tuple[tuple[bytes, str, int], ...]:
+        """What the worker must know about references inside the arguments."""
+        found = {p for argument in call.arguments for p in argument.producers}
+        return self.producers.ids_of(found) if found else ()
+
+    def bypassed(self, dispatch: Dispatch) -> None:
+        """The loop's own Bypass serves it: counted."""
+        self._count("bypassed", function_name(dispatch.function))
+
+    def ran_in_place(self, function: Callable[..., Any]) -> None:
+        """It ran here, without Ray: counted."""
+        self._count("in place", function_name(function))
+
+    def _count(self, kind: str, function: str) -> None:
+        here = position.current()
+        counted = (here.parent.path if here else "unknown", kind, function)
+        self._uncaptured[counted] += 1
+        self._changed.add(counted)
+        self.notes.wake()
+
+    def _counts(self) -> list[bytes]:
+        changed, self._changed = self._changed, set()
+        return [pack(Uncaptured(*counted, self._uncaptured[counted])) for counted in changed]
+
+    def add(self, records: Sequence[Record]) -> None:
+        """Write records that need not be durable at once."""
+        for record in records:
+            self.notes.add(pack(record))
+
+    def spoil(self, reason: str) -> None:
+        """Say that results are missing from the recording which the loop has seen."""
+        report_spoiled(self.home, reason)
+
+
+@lru_cache(maxsize=8)
+def worker(packed_home: bytes) -> RecordEngine:
+    """The engine of this worker process for the run of that home."""
+    home = unpack(packed_home)
+    return RecordEngine(home, sink_for(home, "worker"))

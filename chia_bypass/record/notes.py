@@ -1,0 +1,72 @@
+"""What need not be durable at once: dispatches, counts and snapshots, written every 50 ms."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from collections.abc import Callable, Iterable, Sequence
+
+PERIOD = 0.05
+"""Seconds that a note may wait: what a SIGKILL can lose."""
+
+
+class Notes:
+    """A queue of packed records with a thread that hands them on in batches."""
+
+    def __init__(
+        self,
+        write: Callable[[Sequence[bytes]], None],
+        failed: Callable[[str], None],
+        collect: Callable[[], Iterable[bytes]] = tuple,
+    ) -> None:
+        """``write`` appends a batch; if it raises OSError, ``failed`` is told why, once a batch.
+
+        ``collect`` is asked for more notes whenever a batch is written: for counts that change
+        often and of which only the newest matters.
+        """
+        self._write, self._failed, self._collect = write, failed, collect
+        self._waiting: list[bytes] = []
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def add(self, note: bytes) -> None:
+        """Write ``note`` soon."""
+        with self._lock:
+            self._waiting.append(note)
+        self.wake()
+
+    def wake(self) -> None:
+        """Write what waits, and what there is to collect, soon."""
+        if self._thread is None:
+            self._start()
+        self._wake.set()
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is not None:
+                return
+            self._thread = threading.Thread(target=self._run, name="chia-bypass", daemon=True)
+        self._thread.start()
+        atexit.register(self.flush)
+
+    def _run(self) -> None:
+        pause = threading.Event()
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            pause.wait(PERIOD)
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits, now."""
+        with self._writing:
+            with self._lock:
+                batch, self._waiting = self._waiting, []
+            batch.extend(self._collect())
+            if batch:
+                try:
+                    self._write(batch)
+                except OSError as error:
+                    self._failed(f"notes of dispatches could not be written: {error}")

@@ -1,0 +1,97 @@
+"""The bypass YAML that a recording begins with: one entry a function, meant to be edited."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from chia_bypass.recording.reader import Recording
+from chia_bypass.recording.records import Outcome
+
+_HEAD = """\
+# What a replay of this recording serves. Edit it: a function set to false runs for real, and
+# `tags:` (regexes that match a whole tag) narrows which of its calls are served.
+# Paths are relative to this file. All keys: chia-bypass replay --help
+"""
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
+
+
+@dataclass(frozen=True, slots=True)
+class _Summary:
+    calls: int
+    seconds: float
+    tags: tuple[str, ...]
+    failures: int
+    unkept: int
+
+    def __str__(self) -> str:
+        parts = [f"{self.calls} call{'s' if self.calls != 1 else ''}", f"{self.seconds:.1f} s"]
+        if self.failures:
+            parts.append(f"{self.failures} raised")
+        if self.unkept:
+            parts.append(f"{self.unkept} not kept")
+        if self.tags:
+            more = ", …" if len(self.tags) > 3 else ""
+            parts.append("tags " + ", ".join(self.tags[:3]) + more)
+        return ", ".join(parts)
+
+
+def bypass_yaml(recording: Recording) -> str:
+    """The text of ``bypass.yaml`` for ``recording``."""
+    summaries = _summaries(recording)
+    filtered = {u.function for u in recording.contents.uncaptured.values() if u.kind == "filtered"}
+    keys = _keys([*summaries, *filtered])
+    lines = [_HEAD, "bypass:"]
+    for function in sorted(summaries):
+        lines.append(f"  {_quoted(keys[function])}:  # {_comment(str(summaries[function]))}")
+        lines.append("    bypass: true")
+        lines.append("    data: .")
+    for function in sorted(filtered - summaries.keys()):
+        lines.append(f"  {_quoted(keys[function])}: false  # left out by a filter of record")
+    if not keys:
+        lines[-1] = "bypass: {}  # no call was recorded"
+    return "\n".join(lines) + "\n"
+
+
+def _comment(text: str) -> str:
+    """``text`` on one line, whatever characters a tag has."""
+    return json.dumps(text, ensure_ascii=False)[1:-1].replace("\x7f", "?")
+
+
+def _quoted(key: str) -> str:
+    return key if _PLAIN.fullmatch(key) else json.dumps(key)
+
+
+def _summaries(recording: Recording) -> Mapping[str, _Summary]:
+    paths: defaultdict[str, list[str]] = defaultdict(list)
+    tags: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for call in sorted(recording.calls(), key=lambda c: c.dispatched):
+        paths[call.function].append(call.path)
+        if call.tag is not None:
+            tags[call.function][call.tag] = None
+    return {name: _summary(recording, paths[name], tuple(tags[name])) for name in paths}
+
+
+def _summary(recording: Recording, paths: Iterable[str], tags: tuple[str, ...]) -> _Summary:
+    results = [stored.result for path in paths if (stored := recording.result(path))]
+    outcomes = Counter(result.outcome for result in results)
+    return _Summary(
+        calls=len(list(paths)),
+        seconds=sum(result.seconds for result in results),
+        tags=tags,
+        failures=outcomes[Outcome.EXCEPTION],
+        unkept=outcomes[Outcome.UNKEPT],
+    )
+
+
+def _keys(functions: Iterable[str]) -> Mapping[str, str]:
+    """The YAML key of each function: its qualified name, if that means only this one."""
+    functions = set(functions)
+    shared = Counter(name.partition(":")[2] for name in functions)
+    return {
+        name: name if shared[name.partition(":")[2]] > 1 else name.partition(":")[2]
+        for name in functions
+    }

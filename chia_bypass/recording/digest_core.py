@@ -1,0 +1,123 @@
+"""The machinery of digests: parts, cycles, limits and unstable places; knows no kind of value."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from chia_bypass.recording.reference import Reference
+from chia_bypass.recording.value_places import place_of
+from chia_bypass.recording.value_shapes import class_name
+
+MAX_DEPTH: Final = 150
+"""Levels that are looked into; below, only types count, and the place is reported."""
+MAX_RETRACED: Final = 5_000
+"""Visits to values on cycles, whose digests depend on the way there and cannot be kept."""
+
+Token = Callable[[Any], bytes]
+"""``token(value)``: an atom by itself. Shorter than a digest, as most values are atoms."""
+Feed = Callable[["Digester", Any], bytes]
+"""``feed(digester, value)``: what tells this value from others of its type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Families:
+    """How values are taken apart, by their exact type."""
+
+    atoms: Mapping[type, Token]
+    by_type: Mapping[type, Feed]
+    other: Feed
+    """For all types that the table does not name."""
+
+
+def combine(tag: str, *parts: bytes) -> bytes:
+    """The digest of tagged parts; no other tag or parts give the same."""
+    framed = [b"%d:%b" % (len(part), part) for part in parts]
+    return hashlib.sha256(b"%b %b" % (tag.encode(), b"".join(framed))).digest()
+
+
+class Digester:
+    """Computes the digest of one value."""
+
+    def __init__(
+        self, families: Families, reference: Callable[[object], Reference | None], place: str
+    ) -> None:
+        self.reference = reference
+        self.unstable: set[str] = set()
+        self._place = place
+        self._path: list[object] = []
+        self._families = families
+        self._atoms = families.atoms
+        self._known: dict[int, bytes] = {}
+        self._alive: list[object] = []
+        self._levels: dict[int, int] = {}
+        """Values that are being looked into, by id: the level at which each began."""
+        self._lowest = 0
+        """Lowest level that the values since led back to; what is lower than a value's own level
+        makes its digest depend on where it was met."""
+        self._retraced = 0
+
+    def digest(self, value: Any) -> bytes:
+        """The digest of a value, or its token if it is an atom. Never raises."""
+        token = self._atoms.get(type(value))
+        if token is not None:
+            return token(value)
+        key = id(value)
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        level, depth = self._levels.get(key), len(self._levels)
+        if level is not None:
+            self._lowest = min(self._lowest, level)
+            return combine("up", b"%d" % (depth - level))
+        if depth >= MAX_DEPTH:
+            return self.by_type(value, f"nested more than {MAX_DEPTH} levels deep")
+        if self._retraced > MAX_RETRACED:
+            self.unstable.add(f"{self._place or 'value'}: its cycles are too entangled to follow")
+            return self.by_type(value)
+        self._levels[key], outer, self._lowest = depth, self._lowest, depth
+        found = self._look(value)
+        del self._levels[key]
+        if self._lowest >= depth:
+            self._known[key] = found
+            self._alive.append(value)
+        else:
+            self._retraced += 1
+        self._lowest = min(outer, self._lowest)
+        return found
+
+    def part(self, step: object, value: Any) -> bytes:
+        """The digest of a part of the value at hand; `step` as in `value_places`."""
+        token = self._atoms.get(type(value))
+        if token is not None:
+            return token(value)
+        self._path.append(step)
+        found = self.digest(value)
+        self._path.pop()
+        return found
+
+    def parts(self, values: Iterable[Any]) -> list[bytes]:
+        """The digests of the elements of the value at hand."""
+        return [self.part(index, value) for index, value in enumerate(values)]
+
+    def by_type(self, value: object, why_unstable: str = "") -> bytes:
+        """The digest of a value of which only the type counts."""
+        name = class_name(type(value))
+        if why_unstable:
+            place = place_of(self._place, self._path)
+            self.unstable.add(f"{place or 'value'}: {name} ({why_unstable})")
+        return combine("type", name.encode("utf-8", "surrogatepass"))
+
+    def _look(self, value: Any) -> bytes:
+        feed = self._families.by_type.get(type(value), self._families.other)
+        steps = len(self._path)
+        levels = len(self._levels)
+        try:
+            return feed(self, value)
+        except Exception as error:  # attributes of C types, __reduce__-like hooks: the call goes on
+            del self._path[steps:]
+            for key in list(self._levels)[levels:]:
+                del self._levels[key]
+            return self.by_type(value, f"{type(error).__name__} while looking into it")

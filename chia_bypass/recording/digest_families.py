@@ -1,0 +1,281 @@
+"""How each family of values counts in a digest."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import io
+import logging
+import queue
+import socket
+import struct
+import subprocess
+import threading
+import types
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Iterable
+from concurrent import futures
+from enum import Enum
+from functools import partial
+from hashlib import sha256
+from typing import Any, Final
+
+from chia_bypass.recording import value_arrays
+from chia_bypass.recording.digest_core import Digester, Families, Feed, Token, combine
+from chia_bypass.recording.digest_functions import module_name
+from chia_bypass.recording.value_leaves import LEAVES, Leaf
+from chia_bypass.recording.value_pickles import is_live
+from chia_bypass.recording.value_shapes import class_name, instance_dict, shape_of
+
+BY_TYPE: Final[tuple[type, ...]] = (
+    type(threading.Lock()),
+    type(threading.RLock()),
+    threading.Condition,
+    threading.Event,
+    threading.Semaphore,
+    threading.Barrier,
+    threading.Thread,
+    threading.local,
+    io.IOBase,
+    socket.socket,
+    logging.Logger,
+    logging.LoggerAdapter,
+    logging.Handler,
+    subprocess.Popen,
+    queue.Queue,
+    queue.SimpleQueue,
+    futures.Executor,
+    futures.Future,
+    asyncio.Future,
+    asyncio.AbstractEventLoop,
+    contextvars.ContextVar,
+    types.FrameType,
+    types.TracebackType,
+)
+"""Machinery of a process: another run has another one, and it is the same call."""
+
+_LONG: Final = 64
+"""From this many bytes on, text counts by its digest."""
+
+
+def _text(value: str) -> bytes:
+    return value.encode("utf-8", "surrogatepass")
+
+
+def _name_of(cls: type) -> bytes:
+    module, _, name = class_name(cls).partition(":")
+    return _text(f"{module_name(module)}:{name}")
+
+
+def _int(value: int) -> bytes:
+    return b"i%b" % hex(value).encode()  # not decimal: that is refused beyond 4,300 digits
+
+
+def _float(value: float) -> bytes:
+    return b"fnan" if value != value else b"f" + struct.pack(">d", value)
+
+
+def _str(value: str) -> bytes:
+    data = _text(value)
+    return b"s" + data if len(data) < _LONG else b"S" + sha256(data).digest()
+
+
+def _bytes(digester: Digester, value: bytes) -> bytes:
+    return combine("bytes", sha256(value).digest())
+
+
+def _bytearray(digester: Digester, value: bytearray) -> bytes:
+    return combine("bytearray", sha256(value).digest())
+
+
+def _memoryview(digester: Digester, value: memoryview) -> bytes:
+    # As stored and as delivered by Ray: a memoryview is its bytes.
+    return combine("bytes", sha256(value if value.c_contiguous else value.tobytes()).digest())
+
+
+def _sequence(tag: str, digester: Digester, value: Iterable[Any]) -> bytes:
+    return combine(tag, *digester.parts(list(value)))
+
+
+def _unordered(tag: str, digester: Digester, value: Iterable[Any]) -> bytes:
+    return combine(tag, *sorted(digester.parts(list(value))))
+
+
+def _pairs(digester: Digester, value: dict[Any, Any]) -> list[bytes]:
+    pairs = []
+    for key, item in list(dict.items(value)):
+        token = digester.part((key,), key)
+        pairs.append(b"%d:%b%b" % (len(token), token, digester.part((key,), item)))
+    return pairs
+
+
+def _mapping(tag: str, digester: Digester, value: dict[Any, Any]) -> bytes:
+    return combine(tag, *sorted(_pairs(digester, value)))
+
+
+def _ordered_dict(digester: Digester, value: OrderedDict[Any, Any]) -> bytes:
+    items = list(OrderedDict.items(value))
+    pairs = [digester.part((item[0],), part) for item in items for part in item]
+    return combine("OrderedDict", *pairs, _state(digester, value))
+
+
+def _default_dict(digester: Digester, value: defaultdict[Any, Any]) -> bytes:
+    factory = digester.part("default_factory", value.default_factory)
+    return combine("defaultdict", factory, *sorted(_pairs(digester, value)))
+
+
+def _deque(digester: Digester, value: deque[Any]) -> bytes:
+    return combine("deque", digester.digest(value.maxlen), *digester.parts(list(value)))
+
+
+def _leaf(leaf: Leaf, digester: Digester, value: Any) -> bytes:
+    parts = leaf.take(value)
+    return combine(leaf.kind.name, *digester.parts(parts)) if parts else digester.by_type(value)
+
+
+def _function(digester: Digester, value: types.FunctionType) -> bytes:
+    name = _text(f"{module_name(value.__module__)}:{value.__qualname__}")
+    return combine(
+        "function",
+        name,
+        digester.part("__defaults__", value.__defaults__),
+        digester.part("__kwdefaults__", value.__kwdefaults__),
+        *(digester.part("__closure__", _captured(cell)) for cell in value.__closure__ or ()),
+    )
+
+
+def _captured(cell: types.CellType) -> object:
+    try:
+        return cell.cell_contents
+    except ValueError:  # a variable that has no value yet
+        return None
+
+
+def _method(digester: Digester, value: types.MethodType) -> bytes:
+    function = digester.part("__func__", value.__func__)
+    return combine("method", function, digester.part("__self__", value.__self__))
+
+
+def _builtin(digester: Digester, value: types.BuiltinFunctionType) -> bytes:
+    owner = value.__self__
+    bound = owner is not None and not isinstance(owner, types.ModuleType)
+    self_digest = digester.part("__self__", owner) if bound else b""
+    return combine("builtin", _text(f"{value.__module__}:{value.__qualname__}"), self_digest)
+
+
+def _partial(digester: Digester, value: partial[Any]) -> bytes:
+    function = digester.part("func", value.func)
+    arguments = digester.part("args", value.args)
+    return combine("partial", function, arguments, digester.part("keywords", value.keywords))
+
+
+def _class(digester: Digester, value: type) -> bytes:
+    return combine("class", _name_of(value))
+
+
+def _module(digester: Digester, value: types.ModuleType) -> bytes:
+    return combine("module", _text(module_name(instance_dict(value).get("__name__"))))
+
+
+def _unstable(digester: Digester, value: object) -> bytes:
+    return digester.by_type(value, "looking into it would consume or change it")
+
+
+def other(digester: Digester, value: Any) -> bytes:
+    """The digest of a value whose exact type is not in the table."""
+    reference = digester.reference(value)
+    if reference is not None:
+        return combine("reference", _text(reference.call), b"%d" % reference.index)
+    cls = type(value)
+    if isinstance(value, type):
+        return _class(digester, value)
+    if issubclass(cls, BY_TYPE) or is_live(cls):
+        return digester.by_type(value)
+    if issubclass(cls, types.ModuleType):
+        return _module(digester, value)
+    if issubclass(cls, Enum):
+        name = value._name_ if value._name_ is not None else repr(value._value_)
+        return combine("enum", _name_of(cls), _text(name))
+    numpy = value_arrays.numpy_if_loaded()
+    if numpy and isinstance(value, (numpy.ndarray, numpy.generic, numpy.dtype)):
+        return _numpy(digester, value, numpy)
+    return _object(digester, value)
+
+
+def _object(digester: Digester, value: Any) -> bytes:
+    cls = type(value)
+    shape = shape_of(cls)
+    if shape.base is None and not (shape.slots or instance_dict(value)):
+        return digester.by_type(value, "its state cannot be seen")
+    content = b""
+    if shape.base is None:
+        content = digester.by_type(value, "part of its state cannot be seen")
+    elif shape.base.content is not None:
+        content = digester.digest(shape.base.content(value))
+    elif isinstance(value, BaseException):
+        content = digester.part("args", BaseException.args.__get__(value))  # type: ignore[attr-defined]
+    return combine("object", _name_of(cls), content, _state(digester, value))
+
+
+def _state(digester: Digester, value: Any) -> bytes:
+    """Slots and ``__dict__``, whatever the order in which they were set."""
+    state = shape_of(type(value)).state(value)
+    return combine("state", *sorted(_field(digester, *item) for item in list(state)))
+
+
+def _field(digester: Digester, name: str, value: Any) -> bytes:
+    return b"%b=%b" % (_text(name), digester.part(name, value))
+
+
+def _numpy(digester: Digester, value: Any, numpy: Any) -> bytes:
+    if isinstance(value, numpy.dtype):
+        return combine("dtype", digester.digest(value_arrays.describe_dtype(value) or str(value)))
+    if isinstance(value, numpy.generic):
+        parts = value_arrays.take_scalar(value)
+        if parts is None:
+            return digester.by_type(value, "numpy gives it no stable form")
+        return combine("scalar", _name_of(type(value)), digester.digest(parts))
+    head = (_name_of(type(value)), digester.digest(value.shape), _text(str(value.dtype)))
+    if value.dtype == object:
+        return combine("objects", *head, *digester.parts(list(value.flat)))
+    if value.dtype.hasobject or value_arrays.describe_dtype(value.dtype) is None:
+        return combine("array", *head, digester.by_type(value, f"elements of {value.dtype}"))
+    return combine("array", *head, value_arrays.hash_rows(value))
+
+
+_ATOMS: Final[dict[type, Token]] = {
+    type(None): lambda _: b"n",
+    bool: lambda value: b"b1" if value else b"b0",
+    type(Ellipsis): lambda _: b"e",
+    type(NotImplemented): lambda _: b"N",
+    int: _int,
+    float: _float,
+    str: _str,
+}
+
+_BY_TYPE: Final[dict[type, Feed]] = {
+    **{leaf.type: partial(_leaf, leaf) for leaf in LEAVES},
+    bytes: _bytes,
+    bytearray: _bytearray,
+    memoryview: _memoryview,
+    list: partial(_sequence, "list"),
+    tuple: partial(_sequence, "tuple"),
+    set: partial(_unordered, "set"),
+    frozenset: partial(_unordered, "frozenset"),
+    dict: partial(_mapping, "dict"),
+    Counter: partial(_mapping, "Counter"),
+    OrderedDict: _ordered_dict,
+    defaultdict: _default_dict,
+    deque: _deque,
+    partial: _partial,
+    type: _class,
+    types.FunctionType: _function,
+    types.MethodType: _method,
+    types.BuiltinFunctionType: _builtin,
+    types.ModuleType: _module,
+    types.GeneratorType: _unstable,
+    types.CoroutineType: _unstable,
+    types.AsyncGeneratorType: _unstable,
+}
+
+FAMILIES: Final = Families(_ATOMS, _BY_TYPE, other)

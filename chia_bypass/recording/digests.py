@@ -1,0 +1,49 @@
+"""What a value is, in 32 bytes: equal for equal content in every process.
+
+A digest is built from the digests of parts (a Merkle tree), so that sets and dictionaries can be
+put in the order of their parts' digests. It looks at structure only: nothing is pickled, iterated
+that could be used up, or asked of the user's code. Sharing does not count; a way back to an
+enclosing value counts as the number of levels that it leads up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chia_bypass.recording.digest_core import Digester, combine
+from chia_bypass.recording.digest_families import FAMILIES
+from chia_bypass.recording.digest_functions import bind, source_digest
+from chia_bypass.recording.reference import Reference
+
+__all__ = ["Digest", "bind", "digest", "source_digest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """The digest of one value."""
+
+    value: bytes
+    """SHA-256, 32 bytes."""
+    unstable: tuple[str, ...]
+    """Places that have no stable form and count by their type only, each with the type."""
+
+
+def no_reference(value: object) -> Reference | None:
+    """The default of `reference`: no value is a reference."""
+    return None
+
+
+def digest(
+    value: object,
+    *,
+    reference: Callable[[object], Reference | None] = no_reference,
+    place: str = "",
+) -> Digest:
+    """The digest of `value`. Never raises, changes nothing, consumes nothing.
+
+    `reference` says which objects stand for a call's result; `place` is what the names of unstable
+    places begin with.
+    """
+    digester = Digester(FAMILIES, reference, place)
+    return Digest(combine("value", digester.digest(value)), tuple(sorted(digester.unstable)))

@@ -1,0 +1,173 @@
+"""Making a recording folder, adding to it, and closing it: the life of one run's manifest entry."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from types import TracebackType
+
+from chia_bypass.errors import RecordingError, RecordingExists, RecordingLocked
+from chia_bypass.recording.frames import Damage, scan
+from chia_bypass.recording.layout import (
+    LOCK,
+    MANIFEST,
+    NONCE,
+    SEGMENTS,
+    is_recording,
+    sync_folder,
+)
+from chia_bypass.recording.reader import map_file
+from chia_bypass.recording.records import Closed, Run
+from chia_bypass.recording.writer import SegmentWriter, append_records, segment_header
+
+
+class RunFolder:
+    """A recording folder that one run writes to. Holds its lock until closed.
+
+    Use :meth:`create` for a new recording and :meth:`extend` to add to one.
+    """
+
+    def __init__(self, folder: Path, run: Run, lock: Lock, manifest: SegmentWriter) -> None:
+        self.folder, self.run = folder, run
+        self._lock, self._manifest = lock, manifest
+
+    @staticmethod
+    def create(folder: Path, run: Run, host: str) -> RunFolder:
+        """A new recording in ``folder``, which must not hold anything yet.
+
+        Raises RecordingExists, and RecordingError where the folder cannot be written.
+        """
+        if folder.exists() and any(folder.iterdir()):
+            raise RecordingExists(
+                folder, "is not empty", "Name another folder with -o, or remove this one"
+            )
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / SEGMENTS).mkdir()
+            lock = Lock.take(folder, host)
+            # Keeps the recording out of the working directories that Ray uploads.
+            (folder / ".rayignore").write_text("*\n")
+            (folder / NONCE).write_bytes(secrets.token_bytes(16))
+            header = segment_header(run.id, MANIFEST, host, os.getpid(), run.started)
+            manifest = SegmentWriter(folder / MANIFEST, header)
+        except OSError as error:
+            raise RecordingError(
+                folder, f"cannot be written: {error}", "Name another folder with -o"
+            ) from None
+        return RunFolder(folder, run, lock, manifest)._begin()
+
+    @staticmethod
+    def extend(folder: Path, run: Run, host: str) -> RunFolder:
+        """Add to the recording in ``folder``. Raises RecordingLocked or RecordingError."""
+        try:
+            lock = Lock.take(folder, host)
+            manifest = SegmentWriter.reopen(folder / MANIFEST, end_of_frames(folder / MANIFEST))
+        except OSError as error:
+            raise RecordingError(
+                folder, f"cannot be added to: {error}", "Copy it to a folder that can be written"
+            ) from None
+        return RunFolder(folder, run, lock, manifest)._begin()
+
+    def _begin(self) -> RunFolder:
+        append_records(self._manifest, [self.run], sync=True)
+        sync_folder(self.folder)
+        return self
+
+    def close(self, status: int, now: float, spoiled: Sequence[str] = ()) -> None:
+        """Mark the run as ended in order, list all segments, release the lock."""
+        segments = {
+            path.stem: path.stat().st_size for path in (self.folder / SEGMENTS).glob("*.seg")
+        }
+        closing = Closed(self.run.id, status, now, segments, tuple(spoiled))
+        append_records(self._manifest, [closing], sync=True)
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Release the lock without marking the run as ended: the recording is incomplete."""
+        self._manifest.close()
+        self._lock.release()
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self.abandon()
+
+
+class Lock:
+    """The right to write to a recording: one run at a time.
+
+    The kernel releases it when its process dies, so a dead run never locks anybody out; the
+    file's text is for the message to whoever is refused.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    @staticmethod
+    def take(folder: Path, host: str) -> Lock:
+        """Lock ``folder`` for this process. Raises RecordingLocked, naming the holder."""
+        path = folder / LOCK
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 4096, 0)
+            os.close(descriptor)
+            raise RecordingLocked(
+                folder,
+                f"another run writes to it: {_holder(holder)}",
+                "Wait for that run, or record into another folder with -o",
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps({"host": host, "pid": os.getpid()}).encode(), 0)
+        return Lock(descriptor)
+
+    def release(self) -> None:
+        """Let the next run in. The file stays: unlinking it could let two runs in at once."""
+        os.ftruncate(self._descriptor, 0)
+        os.close(self._descriptor)
+
+
+def _holder(text: bytes) -> str:
+    try:
+        facts = json.loads(text)
+        return f"process {facts['pid']} on {facts['host']}"
+    except (ValueError, KeyError, TypeError):
+        return "a process that did not say which"
+
+
+def end_of_frames(path: Path) -> int:
+    """Where the last whole frame of a segment ends: what a crash left behind it is cut off."""
+    end = 0
+    for found in scan(map_file(path)):
+        if isinstance(found, Damage):
+            break
+        end = found.end
+    return end
+
+
+def new_name(parent: Path, script: str, now: datetime) -> Path:
+    """A folder for a new recording: newest sorts last, and none that exists."""
+    base = f"{now.astimezone(timezone.utc):%Y%m%d-%H%M%S}-{script}"
+    candidate, number = parent / base, 1
+    while candidate.exists():
+        number += 1
+        candidate = parent / f"{base}-{number}"
+    return candidate
+
+
+def recordings_in(parent: Path) -> list[Path]:
+    """The recordings below ``parent``, two levels deep (``recordings/<example>/golden``)."""
+    found = [path.parent for path in (*parent.glob(f"*/{MANIFEST}"), *parent.glob(f"*/*/{MANIFEST}"))]
+    return sorted(path for path in found if is_recording(path))
+
+

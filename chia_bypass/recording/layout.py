@@ -1,0 +1,41 @@
+"""Where things are in a recording folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+MANIFEST = "manifest"
+"""The segment that lists the runs: what makes a folder a recording."""
+SEGMENTS = "segments"
+BLOBS = "blobs"
+BYPASS_YAML = "bypass.yaml"
+LOCK = "lock"
+NONCE = "nonce"
+"""Random bytes by which a worker finds out whether it sees this folder, or one of the same name."""
+
+
+def is_recording(folder: Path) -> bool:
+    """Whether ``folder`` holds a recording, whole or not."""
+    return (folder / MANIFEST).is_file()
+
+
+def segment_path(folder: Path, name: str) -> Path:
+    """The file of the segment called ``name``."""
+    return folder / SEGMENTS / f"{name}.seg"
+
+
+def blob_path(folder: Path, digest: bytes) -> Path:
+    """The file that holds the bytes with that digest."""
+    name = digest.hex()
+    return folder / BLOBS / name[:2] / name
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` durable."""
+    import os
+
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

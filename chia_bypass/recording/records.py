@@ -1,0 +1,320 @@
+"""What a recording says, as frozen dataclasses, and their form in msgpack.
+
+A record is a msgpack map with its ``kind`` and its fields by name; nested records are maps without
+a kind. Which fields there are is what the classes below declare: FORMAT.md repeats them for other
+implementers. Times are Unix seconds, digests SHA-256.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from enum import Enum
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import msgpack
+
+from chia_bypass.recording.reference import Reference
+
+FORMAT = 0
+"""Version of the format that this code writes."""
+
+T = TypeVar("T")
+
+
+class Outcome(str, Enum):
+    """How a call ended, as far as a replay can tell the loop."""
+
+    VALUE = "value"
+    EXCEPTION = "exception"
+    UNKEPT = "unkept"
+    """It returned, but the value has no stored form: type and reason are kept."""
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One parameter of a call, after binding to the signature."""
+
+    name: str
+    digest: bytes
+    shown: str
+    """A short rendering, for people."""
+    producers: tuple[Reference, ...] = ()
+    """The recorded calls whose results are in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Who a call is, as its caller named it at the dispatch."""
+
+    path: str
+    """Unique in the recording: the parent's path, a slash, the number: ``loop.0/12``."""
+    parent: str
+    """Path of the call (``@2`` behind it: its third attempt), actor or driver that dispatched it."""
+    number: int
+    """From 0, its position among all dispatches of the parent."""
+    function: str
+    """Module and qualified name, ``chia.chipyard.chisel_build_node:ChiselBuildNode.build``."""
+    tag: str | None
+    lane: str
+    """The thread or asyncio task that dispatched it: ``main``, ``main/t0``."""
+    arguments: tuple[Argument, ...]
+    options: Mapping[str, Any]
+    """Ray options that matter for scheduling: numbers, strings and maps of them."""
+    source: bytes
+    """Digest of the function's source."""
+    dispatched: float
+    unstable: tuple[str, ...] = ()
+    """Places in the arguments that have no stable form and are not in the digests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Bytes that are a file of their own, named by their digest."""
+
+    digest: bytes
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one attempt of a call ended."""
+
+    call: Call
+    attempt: int
+    """From 0; Ray retries count."""
+    outcome: Outcome
+    started: float
+    finished: float
+    node: str
+    """Ray's node id, hexadecimal."""
+    host: str
+    pid: int
+    type: str = ""
+    """Type of the value or exception, ``builtins:dict``."""
+    shown: str = ""
+    """A short rendering of it."""
+    value: int = 0
+    """Offset of the VALUE frame in the same segment, if ``blob`` is None."""
+    length: int = 0
+    """Bytes of the encoded value, without its buffers."""
+    blob: Blob | None = None
+    """The encoded value, where it is a file of its own."""
+    buffers: tuple[Blob, ...] = ()
+    """What the encoded value keeps out of band."""
+    content: bytes = b""
+    """Digest of the encoded value: equal content, equal result."""
+    classes: tuple[str, ...] = ()
+    """Classes that rebuilding it needs, ``module:qualname``."""
+    pickled: tuple[str, ...] = ()
+    """Places that are kept as pickle, and why."""
+    references: tuple[Reference, ...] = ()
+    """The calls whose references are inside the value."""
+    reason: str = ""
+    """Why it could not be kept."""
+    traceback: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the value, buffers included."""
+        return self.length + sum(buffer.length for buffer in self.buffers)
+
+    @property
+    def seconds(self) -> float:
+        """How long the function ran."""
+        return self.finished - self.started
+
+    @property
+    def path(self) -> str:
+        """The path that children of this attempt have as their parent."""
+        return attempt_path(self.call.path, self.attempt)
+
+
+def attempt_path(path: str, attempt: int) -> str:
+    """The parent path of what attempt ``attempt`` of the call at ``path`` dispatches."""
+    return f"{path}@{attempt}" if attempt else path
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """First record of every segment: whose it is."""
+
+    format: int
+    run: str
+    """Id of the run that wrote it."""
+    role: str
+    """manifest, driver, worker or recorder."""
+    host: str
+    pid: int
+    opened: float
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that wrote to the recording, in the manifest: the first made it, others added to it."""
+
+    id: str
+    command: tuple[str, ...]
+    directory: str
+    """Working directory: relative to the recording folder where that is inside it, so that both
+    can be moved together; else absolute."""
+    started: float
+    versions: Mapping[str, str]
+    revision: str
+    """Code revision of the working directory (git), or empty."""
+    environment: tuple[str, ...]
+    """Names of the environment variables, never their values."""
+    kept: Mapping[str, str] = field(default_factory=dict)
+    """Values of the variables that the user asked to keep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """A Python process that dispatched calls for itself."""
+
+    path: str
+    """``loop.0``: its normalised script and how-manieth such driver of the run."""
+    argv: tuple[str, ...]
+    host: str
+    pid: int
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What the cluster offered when a driver first dispatched."""
+
+    driver: str
+    nodes: tuple[Mapping[str, Any], ...]
+    """A map a node: ``id``, ``host``, ``resources``, ``labels``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uncaptured:
+    """Calls that a replay runs again, counted by one process: the newest count holds."""
+
+    process: str
+    kind: str
+    """``in place``, ``bypassed`` (the loop's own Bypass), ``filtered``, ``task`` or ``actor``."""
+    function: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Last record of a run in the manifest: without it the recording is incomplete."""
+
+    run: str
+    status: int
+    """Exit status of the command."""
+    finished: float
+    segments: Mapping[str, int]
+    """Every segment's name and length in bytes, those of earlier runs too."""
+    spoiled: tuple[str, ...] = ()
+    """Why results are missing that the loop has seen."""
+
+
+Record = Segment | Run | Driver | Cluster | Uncaptured | Closed | Call | Result
+
+KINDS: Mapping[str, type[Record]] = {
+    kind.__name__.lower(): kind
+    for kind in (Segment, Run, Driver, Cluster, Uncaptured, Closed, Call, Result)
+}
+
+
+class Malformed(ValueError):
+    """A map that is not the record it claims to be."""
+
+
+def pack(record: Record) -> bytes:
+    """The msgpack form of ``record``."""
+    packed: bytes = msgpack.packb(
+        {"kind": type(record).__name__.lower(), **_plain(record)},
+        default=_plain,
+        unicode_errors="surrogatepass",
+    )
+    return packed
+
+
+def _plain(item: Any) -> Any:
+    if isinstance(item, Enum):
+        return item.value
+    if is_dataclass(item):
+        return {name: getattr(item, name) for name in _hints(type(item))}
+    if isinstance(item, Mapping):
+        return dict(item)
+    raise TypeError(f"{type(item).__name__} has no place in a record")
+
+
+def unpack(payload: bytes | memoryview) -> Record | None:
+    """The record in ``payload``; None for a kind that this version does not know.
+
+    Raises Malformed for anything that is not a record.
+    """
+    try:
+        content = msgpack.unpackb(payload, unicode_errors="surrogatepass", use_list=False)
+    except Exception as error:  # msgpack documents no narrower base for bad input
+        raise Malformed(f"not msgpack: {type(error).__name__}: {error}") from None
+    if not isinstance(content, dict) or not isinstance(content.get("kind"), str):
+        raise Malformed("not a map with a kind")
+    kind = KINDS.get(content["kind"])
+    return None if kind is None else _build(kind, content)
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+@cache
+def _required(kind: type) -> frozenset[str]:
+    return frozenset(
+        f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING
+    )
+
+
+def _build(kind: type[T], content: Mapping[str, Any]) -> T:
+    hints = _hints(kind)
+    missing = _required(kind) - content.keys()
+    if missing:
+        raise Malformed(f"{kind.__name__} without {', '.join(sorted(missing))}")
+    given = {name: _fit(hints[name], content[name], name) for name in hints if name in content}
+    return kind(**given)
+
+
+def _fit(hint: Any, item: Any, name: str) -> Any:
+    """``item`` as a field of type ``hint``, or Malformed."""
+    origin = get_origin(hint)
+    if hint is Any:
+        return item
+    if origin in (Union, UnionType):
+        if item is None and NoneType in get_args(hint):
+            return None
+        (inner,) = [choice for choice in get_args(hint) if choice is not NoneType]
+        return _fit(inner, item, name)
+    if origin is tuple and isinstance(item, tuple):
+        return tuple(_fit(get_args(hint)[0], part, name) for part in item)
+    if isinstance(item, dict) and origin is not None and issubclass(origin, Mapping):
+        key, value = get_args(hint)
+        return {_fit(key, k, name): _fit(value, v, name) for k, v in item.items()}
+    if isinstance(hint, type) and origin is None:
+        return _fit_class(hint, item, name)
+    raise Malformed(f"{name}: {type(item).__name__} does not fit")
+
+
+def _fit_class(hint: type, item: Any, name: str) -> Any:
+    if is_dataclass(hint) and isinstance(item, dict):
+        return _build(hint, item)
+    if issubclass(hint, Enum):
+        try:
+            return hint(item)
+        except ValueError:
+            raise Malformed(f"{name}: {item!r} is none of its choices") from None
+    if hint is float and type(item) is int:
+        return float(item)
+    if type(item) is not hint:
+        raise Malformed(f"{name}: {type(item).__name__} instead of {hint.__name__}")
+    return item

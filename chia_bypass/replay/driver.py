@@ -1,0 +1,65 @@
+"""Replaying in the driver's process: finds its place in the recording and activates the engine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from chia_bypass import engine as engines
+from chia_bypass.bypass import config
+from chia_bypass.hook import drivers, ray_init
+from chia_bypass.identity import names, position
+from chia_bypass.identity.driver import DriverEngine, DriverParent
+from chia_bypass.recording.layout import NONCE
+from chia_bypass.replay.engine import RECORDED, ReplayEngine
+from chia_bypass.replay.home import ReplayHome
+from chia_bypass.replay.index import Index
+from chia_bypass.replay.policy import Policy
+from chia_bypass.session import Session
+
+_CLAIMS = "replayed"
+
+
+def start(session: Session) -> DriverEngine[ReplayEngine]:
+    """Replay the calls of this process from now on. Raises RecordingError and ConfigError."""
+    names.set_script(drivers.script_name())
+    index = Index.open(Path(session.recording))
+    rules = config.load(session.options["yaml"])
+    position.install()
+    parent = DriverParent(lambda: _claim(session, index, parent))
+    engine = DriverEngine(parent, lambda parent: _build(session, index, rules))
+    engines.activate(engine)
+    return engine
+
+
+def _claim(session: Session, index: Index, parent: position.Parent) -> str:
+    """The recorded driver that this process is: one with the same arguments, else the next."""
+    script = names.script()
+    recorded = index.drivers(script)
+    recorded.sort(key=lambda driver: list(driver.argv) != sys.argv)  # stable: numbers stay in order
+    folder = Path(session.control) / _CLAIMS
+    folder.mkdir(exist_ok=True)
+    for driver in recorded:
+        try:
+            (folder / driver.path).touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        parent.memory[RECORDED] = driver.path
+        return driver.path
+    parent.memory[RECORDED] = None
+    return f"{script}.{len(recorded) + drivers.claim(Path(session.control), script, sys.argv)}"
+
+
+def _build(session: Session, index: Index, rules: config.BypassConfig) -> ReplayEngine:
+    folder = Path(session.recording)
+    home = ReplayHome(
+        folder=str(folder),
+        nonce=(folder / NONCE).read_bytes(),
+        control=session.control,
+        script=names.script(),
+        config=rules,
+        policy=Policy.of(session.options),
+        server=None,
+        invented=ray_init.invented(),
+    )
+    return ReplayEngine(home, rules, home.policy, index)

@@ -1,0 +1,172 @@
+"""The engine that replays: finds the recorded call for every dispatch and has it served.
+
+Closed: what the recording cannot answer is a miss, and after a miss nothing runs for real.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from chia_bypass.bypass.config import BypassConfig, Entry
+from chia_bypass.bypass.names import find
+from chia_bypass.engine import Dispatch, Plan
+from chia_bypass.errors import ChiaBypassError, Miss, RealRunRefused, RecordingCorrupt
+from chia_bypass.identity import position
+from chia_bypass.identity.describe import describe
+from chia_bypass.identity.names import function_name, named
+from chia_bypass.identity.producers import Producers
+from chia_bypass.recording.records import Call, Result
+from chia_bypass.recording.reference import Reference
+from chia_bypass.replay import misses
+from chia_bypass.replay.classes import ClassTable, loaded_modules
+from chia_bypass.replay.home import ReplayHome
+from chia_bypass.replay.index import Index
+from chia_bypass.replay.live import LiveToken
+from chia_bypass.replay.matching import Found, Matcher, Missed, MissReason
+from chia_bypass.replay.outcomes import Event, Kind, Outcomes
+from chia_bypass.replay.policy import Policy, serves
+from chia_bypass.replay.serve import Serve, Source, serve_reference
+
+RECORDED = "recorded"
+"""Key of a parent's memory: the path that it has in the recording, None if it was not recorded."""
+_MATCHER = "matcher"
+
+
+class ReplayEngine:
+    """Replays the calls of one process from an index of the recording."""
+
+    def __init__(
+        self,
+        home: ReplayHome,
+        config: BypassConfig,
+        policy: Policy,
+        index: Index,
+        table: Callable[[], bytes] | None = None,
+    ) -> None:
+        """``table``: the packed classes that travel by value, default those of ``__main__``."""
+        self.home, self._config, self._policy, self._index = home, config, policy, index
+        self._table = table or ClassTable(index.classes()).packed
+        self._source = Source(home.folder, home.nonce, home.server)
+        self.outcomes = Outcomes(Path(home.control)) if home.control else None
+        self.producers = Producers(lambda object_id: None)
+
+    def plan(self, dispatch: Dispatch) -> Plan:
+        """Serve the recorded call, or raise a Miss; run for real only what was allowed to."""
+        here = position.current()
+        assert here is not None, "a replaying process has a parent"
+        call = describe(dispatch, here, self.producers, time.time())
+        entry = find(self._config.entries, call.function)
+        missed_before = self._failed
+        answer = self._matcher(here.parent).match(call, self._policy.rule(entry))
+        if self._runs_for_real(call, entry):
+            return self._live(call, answer, missed_before)
+        if entry is None:
+            answer = Missed(MissReason.NOT_SERVED, None, detail="its calls are not served")
+        if isinstance(answer, Missed):
+            raise self._missed(call, answer)
+        return self._serve(call, answer)
+
+    def _matcher(self, parent: position.Parent) -> Matcher:
+        matcher: Matcher | None = parent.memory.get(_MATCHER)
+        if matcher is None:
+            children = self._index.children(parent.memory.get(RECORDED))
+            matcher = parent.memory.setdefault(_MATCHER, Matcher(children))
+        return matcher
+
+    def _runs_for_real(self, call: Call, entry: Entry | None) -> bool:
+        if named(call.function, self._policy.live):
+            return True
+        if entry is None:
+            return not self._policy.closed
+        return not serves(entry, call.tag)
+
+    @property
+    def _failed(self) -> bool:
+        return self.outcomes is not None and self.outcomes.failed
+
+    def _missed(self, call: Call, missed: Missed) -> Miss:
+        error = misses.miss(call, missed, self._config.path or "the bypass YAML")
+        self._note(Event(Kind.MISSED, call.function, call.tag, message=str(error)))
+        return error
+
+    def _note(self, event: Event) -> None:
+        if self.outcomes is not None:
+            self.outcomes.add(event)
+
+    def _serve(self, call: Call, found: Found) -> Plan:
+        result = found.stored.result
+        try:
+            serve = self._provider(result)
+        except RecordingCorrupt as error:
+            raise self._missed(
+                call, Missed(MissReason.CORRUPT, result.call, detail=str(error))
+            ) from error
+        self._note(Event(Kind.SERVED, call.function, call.tag, result.call.path, found.drift))
+        return Plan(
+            provider=serve,
+            data=self.home.folder,
+            dispatched=lambda got: self.producers.learn(got, result.call.path),
+        )
+
+    def _provider(self, result: Result) -> Serve:
+        allowed = self._policy.allow_import
+        return Serve(
+            outcome=result.outcome,
+            document=self._index.document(result.call),
+            source=self._source,
+            modules=loaded_modules(result.classes, allowed),
+            table=self._table() if result.classes else b"",
+            references=self._references(result),
+            allow_pickle=self._policy.allow_pickle,
+        )
+
+    def _references(self, result: Result) -> Mapping[Reference, Any]:
+        """References to tasks that serve what the references inside a result stood for.
+
+        They are ours, the caller's, because an object lives no longer than its owner, and they
+        ask for no resources, because whoever waits for them may hold them all.
+        """
+        return {reference: self._stand_in(reference) for reference in result.references}
+
+    def _stand_in(self, reference: Reference) -> Any:
+        result = self._index.answer(reference.call)
+        if result is None:
+            raise ChiaBypassError(f"the recording holds no result of {reference.call}")
+        task = ray.remote(serve_reference).options(num_cpus=0, name=f"BYPASS_{result.call.path}")
+        returned = task.remote(self._provider(result))
+        self.producers.learn_object(returned.binary(), reference)
+        return returned
+
+    def _live(self, call: Call, answer: Found | Missed, missed_before: bool) -> Plan:
+        if missed_before:
+            raise RealRunRefused(
+                call.function, call.tag, "an earlier call missed, and after a miss nothing runs"
+            )
+        if self.home.invented and not named(call.function, self._policy.allow_local):
+            raise RealRunRefused(
+                call.function,
+                call.tag,
+                "this Ray only pretends to have " + ", ".join(sorted(self.home.invented)),
+                "Give a cluster that has them with --address, or, if it only computes, "
+                f"--allow-local {call.function.partition(':')[2]}",
+            )
+        self._note(Event(Kind.REAL, call.function, call.tag))
+        recorded = answer.stored.result.path if isinstance(answer, Found) else None
+        return Plan(
+            token=LiveToken(self.home.packed(), call.path, recorded, self._table()),
+            dispatched=lambda got: self.producers.learn(got, f"live:{call.path}"),
+        )
+
+    def bypassed(self, dispatch: Dispatch) -> None:
+        """The loop's own Bypass serves it: counted."""
+        name = function_name(dispatch.function)
+        self._note(Event(Kind.BYPASSED, name, dispatch.tag))
+
+    def ran_in_place(self, function: Callable[..., Any]) -> None:
+        """It ran here, without Ray: counted."""
+        self._note(Event(Kind.IN_PLACE, function_name(function)))

@@ -1,0 +1,41 @@
+"""What a worker must know to replay the calls that a real call dispatches."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from chia_bypass.bypass.config import BypassConfig
+from chia_bypass.replay.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayHome:
+    """Where a replay's recording lives and what its rules are."""
+
+    folder: str
+    """The recording folder on the driver's node."""
+    nonce: bytes
+    control: str
+    """The control folder on the driver's node; empty without a command line."""
+    script: str
+    config: BypassConfig
+    policy: Policy
+    server: Any
+    """Handle of the file server on the driver's node."""
+    invented: Mapping[str, float]
+    """Resources that this Ray only pretends to have."""
+
+    def packed(self) -> bytes:
+        """The form that travels."""
+        return pickle.dumps(self, protocol=5)
+
+
+@lru_cache(maxsize=8)
+def unpack(packed: bytes) -> ReplayHome:
+    """The home in ``packed``, built once per process."""
+    home: ReplayHome = pickle.loads(packed)
+    return home

@@ -1,0 +1,58 @@
+"""On the worker: a real call within a replay, whose own calls are replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from chia_bypass import engine as engines
+from chia_bypass.identity import names, position
+from chia_bypass.replay import classes
+from chia_bypass.replay.home import unpack
+
+if TYPE_CHECKING:
+    from chia_bypass.replay.engine import ReplayEngine
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class LiveToken:
+    """Travels with a call that runs for real."""
+
+    home: bytes
+    path: str
+    """Its path in this run."""
+    recorded: str | None
+    """The path that it has as a parent in the recording, if it was recorded."""
+    table: bytes
+
+    def run(self, body: Callable[[], R]) -> R:
+        """Run ``body`` as this call."""
+        from chia_bypass.replay.engine import RECORDED
+
+        engine = _worker(self.home, self.table)
+        names.set_script(unpack(self.home).script)
+        parent = position.Parent(self.path)
+        parent.memory[RECORDED] = self.recorded
+        previous = engines.activate(engine)
+        try:
+            with position.inside(parent):
+                return body()
+        finally:
+            engines.activate(previous)
+
+
+@lru_cache(maxsize=8)
+def _worker(packed_home: bytes, table: bytes) -> ReplayEngine:
+    """The engine of this worker process."""
+    from chia_bypass.replay.engine import ReplayEngine
+    from chia_bypass.replay.index import Index
+
+    home = unpack(packed_home)
+    classes.unpack(table)
+    index = Index.open(Path(home.folder))
+    return ReplayEngine(home, home.config, home.policy, index, table=lambda: table)

@@ -1,0 +1,61 @@
+"""From a missed match to the error that a person reads: which, what comes nearest, how to accept."""
+
+from __future__ import annotations
+
+from chia_bypass.errors import Miss
+from chia_bypass.recording.records import Call
+from chia_bypass.replay.matching import Missed, MissReason
+
+
+def miss(call: Call, missed: Missed, yaml: str) -> Miss:
+    """The error for ``call``; ``yaml`` is the bypass YAML where it could be accepted."""
+    return Miss(
+        call.function, call.tag, call.parent, missed.reason.value, _detail(call, missed),
+        _remedy(call, missed, yaml),
+    )
+
+
+def _detail(call: Call, missed: Missed) -> str:
+    if missed.reason is MissReason.EXHAUSTED:
+        asked = "a second time" if missed.times == 1 else f"one time more than {missed.times}"
+        recorded = "once" if missed.times == 1 else f"{missed.times} times"
+        return f"recorded {recorded}, asked {asked}"
+    if missed.detail:
+        return missed.detail
+    if missed.nearest is None:
+        return "the recording has no call of it under this parent"
+    return f"nearest is {_shown(missed.nearest)}{_differences(call, missed)}"
+
+
+def _shown(call: Call) -> str:
+    return f"{call.path}" + (f" (tag {call.tag})" if call.tag is not None else "")
+
+
+def _differences(call: Call, missed: Missed) -> str:
+    if not missed.differing or missed.nearest is None:
+        return ""
+    before = {a.name: a.shown for a in missed.nearest.arguments}
+    now = {a.name: a.shown for a in call.arguments}
+    shown = [
+        f"{name}: recorded {before.get(name, 'absent')}, now {now.get(name, 'absent')}"
+        for name in missed.differing[:3]
+    ]
+    return ", which differs in " + "; ".join(shown)
+
+
+def _remedy(call: Call, missed: Missed, yaml: str) -> str:
+    key = call.function.partition(":")[2]
+    entry = f"under bypass.{key} in {yaml}"
+    if missed.reason is MissReason.EXHAUSTED:
+        return f"Accept with 'repeats: last' {entry}, or record the loop again"
+    if missed.reason is MissReason.OTHER_ARGUMENTS:
+        ignored = ", ".join(missed.differing)
+        return f"Accept with 'ignore_args: [{ignored}]' or 'match: order' {entry}"
+    if missed.reason is MissReason.NOT_SERVED:
+        return f"Add 'bypass: {{{key}: false}}' to {yaml}, or --live {key}, to run it for real"
+    if missed.reason is MissReason.NEVER_RECORDED:
+        return (
+            f"If it was renamed, accept with 'was: MODULE:OLD_NAME' {entry}; "
+            f"to run it for real, --live {key}"
+        )
+    return f"Record the loop again, or let it run for real with --live {key}"

@@ -1,0 +1,33 @@
+"""The `chia-bypass` command: parses, calls the library once, prints. Ray is not imported here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from chia_bypass.errors import ChiaBypassError
+from chia_bypass_cli import inspect, record, replay
+from chia_bypass_cli.command_line import split_command
+
+app = typer.Typer(
+    name="chia-bypass",
+    help="Record a CHIA loop once, replay it on Ray without paying for the work again.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for module in (record, replay, inspect):
+    module.register(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The console script: every error of ours becomes one line and its exit status."""
+    own, command = split_command(sys.argv[1:] if arguments is None else arguments)
+    try:
+        app(args=own, obj=command, prog_name="chia-bypass")
+    except ChiaBypassError as error:
+        print(f"chia-bypass: {error}", file=sys.stderr)
+        sys.exit(error.status)

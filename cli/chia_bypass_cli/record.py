@@ -1,0 +1,132 @@
+"""`chia-bypass record`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from chia_bypass_cli import terminal
+from chia_bypass_cli.command_line import command_of
+
+if TYPE_CHECKING:
+    from chia_bypass.record.session import Recorded
+
+SPOILED = 25
+_EXAMPLE = "Example: chia-bypass record -o recordings/tuesday -- python loop.py --iterations 3"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("record", epilog=_EXAMPLE)(record)
+
+
+def record(
+    context: typer.Context,
+    output: Annotated[
+        Optional[Path],
+        typer.Option(
+            "-o", "--output", help="Folder for the recording [default: a new one in recordings/]"
+        ),
+    ] = None,
+    tagged_only: Annotated[
+        bool, typer.Option("--tagged-only", help="Capture only calls that have a tag.")
+    ] = False,
+    function: Annotated[
+        Optional[list[str]],
+        typer.Option("--function", help="Capture only functions that this glob matches."),
+    ] = None,
+    tag: Annotated[
+        Optional[list[str]],
+        typer.Option("--tag", help="Capture only tags that this regex matches whole."),
+    ] = None,
+    keep_env: Annotated[
+        Optional[list[str]],
+        typer.Option("--keep-env", help="Store the value of this environment variable, too."),
+    ] = None,
+) -> None:
+    """Run a real loop and keep every call's result: record [options] -- COMMAND ..."""
+    import os
+
+    from chia_bypass.errors import UsageError
+    from chia_bypass.record.session import RecordSession
+    from chia_bypass_cli import launch
+
+    command = command_of(context)
+    if not command:
+        raise UsageError("record needs a command", _EXAMPLE)
+    options = {
+        "tagged_only": tagged_only,
+        "functions": function or [],
+        "tags": tag or [],
+        "keep_env": keep_env or [],
+    }
+    folder = output or _default_folder(command)
+    with RecordSession(folder, command, options) as session:
+        terminal.line(f"chia-bypass: recording into {folder}", stderr=True)
+        status = launch.run(command, session.environment(os.environ))
+        recorded = session.finish(status)
+    raise typer.Exit(_report(folder, recorded, status))
+
+
+def _default_folder(command: tuple[str, ...]) -> Path:
+    from datetime import datetime, timezone
+
+    from chia_bypass.recording.folder import new_name
+
+    scripts = [Path(part).stem for part in command if part.endswith(".py")]
+    script = scripts[0] if scripts else Path(command[0]).stem
+    return new_name(Path("recordings"), script, datetime.now(timezone.utc))
+
+
+def _report(folder: Path, recorded: Recorded, status: int) -> int:
+    """Print what was recorded; returns the exit status."""
+    if not recorded.recording.contents.drivers and not recorded.spoiled:
+        terminal.line(f"chia-bypass: nothing was recorded: {_why_nothing(recorded)}", stderr=True)
+        return status or 2
+    _print_table(recorded)
+    for reason in recorded.spoiled:
+        terminal.line(f"chia-bypass: SPOILED, a result is missing: {reason}", stderr=True)
+    terminal.line(_final_line(folder, recorded), stderr=True)
+    return status or (SPOILED if recorded.spoiled else 0)
+
+
+def _why_nothing(recorded: Recorded) -> str:
+    if recorded.troubles:
+        return "; ".join(recorded.troubles)
+    if recorded.entered:
+        return "the command made no ChiaFunction call"
+    return (
+        "the command started no Python into which the recorder could get. `python -I`, -E and -S, "
+        "a cleared environment or an overwritten PYTHONPATH keep it out: run without them"
+    )
+
+
+def _print_table(recorded: Recorded) -> None:
+    from chia_bypass.look.summary import by_function
+
+    terminal.table(
+        ("function", "calls", "raised", "not kept", "bytes", "time"),
+        (
+            (s.function, s.calls, s.raised, s.unkept, terminal.size(s.size), terminal.seconds(s.seconds))
+            for s in by_function(recorded.recording)
+        ),
+        numbers=("calls", "raised", "not kept", "bytes", "time"),
+        stderr=True,
+    )
+    for counted in recorded.recording.contents.uncaptured.values():
+        terminal.line(
+            f"not captured, runs again: {counted.function}, {counted.count} × {counted.kind}",
+            stderr=True,
+        )
+
+
+def _final_line(folder: Path, recorded: Recorded) -> str:
+    from chia_bypass.look.summary import by_function
+
+    rows = by_function(recorded.recording)
+    calls = sum(row.calls for row in rows)
+    size = terminal.size(sum(row.size for row in rows))
+    spent = terminal.seconds(sum(row.seconds for row in rows))
+    return f"{calls} recorded · {size} · {spent} of work · replay with: chia-bypass replay {folder}"
