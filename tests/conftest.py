@@ -43,7 +43,7 @@ def ray_session() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture()
+@pytest.fixture
 def script_env(ray_session: str) -> dict[str, str]:
     """Environment for a child process that joins the shared Ray."""
     root = Path(__file__).resolve().parents[1]

@@ -16,8 +16,8 @@ FOLDER = "handshake"
 
 _clock = time.time_ns  # kept, since a loop's test suite may replace time.time_ns
 
-_process: tuple[int, int] | None = None
-"""Process id and start, in nanoseconds; of the parent just after a fork."""
+_starts: dict[int, int] = {}
+"""Start in nanoseconds, by process id: a forked child finds its parent's only."""
 
 
 def announce(control: str | os.PathLike[str], fact: str, **details: object) -> None:
@@ -42,7 +42,7 @@ def _append(control: str, fact: str, details: dict[str, object]) -> None:
     try:
         descriptor = _open(path)
     except FileNotFoundError:
-        os.mkdir(folder)  # noqa: PTH102 - and never its parent: a command that ended stays ended
+        _make(folder)
         descriptor = _open(path)
     try:
         os.write(descriptor, lines.encode("ascii"))
@@ -58,12 +58,16 @@ def started() -> dict[str, object]:
 
 def _identity() -> tuple[int, int, bool]:
     """Process id, start, and whether that was unknown until now."""
-    global _process
-    pid = os.getpid()
-    new = _process is None or _process[0] != pid
-    if _process is None or new:
-        _process = (pid, _clock())
-    return (*_process, new)
+    pid, now = os.getpid(), _clock()
+    start = _starts.setdefault(pid, now)  # one step, so that threads agree
+    return pid, start, start is now
+
+
+def _make(folder: str) -> None:
+    try:  # noqa: SIM105 - as above
+        os.mkdir(folder)  # noqa: PTH102 - and never its parent: a command that ended stays ended
+    except FileExistsError:  # another process was faster
+        pass
 
 
 def _open(path: str) -> int:

@@ -65,7 +65,7 @@ def _shown(value: object, found: list[Reference]) -> str:
 
 
 def shown_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a call as a record keeps them: what a scheduler, and a person, wants to know."""
+    """The options of a call as a record keeps them: what schedulers and people want to know."""
     return {name: _plain_option(name, value) for name, value in options.items()}
 
 

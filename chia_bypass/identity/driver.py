@@ -53,7 +53,8 @@ class DriverEngine(Generic[E]):
 
     def engine(self) -> E:
         """The engine for the Ray that is connected now; connects as a dispatch would."""
-        auto_init_hook.auto_init_ray()
+        connect: Callable[[], None] = auto_init_hook.auto_init_ray
+        connect()
         connection = (os.getpid(), ray._private.worker.global_worker.current_cluster_and_job)
         if self._engine is None or connection != self._connection:
             self._engine = self._build(self.parent)

@@ -3,8 +3,8 @@
 The parent is the ChiaFunction call, actor or driver that dispatches. A lane is a thread, a piece of
 work handed to a thread pool or an asyncio task, named by who started it, what it runs and as
 how-manieth such: ``main/solve#0``. (By what it runs, because Ray and pools start threads of their
-own when they please.) Two lanes that make the same call must not swap their answers in a replay, and no
-thread may lose sight of the call that it works for, so starting a thread hands both on.
+own when they please.) Two lanes that make the same call must not swap their answers in a replay,
+and no thread may lose sight of the call that it works for, so starting a thread hands both on.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -136,7 +136,8 @@ def inside(parent: Parent) -> Iterator[None]:
 
 def install() -> Callable[[], None]:
     """Hand positions on to threads and pools from now on; returns what undoes it."""
-    start, submit = threading.Thread.start, ThreadPoolExecutor.submit
+    start: Any = threading.Thread.start
+    submit: Any = ThreadPoolExecutor.submit
 
     @functools.wraps(start)
     def start_with_position(self: threading.Thread) -> None:
@@ -148,22 +149,27 @@ def install() -> Callable[[], None]:
     @functools.wraps(submit)
     def submit_with_position(
         self: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
-    ) -> Future[Any]:
+    ) -> Any:
         position = current()
         if position is None:
             return submit(self, fn, *args, **kwargs)
         return submit(self, _Work(fn, position.child(_name(fn))), *args, **kwargs)
 
-    threading.Thread.start = start_with_position  # type: ignore[method-assign]
-    ThreadPoolExecutor.submit = submit_with_position  # type: ignore[method-assign]
+    _replace(threading.Thread, "start", start_with_position)
+    _replace(ThreadPoolExecutor, "submit", submit_with_position)
 
     def undo() -> None:
-        if threading.Thread.start is start_with_position:
-            threading.Thread.start = start  # type: ignore[method-assign]
-        if ThreadPoolExecutor.submit is submit_with_position:
-            ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]
+        # Whoever patched over us since keeps theirs.
+        if vars(threading.Thread)["start"] is start_with_position:
+            _replace(threading.Thread, "start", start)
+        if vars(ThreadPoolExecutor)["submit"] is submit_with_position:
+            _replace(ThreadPoolExecutor, "submit", submit)
 
     return undo
+
+
+def _replace(owner: type, name: str, function: Any) -> None:
+    setattr(owner, name, function)
 
 
 class _Work:

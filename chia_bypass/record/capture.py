@@ -1,4 +1,4 @@
-"""On the worker: run the real function, keep what it returned or raised, then return or raise it."""
+"""On the worker: run the real function, keep what it returned or raised, then hand it on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import ray
 
@@ -59,9 +59,7 @@ class RecordToken:
         finally:
             engines.activate(previous)
 
-    def _run(
-        self, engine: RecordEngine, call: Call, attempt: int, body: Callable[[], R]
-    ) -> R:
+    def _run(self, engine: RecordEngine, call: Call, attempt: int, body: Callable[[], R]) -> R:
         if not self.captured:
             return body()
         started = time.time()
@@ -79,8 +77,8 @@ class RecordToken:
 
 
 def _attempt() -> int:
-    core = ray._private.worker.global_worker.core_worker
-    return int(core.get_current_task_attempt_number())
+    worker: Any = ray._private.worker.global_worker
+    return int(worker.core_worker.get_current_task_attempt_number())
 
 
 def _outcome_of(error: Exception) -> Outcome:
@@ -108,7 +106,9 @@ def _keep(engine: RecordEngine, result: Result, value: object) -> None:
         result, encoded = _described(engine, result, value)
         engine.sink.keep(result, encoded)
     except Exception as error:  # the user's run goes on; the recording says that it is spoiled
-        engine.spoil(f"{result.call.path} ({result.call.function}): {type(error).__name__}: {error}")
+        engine.spoil(
+            f"{result.call.path} ({result.call.function}): {type(error).__name__}: {error}"
+        )
 
 
 def _described(
@@ -142,9 +142,7 @@ def _described(
 
 def _application_error(error: BaseException) -> BaseException:
     """What a nested task raised, out of Ray's wrapping: Ray wraps it again in a replay."""
-    while isinstance(error, ray.exceptions.RayTaskError) and isinstance(
-        error.cause, BaseException
-    ):
+    while isinstance(error, ray.exceptions.RayTaskError) and isinstance(error.cause, BaseException):
         error = error.cause
     return error
 

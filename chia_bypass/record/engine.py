@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Any
 
 from chia_bypass.engine import Dispatch, Plan
 from chia_bypass.identity import known, position
@@ -22,7 +23,7 @@ from chia_bypass.recording.records import Call, Record, Uncaptured, pack
 
 
 class RecordEngine:
-    """Records the calls of one process. A driver has one; so has each worker, see :func:`worker`."""
+    """Records the calls of one process: the driver, or a worker (see :func:`worker`)."""
 
     def __init__(self, home: Home, sink: Sink) -> None:
         self.home, self.sink = home, sink

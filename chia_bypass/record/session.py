@@ -41,9 +41,7 @@ class Recorded:
 class RecordSession:
     """Records the drivers that one command starts. Use as a context manager."""
 
-    def __init__(
-        self, folder: Path, command: Sequence[str], options: Mapping[str, object]
-    ) -> None:
+    def __init__(self, folder: Path, command: Sequence[str], options: Mapping[str, object]) -> None:
         """``options``: see record/filters.py; ``keep_env``: names of variables to store."""
         self.folder, self._command = folder.absolute(), tuple(command)
         self._options = dict(options)

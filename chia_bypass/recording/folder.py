@@ -96,7 +96,10 @@ class RunFolder:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
     ) -> None:
         if kind is not None:
             self.abandon()
@@ -167,7 +170,7 @@ def new_name(parent: Path, script: str, now: datetime) -> Path:
 
 def recordings_in(parent: Path) -> list[Path]:
     """The recordings below ``parent``, two levels deep (``recordings/<example>/golden``)."""
-    found = [path.parent for path in (*parent.glob(f"*/{MANIFEST}"), *parent.glob(f"*/*/{MANIFEST}"))]
+    found = [
+        path.parent for path in (*parent.glob(f"*/{MANIFEST}"), *parent.glob(f"*/*/{MANIFEST}"))
+    ]
     return sorted(path for path in found if is_recording(path))
-
-

@@ -90,15 +90,17 @@ def scan(data: memoryview, offset: int = 0) -> Iterator[Frame | Damage]:
     size = len(data)
     while offset < size:
         found = _frame_at(data, offset, size)
-        if isinstance(found, Frame) and found.type is FrameType.RECORD:
-            if payload_of(data, found) is None:
-                torn = found.end == size and not any(data[offset + HEADER.size : size])
-                yield Damage(offset, "a record fails its checksum", torn)
-                return
+        if isinstance(found, Frame) and _is_bad_record(data, found):
+            torn = found.end == size and not any(data[offset + HEADER.size : size])
+            found = Damage(offset, "a record fails its checksum", torn)
         yield found
         if isinstance(found, Damage):
             return
         offset = found.end
+
+
+def _is_bad_record(data: memoryview, found: Frame) -> bool:
+    return found.type is FrameType.RECORD and payload_of(data, found) is None
 
 
 def _frame_at(data: memoryview, offset: int, size: int) -> Frame | Damage:
@@ -114,5 +116,7 @@ def _frame_at(data: memoryview, offset: int, size: int) -> Frame | Damage:
     except ValueError:
         return Damage(offset, f"unknown frame type {kind}", False)
     if found.end > size:
-        return Damage(offset, f"cut inside a frame, {size - offset} of {found.end - offset} bytes", True)
+        return Damage(
+            offset, f"cut inside a frame, {size - offset} of {found.end - offset} bytes", True
+        )
     return found

@@ -143,7 +143,8 @@ class Recording:
         """How the call at ``path`` ended: its newest attempt that counts, else the newest."""
         attempts = self.contents.results.get(path, [])
         counted = [s for s in attempts if s.result.outcome is not Outcome.CANCELLED]
-        return (counted or attempts or [None])[-1]
+        found = counted or attempts
+        return found[-1] if found else None
 
     def document(self, stored: Stored) -> memoryview:
         """The encoded value of a result. Raises RecordingCorrupt naming the call."""

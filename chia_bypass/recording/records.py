@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from enum import Enum
-from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -53,7 +52,7 @@ class Call:
     path: str
     """Unique in the recording: the parent's path, a slash, the number: ``loop.0/12``."""
     parent: str
-    """Path of the call (``@2`` behind it: its third attempt), actor or driver that dispatched it."""
+    """Path of what dispatched it: a call (``@2`` behind it: its third attempt), actor or driver."""
     number: int
     """From 0, its position among all dispatches of the parent."""
     function: str
@@ -225,6 +224,18 @@ KINDS: Mapping[str, type[Record]] = {
 }
 
 
+_PARTS = (Argument, Blob, Reference)
+_HINTS: Mapping[type, Mapping[str, Any]] = {
+    kind: get_type_hints(kind) for kind in (*KINDS.values(), *_PARTS)
+}
+_REQUIRED: Mapping[type, frozenset[str]] = {
+    kind: frozenset(
+        f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING
+    )
+    for kind in _HINTS
+}
+
+
 class Malformed(ValueError):
     """A map that is not the record it claims to be."""
 
@@ -243,7 +254,7 @@ def _plain(item: Any) -> Any:
     if isinstance(item, Enum):
         return item.value
     if is_dataclass(item):
-        return {name: getattr(item, name) for name in _hints(type(item))}
+        return {name: getattr(item, name) for name in _HINTS[type(item)]}
     if isinstance(item, Mapping):
         return dict(item)
     raise TypeError(f"{type(item).__name__} has no place in a record")
@@ -264,21 +275,9 @@ def unpack(payload: bytes | memoryview) -> Record | None:
     return None if kind is None else _build(kind, content)
 
 
-@cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
-
-
-@cache
-def _required(kind: type) -> frozenset[str]:
-    return frozenset(
-        f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING
-    )
-
-
 def _build(kind: type[T], content: Mapping[str, Any]) -> T:
-    hints = _hints(kind)
-    missing = _required(kind) - content.keys()
+    hints = _HINTS[kind]
+    missing = _REQUIRED[kind] - content.keys()
     if missing:
         raise Malformed(f"{kind.__name__} without {', '.join(sorted(missing))}")
     given = {name: _fit(hints[name], content[name], name) for name in hints if name in content}

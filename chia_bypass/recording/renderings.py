@@ -84,7 +84,8 @@ def _other(value: Any, depth: int, limit: int) -> str:
     if isinstance(value, type):
         return f"<class {class_name(value)}>"
     if issubclass(cls, Enum):
-        return f"{_short(cls)}.{value._name_ or value._value_!r}"
+        member = value._name_ or _render(value._value_, depth - 1, limit)
+        return f"{_short(cls)}.{member}"
     if cls in (FunctionType, BuiltinFunctionType):
         return f"<function {value.__qualname__}>"
     if cls is MethodType:

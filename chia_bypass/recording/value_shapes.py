@@ -175,11 +175,11 @@ def _base_of(cls: type) -> Base | None:
         found = Base(builtin, builtin.__new__)
     else:
         found = next((base for base in BASES if issubclass(cls, base.type)), OBJECT_BASE)
-    known = set(mro(found.type))
+    known = {*mro(found.type), Exception, Counter}
     hidden = any(
         not parent.__flags__ & _HEAP_TYPE or parent.__flags__ & _IMMUTABLE_TYPE
         for parent in mro(cls)
-        if parent not in known and parent is not Counter
+        if parent not in known
     )
     return None if hidden else found
 

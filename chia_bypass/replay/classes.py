@@ -34,7 +34,8 @@ class ClassTable:
         present = {name: kind for name, kind in found.items() if kind is not None}
         seen = tuple(map(id, present.values()))
         if seen != self._seen:
-            self._packed, self._seen = cloudpickle.dumps(present), seen
+            dump: Callable[[object], bytes] = cloudpickle.dumps
+            self._packed, self._seen = dump(present), seen
         return self._packed
 
 

@@ -184,7 +184,9 @@ class Matcher:
 
     def _no_bucket(self, call: Call, rule: Rule) -> Missed:
         same = self._by_function.get(call.function, [])
-        unfinished = [c for c in same if not _answers(c) and self._key(c.call, rule) == self._key(call, rule)]
+        unfinished = [
+            c for c in same if not _answers(c) and self._key(c.call, rule) == self._key(call, rule)
+        ]
         if unfinished:
             return Missed(MissReason.UNFINISHED, unfinished[0].call)
         if call.tag is None:
@@ -205,6 +207,4 @@ class Matcher:
     @staticmethod
     def _nearest(candidates: Iterable[Candidate], call: Call, rule: Rule) -> Call | None:
         looked_at = [c.call for c in islice(candidates, LOOKED_AT)]
-        return min(
-            looked_at, key=lambda c: len(differing(c, call, rule.ignored)), default=None
-        )
+        return min(looked_at, key=lambda c: len(differing(c, call, rule.ignored)), default=None)

@@ -1,4 +1,4 @@
-"""From a missed match to the error that a person reads: which, what comes nearest, how to accept."""
+"""From a missed match to the error that a person reads: which, what is nearest, how to accept."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from chia_bypass.replay.matching import Missed, MissReason
 def miss(call: Call, missed: Missed, yaml: str) -> Miss:
     """The error for ``call``; ``yaml`` is the bypass YAML where it could be accepted."""
     return Miss(
-        call.function, call.tag, call.parent, missed.reason.value, _detail(call, missed),
+        call.function,
+        call.tag,
+        call.parent,
+        missed.reason.value,
+        _detail(call, missed),
         _remedy(call, missed, yaml),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +12,10 @@ from pathlib import Path
 from chia_bypass.bypass import config
 from chia_bypass.errors import UsageError
 from chia_bypass.hook import environment, handshake
+from chia_bypass.record.yaml_file import bypass_yaml
 from chia_bypass.recording.layout import BYPASS_YAML, is_recording
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Call
-from chia_bypass.record.yaml_file import bypass_yaml
 from chia_bypass.replay.outcomes import Event, Kind, events
 from chia_bypass.session import Mode, Session
 
@@ -149,16 +149,17 @@ def located(source: Path) -> tuple[Path, Path | None]:
 def resources(recording: Recording) -> dict[str, float]:
     """What a Ray must offer for the recorded calls: what the recorded cluster had in all, and
     at least what each single call asks for."""
-    needed: Counter[str] = Counter()
+    needed: defaultdict[str, float] = defaultdict(float)
     for cluster in recording.contents.clusters[:1]:
         for node in cluster.nodes:
             if node.get("alive", True):
-                needed.update(_numbers(node.get("resources", {})))
+                for name, amount in _numbers(node.get("resources", {})).items():
+                    needed[name] += amount
     for call in recording.calls():
         asked = {"CPU": call.options.get("num_cpus"), "GPU": call.options.get("num_gpus")}
         for name, amount in _numbers({**asked, **(call.options.get("resources") or {})}).items():
             needed[name] = max(needed[name], amount)
-    return {name: float(amount) for name, amount in needed.items() if _travels(name)}
+    return {name: amount for name, amount in needed.items() if _travels(name)}
 
 
 def _numbers(amounts: Mapping[str, object]) -> dict[str, float]:

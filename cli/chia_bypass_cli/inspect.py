@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,15 +24,15 @@ def register(app: typer.Typer) -> None:
 
 def inspect(
     folder: Annotated[
-        Optional[Path],
+        Path | None,
         typer.Argument(metavar="[DIR]", help="A recording [default: list those in recordings/]"),
     ] = None,
     call: Annotated[
-        Optional[str],
+        str | None,
         typer.Argument(metavar="[CALL]", help="A call: its path, function#n or tag."),
     ] = None,
     function: Annotated[
-        Optional[str], typer.Option(help="Only calls of functions that this glob matches.")
+        str | None, typer.Option(help="Only calls of functions that this glob matches.")
     ] = None,
     failed: Annotated[
         bool, typer.Option("--failed", help="Only calls that did not return a value.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 def record(
     context: typer.Context,
     output: Annotated[
-        Optional[Path],
+        Path | None,
         typer.Option(
             "-o", "--output", help="Folder for the recording [default: a new one in recordings/]"
         ),
@@ -34,15 +34,15 @@ def record(
         bool, typer.Option("--tagged-only", help="Capture only calls that have a tag.")
     ] = False,
     function: Annotated[
-        Optional[list[str]],
+        list[str] | None,
         typer.Option("--function", help="Capture only functions that this glob matches."),
     ] = None,
     tag: Annotated[
-        Optional[list[str]],
+        list[str] | None,
         typer.Option("--tag", help="Capture only tags that this regex matches whole."),
     ] = None,
     keep_env: Annotated[
-        Optional[list[str]],
+        list[str] | None,
         typer.Option("--keep-env", help="Store the value of this environment variable, too."),
     ] = None,
 ) -> None:
@@ -109,7 +109,14 @@ def _print_table(recorded: Recorded) -> None:
     terminal.table(
         ("function", "calls", "raised", "not kept", "bytes", "time"),
         (
-            (s.function, s.calls, s.raised, s.unkept, terminal.size(s.size), terminal.seconds(s.seconds))
+            (
+                s.function,
+                s.calls,
+                s.raised,
+                s.unkept,
+                terminal.size(s.size),
+                terminal.seconds(s.seconds),
+            )
             for s in by_function(recorded.recording)
         ),
         numbers=("calls", "raised", "not kept", "bytes", "time"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 def replay(
     context: typer.Context,
     source: Annotated[
-        Optional[Path],
+        Path | None,
         typer.Argument(
             metavar="[DIR | bypass.yaml]",
             help="The recording [default: the newest in recordings/]",
@@ -33,31 +33,31 @@ def replay(
         ),
     ] = None,
     address: Annotated[
-        Optional[str],
+        str | None,
         typer.Option(help="Run on this Ray cluster instead of a local one made for the replay."),
     ] = None,
     live: Annotated[
-        Optional[list[str]],
+        list[str] | None,
         typer.Option(help="Run functions that this glob matches for real."),
     ] = None,
     allow_local: Annotated[
-        Optional[list[str]],
+        list[str] | None,
         typer.Option(help="Let these run for real on resources that are only pretended."),
     ] = None,
     args: Annotated[
         str, typer.Option(help="report|strict: whether a tagged call may have other arguments.")
     ] = "report",
     match: Annotated[
-        Optional[str],
+        str | None,
         typer.Option(help="arguments|order: how untagged calls are found, over the YAML."),
     ] = None,
     allow_import: Annotated[
-        Optional[list[str]],
+        list[str] | None,
         typer.Option(help="Module that may be imported to rebuild recorded values."),
     ] = None,
     allow_pickle: Annotated[
         bool,
-        typer.Option("--allow-pickle", help="Load values that were kept as pickle: runs their code."),
+        typer.Option("--allow-pickle", help="Load values kept as pickle: runs their code."),
     ] = False,
 ) -> None:
     """Run a recorded loop again, its calls answered from the recording: nothing real runs."""

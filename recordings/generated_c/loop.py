@@ -190,10 +190,9 @@ def main() -> None:
     try:
         programs = search(GccNode(arguments.compiler), arguments.generations)
     except NoCompiler as problem:
-        print(f"There is no {problem.compiler} on {problem.node}: install it, or name another")
-        sys.exit(2)
+        parser.exit(2, f"There is no {problem.compiler} on {problem.node}: install one\n")
     if len({program.run.checksum for program in programs}) != 1:
-        sys.exit("the programs do not agree on the product")
+        sys.exit("there is no product that all programs agree on")
     print(f"Best of {len(programs)}: {programs[0]}, product {programs[0].run.checksum}")
 
 

@@ -109,7 +109,7 @@ FAULTS = {
         "f: true\n  g: true\n  f: false",
         ["line 4, column 3", "'f'", "twice"],
     ),
-    "key given twice": ("f: {bypass: true, bypass: false}", ["line 2, column 22", "'bypass'"]),
+    "key given twice": ("f: {bypass: true, bypass: false}", ["line 2, column 21", "'bypass'"]),
     "YAML that does not parse": ("f: {bypass: true", ["line 3, column 1", "not valid YAML"]),
     "tabs": ("f:\n\t  bypass: true", ["line 3, column 1", "not valid YAML"]),
     "a date that is none": ("f: {data: 2024-13-45}", ["line 2", "bad value", "month"]),

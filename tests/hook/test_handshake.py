@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
+import pytest
+from hook.hooked import hooked
+
+from chia_bypass.hook import announcing
 from chia_bypass.hook.announcing import FOLDER
 from chia_bypass.hook.handshake import Connection, announce, read
+
+ROOT = Path(__file__).resolve().parents[2]
+
+START = """
+import os, sys
+sys.path.insert(0, os.environ["ROOT"])
+from chia_bypass.hook.announcing import announce
+sys.stdin.readline()
+announce(os.environ["PLACE"], "ray")
+"""
 
 
 def test_nothing_reported(tmp_path: Path) -> None:
@@ -29,8 +45,14 @@ def test_facts_of_one_process_are_one_handshake(tmp_path: Path) -> None:
     assert handshake.troubles == ("line one\nline two é \udc80",)
 
 
-def test_threads_do_not_tear_each_others_lines(tmp_path: Path) -> None:
+def test_threads_do_not_tear_each_others_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(announcing, "_starts", {})  # as in a process that has reported nothing
+    together = threading.Barrier(4)
+
     def report(number: int) -> None:
+        together.wait()
         for turn in range(50):
             announce(tmp_path, "trouble", reason=f"{number}.{turn} " + "x" * 3000)
 
@@ -72,3 +94,19 @@ def test_folder_that_cannot_be_written_costs_the_program_nothing(tmp_path: Path)
     (tmp_path / FOLDER).write_text("a file where the folder should be")
     announce(tmp_path, "ray")
     assert read(tmp_path) == ()
+
+
+def test_processes_that_start_together_all_report(tmp_path: Path) -> None:
+    place = hooked(tmp_path)
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-S", "-c", START],
+            stdin=subprocess.PIPE,
+            text=True,
+            env={**place.environment(), "PLACE": place.session.control, "ROOT": str(ROOT)},
+        )
+        for _ in range(6)
+    ]
+    for child in children:
+        child.communicate("\n")
+    assert {one.pid for one in read(place.session.control)} == {child.pid for child in children}

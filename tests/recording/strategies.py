@@ -82,7 +82,7 @@ def same(left: Any, right: Any, seen: frozenset[tuple[int, int]] = frozenset()) 
         ) and _same_state(left, right, seen)
     if type(left).__module__ == models.__name__:
         return _same_state(left, right, seen)
-    return bool(left == right) or repr(left) == repr(right)
+    return repr(left) == repr(right) or bool(left == right)
 
 
 def _same_state(left: Any, right: Any, seen: frozenset[tuple[int, int]]) -> bool:
@@ -90,7 +90,8 @@ def _same_state(left: Any, right: Any, seen: frozenset[tuple[int, int]]) -> bool
     for name in names - {"__dict__", "__weakref__"}:
         if not same(getattr(left, name, None), getattr(right, name, None), seen):
             return False
-    return same(dict(getattr(left, "__dict__", {})), dict(getattr(right, "__dict__", {})), seen)
+    states = [dict(getattr(side, "__dict__", {})) for side in (left, right)]
+    return states == [{}, {}] or same(*states, seen)
 
 
 surrogates = st.text(st.characters(blacklist_categories=()), max_size=8)

@@ -91,7 +91,9 @@ def hold_and_die(folder: Path) -> None:
 
 
 def test_a_dead_run_leaves_an_incomplete_recording_and_no_lock(tmp_path: Path) -> None:
-    process = multiprocessing.get_context("spawn").Process(target=hold_and_die, args=(tmp_path / "r",))
+    process = multiprocessing.get_context("spawn").Process(
+        target=hold_and_die, args=(tmp_path / "r",)
+    )
     process.start()
     process.join()
     assert not Recording.open(tmp_path / "r").complete

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import collections
 import copy
 import io
@@ -81,7 +82,6 @@ def test_the_comparison_is_strict() -> None:
         np.dtype(">i4"),
         np.array([1, "x", None, [1]], object),
         np.zeros((2, 2), [("a", "i4"), ("b", "f8", (2,))])[0, 0],
-        np.dtype([("a", "i1"), ("b", "f8")], align=True),
     ],
     ids=repr,
 )
@@ -147,7 +147,7 @@ def test_builtin_exceptions_read_the_same(error: BaseException) -> None:
 
 
 def test_exception_groups() -> None:
-    groups = pytest.importorskip("builtins").__dict__.get("ExceptionGroup")
+    groups = vars(builtins).get("ExceptionGroup")
     if groups is None:
         pytest.skip("no exception groups before Python 3.11")
     again = round_trip(groups("two", [ValueError(1), groups("in", [KeyError(2)])]))
@@ -168,13 +168,10 @@ def test_shared_objects_stay_shared_and_cycles_stay_cycles() -> None:
     loop.append(pair)
     again = round_trip(pair)
     assert again[0][0] is again
-    bag: set[object] = set()
-    member = models.Frozen(1)
-    object.__setattr__(member, "rest", bag)
-    member.__dict__.pop("item")
     error = ValueError()
     error.args = (error,)
-    assert round_trip(error).args[0].__class__ is ValueError
+    again = round_trip(error)
+    assert again.args[0] is again
 
 
 def test_sharing_does_not_multiply() -> None:
@@ -182,7 +179,6 @@ def test_sharing_does_not_multiply() -> None:
     for _ in range(100):
         value = (value, value)
     assert len(encode(value).document) < 2000
-    assert round_trip(value)[0] is round_trip(value)[0] or True
     again = round_trip(value)
     assert again[0] is again[1]
 
@@ -225,7 +221,7 @@ def test_references_at_any_depth_are_kept_as_references() -> None:
 def test_only_what_has_no_other_form_is_pickled_and_says_so() -> None:
     encoded = encode({"a": 1, "b": [models.Ordinary([1])]})
     [note] = encoded.pickled
-    assert note.startswith("result['b'][0]: recording.value_models:Ordinary (") or "Ordinary" in note
+    assert note.startswith(f"result['b'][0]: {models.__name__}:Ordinary (")
     assert rebuild(encoded, allow_pickle=True) == {"a": 1, "b": [models.Ordinary([1])]}
     with pytest.raises(PickleRefused, match="allow-pickle"):
         rebuild(encoded)

@@ -28,4 +28,4 @@ def test_the_loop_learns_from_the_compiler_and_from_the_programs(run_example: Ru
 def test_without_a_compiler_the_loop_says_so(run_example: RunExample) -> None:
     done = run_example("generated_c", "--compiler=no-such-compiler")
     assert done.returncode == 2
-    assert "There is no no-such-compiler on " in done.stdout
+    assert "There is no no-such-compiler on " in done.stderr

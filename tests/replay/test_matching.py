@@ -22,10 +22,13 @@ def path(answer: Found | Missed) -> str | MissReason:
 
 def test_tag_and_function_together_make_a_call() -> None:
     matcher = recorded(
-        make_call(0, function="loop:build", tag="iter0"), make_call(1, function="loop:sim", tag="iter0")
+        make_call(0, function="loop:build", tag="iter0"),
+        make_call(1, function="loop:sim", tag="iter0"),
     )
     assert path(matcher.match(make_call(0, function="loop:sim", tag="iter0"), Rule())) == "loop.0/1"
-    assert path(matcher.match(make_call(1, function="loop:build", tag="iter0"), Rule())) == "loop.0/0"
+    assert (
+        path(matcher.match(make_call(1, function="loop:build", tag="iter0"), Rule())) == "loop.0/0"
+    )
 
 
 def test_a_tagged_call_with_other_arguments_is_drift_and_strictly_a_miss() -> None:
