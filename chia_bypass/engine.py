@@ -72,6 +72,10 @@ class Engine(Protocol):
         """Count a call that the loop's own Bypass serves."""
         ...
 
+    def stored(self, reference: Any, value: Any) -> None:
+        """``ray.put`` returned ``reference`` for ``value``."""
+        ...
+
     def ran_in_place(self, function: Callable[..., Any]) -> None:
         """Count an in-place call, which is neither captured nor served."""
         ...

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from loops import Loops
 
 # Set before anything imports Ray: no usage reports, no look at a Ray that somebody else started,
 # and no warning that a two-core machine is small.
@@ -49,3 +50,9 @@ def script_env(ray_session: str) -> dict[str, str]:
     root = Path(__file__).resolve().parents[1]
     path = os.pathsep.join([str(root), str(root / "cli"), os.environ.get("PYTHONPATH", "")])
     return {**os.environ, "RAY_ADDRESS": ray_session, "PYTHONPATH": path.rstrip(os.pathsep)}
+
+
+@pytest.fixture
+def loops(tmp_path: Path, ray_session: str, script_env: dict[str, str]) -> Loops:
+    """A folder for loops that run under the command line, on the shared Ray."""
+    return Loops(tmp_path, {**script_env, "COLUMNS": "200"}, ray_session)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import chia_bypass
 import pytest
+
+import chia_bypass
 from chia_bypass import errors
 
 RUNTIME = ("Bypass", "ChiaCallRemote", "ChiaFunction", "get", "get_active_bypass")

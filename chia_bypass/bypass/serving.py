@@ -94,8 +94,11 @@ class FileServerLink:
 
 
 def _start(home: Home, connection: Connection) -> Any:
+    name = f"{home.name}-{connection.job}"
+    if name in _started_for_others:
+        return _started_for_others[name]
     actor = FileServerActor.options(
-        name=f"{home.name}-{connection.job}",
+        name=name,
         namespace=NAMESPACE,
         get_if_exists=True,
         scheduling_strategy=NodeAffinitySchedulingStrategy(
@@ -103,13 +106,13 @@ def _start(home: Home, connection: Connection) -> Any:
         ),
     ).remote(home.roots)
     if home.node is not None:
-        # Ray ends an actor with the last handle of the process that started it. On a worker the
-        # Bypass goes with the call; other workers may have found the actor by its name.
-        _started_for_others[home.name] = actor
+        _started_for_others[name] = actor
     return actor
 
 
 _started_for_others: dict[str, Any] = {}
+"""What this worker started for a Bypass elsewhere. Ray ends an actor with the handle that started
+it, and here the Bypass goes with the call, while other workers may have found the actor by name."""
 
 
 def _node() -> str:

@@ -109,7 +109,7 @@ class ChiaWrapped(Generic[P, R]):
         def __get__(self, instance: None, owner: type | None = None) -> ChiaWrapped[P, R]: ...
         @overload
         def __get__(
-            self: ChiaWrapped[Concatenate[S, Q], R], instance: object, owner: type | None = None
+            self: ChiaWrapped[Concatenate[S, Q], R], instance: S, owner: type | None = None
         ) -> BoundFunction[S, Q, R]: ...
         @overload
         def __get__(self, instance: object, owner: type | None = None) -> ChiaWrapped[P, R]: ...
@@ -130,7 +130,7 @@ class ChiaWrapped(Generic[P, R]):
         return f"<ChiaFunction {self.__module__}.{self.__qualname__}>"
 
 
-class BoundFunction(Protocol[S_co, Q, R]):
+class BoundFunction(Protocol[S_co, Q, R]):  # pyright: ignore[reportInvalidTypeVarUse]
     """A decorated method as an attribute of an object, to a type checker."""
 
     def __call__(self, *args: Q.args, **kwargs: Q.kwargs) -> R: ...

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import ray
 from ray._private import auto_init_hook
 
+from chia_bypass import engine as engines
 from chia_bypass.engine import Dispatch, Engine, Plan
-from chia_bypass.identity import position
+from chia_bypass.identity import position, puts
+from chia_bypass.identity.producers import Producers
 
 E = TypeVar("E", bound=Engine)
 
@@ -26,12 +29,15 @@ class DriverParent(position.Parent):
         super().__init__("")
         self._claim = claim
         self._pid = 0
+        self._lock = threading.Lock()
 
     @property
     def path(self) -> str:
         """The claimed path; a forked child is another driver."""
         if self._pid != os.getpid():
-            self._path, self._pid = self._claim(), os.getpid()
+            with self._lock:
+                if self._pid != os.getpid():
+                    self._path, self._pid = self._claim(), os.getpid()
         return self._path
 
 
@@ -39,30 +45,36 @@ class DriverEngine(Generic[E]):
     """An engine that puts itself together at the first dispatch.
 
     Not earlier, because many Python processes that import Ray never dispatch anything, and a driver
-    is numbered by being one. The parent, and with it the numbers of its calls, lives as long as
-    the process, across `ray.shutdown` and another `ray.init`.
+    is numbered by being one. Making it makes it the engine of the process. The parent, and with it
+    the numbers of its calls, lives as long as the process, across `ray.shutdown` and another
+    `ray.init`.
     """
 
-    def __init__(self, parent: DriverParent, build: Callable[[position.Parent], E]) -> None:
-        """``build`` makes the engine for ``parent`` and needs Ray to be connected."""
-        self.parent, self._build = parent, build
+    def __init__(self, parent: DriverParent, producers: Producers, build: Callable[[], E]) -> None:
+        """``build`` makes the engine and needs Ray to be connected."""
+        self.parent, self.producers, self._build = parent, producers, build
+        self._lock = threading.Lock()
         self._connection: Any = None
         self._engine: E | None = None
         self._ran: list[Callable[..., Any]] = []
+        position.install()
+        puts.install()
         position.set_process(parent)
+        engines.activate(self)
 
     def engine(self) -> E:
         """The engine for the Ray that is connected now; connects as a dispatch would."""
         connect: Callable[[], None] = auto_init_hook.auto_init_ray
         connect()
         connection = (os.getpid(), ray._private.worker.global_worker.current_cluster_and_job)
-        if self._engine is None or connection != self._connection:
-            self._engine = self._build(self.parent)
-            self._connection = connection
-            for function in self._ran:
-                self._engine.ran_in_place(function)
-            self._ran.clear()
-        return self._engine
+        with self._lock:
+            if self._engine is None or connection != self._connection:
+                self._engine = self._build()
+                self._connection = connection
+                for function in self._ran:
+                    self._engine.ran_in_place(function)
+                self._ran.clear()
+            return self._engine
 
     def plan(self, dispatch: Dispatch) -> Plan:
         """As the engine does."""
@@ -71,6 +83,10 @@ class DriverEngine(Generic[E]):
     def bypassed(self, dispatch: Dispatch) -> None:
         """As the engine does."""
         self.engine().bypassed(dispatch)
+
+    def stored(self, reference: Any, value: Any) -> None:
+        """As the engine does, without putting one together."""
+        self.producers.learn_put(reference, value)
 
     def ran_in_place(self, function: Callable[..., Any]) -> None:
         """As the engine does; before there is one it is only remembered, for Ray may not be up."""

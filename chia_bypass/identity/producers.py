@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
+from chia_bypass.recording.digests import digest
 from chia_bypass.recording.reference import Reference
 
 FOREIGN = "foreign"
 """Stands for the call of an object that no recorded call produced: a plain task's, an actor's."""
+
+
+PUT = "put:"
+"""Begins the call of an object that ``ray.put`` stored; the digest of its content follows."""
 
 
 def is_reference(value: object) -> bool:
@@ -32,6 +37,11 @@ class Producers:
         for index, reference in enumerate(references):
             if is_reference(reference):
                 self.learn_object(reference.binary(), Reference(call, index))
+
+    def learn_put(self, reference: Any, value: Any) -> None:
+        """What ``ray.put`` stored counts by its content."""
+        content = digest(value, reference=self.find).value.hex()
+        self.learn_object(reference.binary(), Reference(f"{PUT}{content}"))
 
     def learn_object(self, object_id: bytes, reference: Reference) -> None:
         """The object with that id is what ``reference`` says."""

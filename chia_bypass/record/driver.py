@@ -7,15 +7,16 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import ray
 
-from chia_bypass import engine as engines
 from chia_bypass.hook import drivers
-from chia_bypass.identity import names, position
+from chia_bypass.identity import known, names
 from chia_bypass.identity.driver import DriverEngine, DriverParent
+from chia_bypass.identity.producers import Producers
 from chia_bypass.record.engine import RecordEngine
 from chia_bypass.record.home import Home
 from chia_bypass.record.sinks import LocalSink
@@ -27,11 +28,9 @@ from chia_bypass.session import Session
 def start(session: Session) -> DriverEngine[RecordEngine]:
     """Record the calls of this process from now on."""
     names.set_script(drivers.script_name())
-    position.install()
     parent = DriverParent(lambda: _claim(session))
-    engine = DriverEngine(parent, lambda parent: _build(session, parent))
-    engines.activate(engine)
-    return engine
+    producers = Producers(partial(known.ask_producer, session.run))
+    return DriverEngine(parent, producers, lambda: _build(session, parent, producers))
 
 
 def _claim(session: Session) -> str:
@@ -39,14 +38,14 @@ def _claim(session: Session) -> str:
     return f"{script}.{drivers.claim(Path(session.control), script, sys.argv)}"
 
 
-def _build(session: Session, parent: position.Parent) -> RecordEngine:
+def _build(session: Session, parent: DriverParent, producers: Producers) -> RecordEngine:
     home = Home(
         session=session,
         script=names.script(),
         nonce=(Path(session.recording) / NONCE).read_bytes(),
         node=ray.get_runtime_context().get_node_id(),
     )
-    engine = RecordEngine(home, LocalSink(home, "driver"))
+    engine = RecordEngine(home, LocalSink(home, "driver"), producers)
     started = time.time()
     driver = Driver(parent.path, tuple(sys.argv), socket.gethostname(), os.getpid(), started)
     engine.add([driver, Cluster(parent.path, tuple(map(_node, ray.nodes())))])

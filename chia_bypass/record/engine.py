@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from chia_bypass.engine import Dispatch, Plan
-from chia_bypass.identity import known, position
+from chia_bypass.identity import known, position, puts
 from chia_bypass.identity.describe import describe
 from chia_bypass.identity.names import function_name
 from chia_bypass.identity.producers import Producers
@@ -25,13 +25,12 @@ from chia_bypass.recording.records import Call, Record, Uncaptured, pack
 class RecordEngine:
     """Records the calls of one process: the driver, or a worker (see :func:`worker`)."""
 
-    def __init__(self, home: Home, sink: Sink) -> None:
-        self.home, self.sink = home, sink
+    def __init__(self, home: Home, sink: Sink, producers: Producers) -> None:
+        self.home, self.sink, self.producers = home, sink, producers
         self._packed = home.packed()
         self._filters = Filters.of(home.session.options)
         self._uncaptured: Counter[tuple[str, str, str]] = Counter()
         self._changed: set[tuple[str, str, str]] = set()
-        self.producers = Producers(lambda object_id: known.ask_producer(self.run, object_id))
         self.notes = Notes(sink.note, self.spoil, self._counts)
 
     @property
@@ -63,6 +62,10 @@ class RecordEngine:
         """The loop's own Bypass serves it: counted."""
         self._count("bypassed", function_name(dispatch.function))
 
+    def stored(self, reference: Any, value: Any) -> None:
+        """It counts by its content where it is an argument."""
+        self.producers.learn_put(reference, value)
+
     def ran_in_place(self, function: Callable[..., Any]) -> None:
         """It ran here, without Ray: counted."""
         self._count("in place", function_name(function))
@@ -92,4 +95,6 @@ class RecordEngine:
 def worker(packed_home: bytes) -> RecordEngine:
     """The engine of this worker process for the run of that home."""
     home = unpack(packed_home)
-    return RecordEngine(home, sink_for(home, "worker"))
+    puts.install()
+    producers = Producers(partial(known.ask_producer, home.session.run))
+    return RecordEngine(home, sink_for(home, "worker"), producers)

@@ -50,6 +50,7 @@ class ImportedClasses:
 def _walk(name: str, namespace: Mapping[str, Any], path: str) -> object:
     """What `path` names, through classes only: no ``__getattr__``, no descriptors."""
     # A parametrised pydantic model is called "Page[pkg.Item]" as a whole.
+    found: object = None
     steps = [path] if path in namespace else path.split(".")
     for position, step in enumerate(steps):
         found = namespace.get(step)

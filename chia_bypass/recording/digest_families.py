@@ -12,6 +12,7 @@ import struct
 import subprocess
 import threading
 import types
+from array import array
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterable
 from concurrent import futures
@@ -88,6 +89,10 @@ def _bytearray(digester: Digester, value: bytearray) -> bytes:
     return combine("bytearray", sha256(value).digest())
 
 
+def _machine_array(digester: Digester, value: array[Any]) -> bytes:
+    return combine("array", value.typecode.encode(), sha256(value).digest())
+
+
 def _memoryview(digester: Digester, value: memoryview) -> bytes:
     # As stored and as delivered by Ray: a memoryview is its bytes.
     return combine("bytes", sha256(value if value.c_contiguous else value.tobytes()).digest())
@@ -158,7 +163,7 @@ def _method(digester: Digester, value: types.MethodType) -> bytes:
 
 def _builtin(digester: Digester, value: types.BuiltinFunctionType) -> bytes:
     owner = value.__self__
-    bound = owner is not None and not isinstance(owner, types.ModuleType)
+    bound = owner is not None and not issubclass(type(owner), types.ModuleType)
     self_digest = digester.part("__self__", owner) if bound else b""
     return combine("builtin", _text(f"{value.__module__}:{value.__qualname__}"), self_digest)
 
@@ -187,7 +192,7 @@ def other(digester: Digester, value: Any) -> bytes:
     if reference is not None:
         return combine("reference", _text(reference.call), b"%d" % reference.index)
     cls = type(value)
-    if isinstance(value, type):
+    if issubclass(type(value), type):
         return _class(digester, value)
     if issubclass(cls, BY_TYPE) or is_live(cls):
         return digester.by_type(value)
@@ -197,7 +202,7 @@ def other(digester: Digester, value: Any) -> bytes:
         name = value._name_ if value._name_ is not None else repr(value._value_)
         return combine("enum", _name_of(cls), _text(name))
     numpy = value_arrays.numpy_if_loaded()
-    if numpy and isinstance(value, (numpy.ndarray, numpy.generic, numpy.dtype)):
+    if numpy and issubclass(type(value), (numpy.ndarray, numpy.generic, numpy.dtype)):
         return _numpy(digester, value, numpy)
     return _object(digester, value)
 
@@ -212,7 +217,7 @@ def _object(digester: Digester, value: Any) -> bytes:
         content = digester.by_type(value, "part of its state cannot be seen")
     elif shape.base.content is not None:
         content = digester.digest(shape.base.content(value))
-    elif isinstance(value, BaseException):
+    elif issubclass(type(value), BaseException):
         content = digester.part("args", BaseException.args.__get__(value))  # type: ignore[attr-defined]
     return combine("object", _name_of(cls), content, _state(digester, value))
 
@@ -228,9 +233,9 @@ def _field(digester: Digester, name: str, value: Any) -> bytes:
 
 
 def _numpy(digester: Digester, value: Any, numpy: Any) -> bytes:
-    if isinstance(value, numpy.dtype):
+    if issubclass(type(value), numpy.dtype):
         return combine("dtype", digester.digest(value_arrays.describe_dtype(value) or str(value)))
-    if isinstance(value, numpy.generic):
+    if issubclass(type(value), numpy.generic):
         parts = value_arrays.take_scalar(value)
         if parts is None:
             return digester.by_type(value, "numpy gives it no stable form")
@@ -258,6 +263,7 @@ _BY_TYPE: Final[dict[type, Feed]] = {
     bytes: _bytes,
     bytearray: _bytearray,
     memoryview: _memoryview,
+    array: _machine_array,
     list: partial(_sequence, "list"),
     tuple: partial(_sequence, "tuple"),
     set: partial(_unordered, "set"),

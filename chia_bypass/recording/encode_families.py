@@ -17,7 +17,7 @@ from chia_bypass.recording.encode_core import ATOMS, Encoder, Handler, Handlers
 from chia_bypass.recording.reference import Reference
 from chia_bypass.recording.value_forms import CONSTANT, CONSTANTS, HEADS, Kind, back
 from chia_bypass.recording.value_leaves import LEAVES, Leaf
-from chia_bypass.recording.value_shapes import Shape, class_name, mro, own, shape_of
+from chia_bypass.recording.value_shapes import Shape, class_name, shape_of
 
 SMALL_TUPLE: Final = 16
 """Tuples up to this length that hold only atoms are written anew each time: whether two equal
@@ -131,18 +131,18 @@ def other(encoder: Encoder, value: Any) -> Any:
     if reference is not None:
         return _reference(encoder, reference)
     cls = type(value)
-    if isinstance(value, type):
+    if issubclass(type(value), type):
         return _class(encoder, value)
     shape = shape_of(cls)
     if issubclass(cls, Enum):
         return _enum(encoder, value, shape)
-    if (numpy := value_arrays.numpy_if_loaded()) and isinstance(
-        value, (numpy.ndarray, numpy.generic, numpy.dtype)
+    if (numpy := value_arrays.numpy_if_loaded()) and issubclass(
+        cls, (numpy.ndarray, numpy.generic, numpy.dtype)
     ):
         return _numpy(encoder, value, numpy)
     if not shape.rebuildable:
         return encoder.pickle(value, "a class of no kind that is rebuilt from its fields")
-    mark = encoder.mark() if _pickles_itself(cls) else None
+    mark = encoder.mark() if shape.pickles_itself else None
     try:
         return _object(encoder, value)
     except CannotKeep:
@@ -187,7 +187,7 @@ def _enum(encoder: Encoder, value: Enum, shape: Shape) -> list[Any]:
 def _object(encoder: Encoder, value: Any) -> list[Any]:
     cls = type(value)
     shape = shape_of(cls)
-    if isinstance(value, BaseException):
+    if issubclass(type(value), BaseException):
         return _exception(encoder, value, shape)
     number, base = encoder.open(), shape.base
     assert base is not None, "only rebuildable classes come here, and those have a base"
@@ -222,23 +222,12 @@ def _fields(
         tree.append(item if type(item) in ATOMS else encoder.child(name, item))
 
 
-def _pickles_itself(cls: type) -> bool:
-    """Whether the class has a say in how its instances are pickled."""
-    methods = ("__reduce__", "__reduce_ex__", "__getstate__")
-    return any(
-        method in own(parent)
-        for parent in mro(cls)
-        if parent is not object and parent.__module__ != "builtins"
-        for method in methods
-    )
-
-
 def _numpy(encoder: Encoder, value: Any, numpy: Any) -> list[Any]:
-    if isinstance(value, numpy.dtype):
+    if issubclass(type(value), numpy.dtype):
         described = value_arrays.describe_dtype(value)
         parts = None if described is None else (described,)
         kind = Kind.DTYPE
-    elif isinstance(value, numpy.generic):
+    elif issubclass(type(value), numpy.generic):
         parts, kind = value_arrays.take_scalar(value), Kind.SCALAR
     elif type(value) is numpy.ndarray and value.dtype == object:
         return _object_array(encoder, value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 from enum import Enum
@@ -46,6 +47,8 @@ def _render(value: Any, depth: int, limit: int) -> str:
         return repr(value) if value.bit_length() < 400 else f"<int of {value.bit_length()} bits>"
     if cls in (str, bytes):
         return repr(value[: limit + 1])
+    if cls is array:
+        return f"array({value.typecode!r}, {len(value)} items)"
     if cls is bytearray:
         return f"bytearray({bytes(value[:limit])!r})"
     if depth == 0:
@@ -66,8 +69,8 @@ def _items(texts: Iterable[str], count: int) -> str:
     return ", ".join(shown + more)
 
 
-def _mapping(value: dict[Any, Any], depth: int, limit: int) -> str:
-    items = OrderedDict.items(value) if isinstance(value, OrderedDict) else dict.items(value)
+def _mapping(value: Any, depth: int, limit: int) -> str:
+    items = OrderedDict.items(value) if issubclass(type(value), OrderedDict) else dict.items(value)
     texts = (f"{_render(k, depth - 1, limit)}: {_render(v, depth - 1, limit)}" for k, v in items)
     inner = "{" + _items(texts, dict.__len__(value)) + "}"
     return inner if type(value) is dict else f"{_short(type(value))}({inner})"
@@ -81,7 +84,7 @@ def _leaf(value: Any, depth: int, limit: int) -> str:
 
 def _other(value: Any, depth: int, limit: int) -> str:
     cls = type(value)
-    if isinstance(value, type):
+    if issubclass(type(value), type):
         return f"<class {class_name(value)}>"
     if issubclass(cls, Enum):
         member = value._name_ or _render(value._value_, depth - 1, limit)
@@ -93,9 +96,9 @@ def _other(value: Any, depth: int, limit: int) -> str:
     if issubclass(cls, ModuleType):
         return f"<module {instance_dict(value).get('__name__', '?')}>"
     numpy = value_arrays.numpy_if_loaded()
-    if numpy and isinstance(value, numpy.ndarray):
+    if numpy and issubclass(type(value), numpy.ndarray):
         return f"{_short(cls)}({value.dtype}, shape={tuple(value.shape)})"
-    if numpy and isinstance(value, numpy.generic):
+    if numpy and issubclass(type(value), numpy.generic):
         return f"{_short(cls)}({_render(value.item(), depth - 1, limit)})"
     return _object(value, depth, limit)
 
@@ -104,7 +107,7 @@ def _object(value: Any, depth: int, limit: int) -> str:
     cls = type(value)
     shape = shape_of(cls)
     parts: list[str] = []
-    if isinstance(value, BaseException):
+    if issubclass(type(value), BaseException):
         parts = [_render(arg, depth - 1, limit) for arg in BaseException.args.__get__(value)]  # type: ignore[attr-defined]
         return f"{_short(cls)}({_items(parts, len(parts))})"
     if shape.base is not None and shape.base.content is not None:

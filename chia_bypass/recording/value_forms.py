@@ -62,6 +62,7 @@ class Kind(IntEnum):
     UUID = 24
     PATH = 25
     PATTERN = 26
+    MACHINE_ARRAY = 27
     SHAPE = 32
     OBJECT = 33
     EXCEPTION = 34

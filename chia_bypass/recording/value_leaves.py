@@ -7,6 +7,8 @@ it again. Parts are values themselves.
 from __future__ import annotations
 
 import re
+import sys
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
@@ -89,6 +91,26 @@ def _path(kind: type) -> Leaf:
     return Leaf(kind, Kind.PATH, lambda value: (kind.__name__, str(value)), _make_path)
 
 
+def _take_array(value: array[Any]) -> tuple[Any, ...]:
+    return value.typecode, value.itemsize, _swapped(value).tobytes()
+
+
+def _make_array(typecode: str, itemsize: int, data: bytes) -> array[Any]:
+    made = array(typecode)
+    if made.itemsize != itemsize:
+        raise ValueError(f"items {typecode!r} have {made.itemsize} bytes here, not {itemsize}")
+    made.frombytes(data)
+    return _swapped(made)
+
+
+def _swapped(value: array[Any]) -> array[Any]:
+    """From this machine's byte order to little-endian, or back."""
+    if sys.byteorder == "big":
+        value = value[:]
+        value.byteswap()
+    return value
+
+
 LEAVES: Final = (
     Leaf(bytearray, Kind.BYTEARRAY, lambda value: (bytes(value),), bytearray),
     Leaf(complex, Kind.COMPLEX, lambda value: (value.real, value.imag), complex),
@@ -115,6 +137,7 @@ LEAVES: Final = (
     Leaf(Fraction, Kind.FRACTION, lambda value: (value.numerator, value.denominator), Fraction),
     Leaf(UUID, Kind.UUID, lambda value: (value.bytes,), lambda data: UUID(bytes=data)),
     *(_path(kind) for kind in PATHS.values()),
+    Leaf(array, Kind.MACHINE_ARRAY, _take_array, _make_array),
     Leaf(re.Pattern, Kind.PATTERN, lambda value: (value.pattern, value.flags), _make_pattern),
 )
 

@@ -120,6 +120,8 @@ class Shape:
     rebuildable: bool
     """Dataclass, enum, named tuple, pydantic or attrs model, exception, or a subclass of a
     builtin: the classes that a recording may name."""
+    pickles_itself: bool
+    """The class has a say in how its instances are pickled."""
 
     def state(self, value: object) -> Iterator[tuple[str, object]]:
         """Names and values of an instance's own state. Runs no code of the class."""
@@ -159,8 +161,16 @@ def _describe(cls: type) -> Shape:
     name, base = class_name(cls), _base_of(cls)
     native = NATIVE_CLASSES.get(name) is cls
     rebuildable = _rebuildable(cls, base)
-    has_dict = bool(cls.__dictoffset__)
-    return Shape(name, native, base, slots, frozenset(optional), has_dict, rebuildable)
+    return Shape(
+        name,
+        native,
+        base,
+        slots,
+        frozenset(optional),
+        bool(cls.__dictoffset__),
+        rebuildable,
+        _pickles_itself(cls),
+    )
 
 
 def _travels(parent: type, name: str) -> bool:
@@ -191,6 +201,17 @@ def _rebuildable(cls: type, base: Base | None) -> bool:
         return True
     marks = ("__dataclass_fields__", "__attrs_attrs__", "__pydantic_fields_set__")
     return any(mark in own(parent) for parent in mro(cls) for mark in marks)
+
+
+def _pickles_itself(cls: type) -> bool:
+    """Whether the class has a say in how its instances are pickled."""
+    methods = ("__reduce__", "__reduce_ex__", "__getstate__")
+    return any(
+        method in own(parent)
+        for parent in mro(cls)
+        if parent is not object and parent.__module__ != "builtins"
+        for method in methods
+    )
 
 
 def instance_dict(value: object) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from chia_bypass import engine as engines
 from chia_bypass.bypass import config
 from chia_bypass.hook import drivers, ray_init
 from chia_bypass.identity import names, position
 from chia_bypass.identity.driver import DriverEngine, DriverParent
+from chia_bypass.identity.producers import Producers
 from chia_bypass.recording.layout import NONCE
 from chia_bypass.replay.engine import RECORDED, ReplayEngine
 from chia_bypass.replay.home import ReplayHome
@@ -25,11 +25,9 @@ def start(session: Session) -> DriverEngine[ReplayEngine]:
     names.set_script(drivers.script_name())
     index = Index.open(Path(session.recording))
     rules = config.load(session.options["yaml"])
-    position.install()
     parent = DriverParent(lambda: _claim(session, index, parent))
-    engine = DriverEngine(parent, lambda parent: _build(session, index, rules))
-    engines.activate(engine)
-    return engine
+    producers = Producers(lambda object_id: None)
+    return DriverEngine(parent, producers, lambda: _build(session, index, rules, producers))
 
 
 def _claim(session: Session, index: Index, parent: position.Parent) -> str:
@@ -50,7 +48,9 @@ def _claim(session: Session, index: Index, parent: position.Parent) -> str:
     return f"{script}.{len(recorded) + drivers.claim(Path(session.control), script, sys.argv)}"
 
 
-def _build(session: Session, index: Index, rules: config.BypassConfig) -> ReplayEngine:
+def _build(
+    session: Session, index: Index, rules: config.BypassConfig, producers: Producers
+) -> ReplayEngine:
     folder = Path(session.recording)
     home = ReplayHome(
         folder=str(folder),
@@ -62,4 +62,4 @@ def _build(session: Session, index: Index, rules: config.BypassConfig) -> Replay
         server=None,
         invented=ray_init.invented(),
     )
-    return ReplayEngine(home, rules, home.policy, index)
+    return ReplayEngine(home, rules, home.policy, index, producers)

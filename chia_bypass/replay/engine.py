@@ -46,6 +46,7 @@ class ReplayEngine:
         config: BypassConfig,
         policy: Policy,
         index: Index,
+        producers: Producers,
         table: Callable[[], bytes] | None = None,
     ) -> None:
         """``table``: the packed classes that travel by value, default those of ``__main__``."""
@@ -53,7 +54,7 @@ class ReplayEngine:
         self._table = table or ClassTable(index.classes()).packed
         self._source = Source(home.folder, home.nonce, home.server)
         self.outcomes = Outcomes(Path(home.control)) if home.control else None
-        self.producers = Producers(lambda object_id: None)
+        self.producers = producers
 
     def plan(self, dispatch: Dispatch) -> Plan:
         """Serve the recorded call, or raise a Miss; run for real only what was allowed to."""
@@ -166,6 +167,10 @@ class ReplayEngine:
         """The loop's own Bypass serves it: counted."""
         name = function_name(dispatch.function)
         self._note(Event(Kind.BYPASSED, name, dispatch.tag))
+
+    def stored(self, reference: Any, value: Any) -> None:
+        """It counts by its content where it is an argument."""
+        self.producers.learn_put(reference, value)
 
     def ran_in_place(self, function: Callable[..., Any]) -> None:
         """It ran here, without Ray: counted."""

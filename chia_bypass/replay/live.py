@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from chia_bypass import engine as engines
-from chia_bypass.identity import names, position
+from chia_bypass.identity import names, position, puts
+from chia_bypass.identity.producers import Producers
 from chia_bypass.replay import classes
 from chia_bypass.replay.home import unpack
 
@@ -55,4 +56,6 @@ def _worker(packed_home: bytes, table: bytes) -> ReplayEngine:
     home = unpack(packed_home)
     classes.unpack(table)
     index = Index.open(Path(home.folder))
-    return ReplayEngine(home, home.config, home.policy, index, table=lambda: table)
+    puts.install()
+    producers = Producers(lambda object_id: None)
+    return ReplayEngine(home, home.config, home.policy, index, producers, table=lambda: table)

@@ -8,6 +8,7 @@ stored nowhere.
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict, deque
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
@@ -144,9 +145,14 @@ class Matcher:
         for candidate in sorted(recorded, key=lambda c: c.call.number):
             self._by_function[candidate.call.function].append(candidate)
         self._buckets: dict[str, dict[Hashable, _Bucket]] = {}
+        self._lock = threading.Lock()
 
     def match(self, call: Call, rule: Rule) -> Found | Missed:
         """The recorded call for ``call``, which is then used up, or why there is none."""
+        with self._lock:
+            return self._match(call, rule)
+
+    def _match(self, call: Call, rule: Rule) -> Found | Missed:
         buckets = self._buckets_of(call.function, rule)
         key = self._key(call, rule)
         digests = _digests(call.arguments, rule)

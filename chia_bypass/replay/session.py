@@ -147,19 +147,22 @@ def located(source: Path) -> tuple[Path, Path | None]:
 
 
 def resources(recording: Recording) -> dict[str, float]:
-    """What a Ray must offer for the recorded calls: what the recorded cluster had in all, and
-    at least what each single call asks for."""
+    """What a Ray must offer for the recorded calls.
+
+    Of custom resources what the recorded cluster had in all, so that as many calls run at a time;
+    of CPUs and GPUs only what the most demanding call asks for, since the machine has its own.
+    """
     needed: defaultdict[str, float] = defaultdict(float)
     for cluster in recording.contents.clusters[:1]:
         for node in cluster.nodes:
             if node.get("alive", True):
                 for name, amount in _numbers(node.get("resources", {})).items():
-                    needed[name] += amount
+                    needed[name] += amount if _travels(name) else 0
     for call in recording.calls():
-        asked = {"CPU": call.options.get("num_cpus"), "GPU": call.options.get("num_gpus")}
+        asked = {"CPU": call.options.get("num_cpus", 1), "GPU": call.options.get("num_gpus")}
         for name, amount in _numbers({**asked, **(call.options.get("resources") or {})}).items():
             needed[name] = max(needed[name], amount)
-    return {name: amount for name, amount in needed.items() if _travels(name)}
+    return {name: amount for name, amount in needed.items() if amount}
 
 
 def _numbers(amounts: Mapping[str, object]) -> dict[str, float]:
@@ -168,7 +171,8 @@ def _numbers(amounts: Mapping[str, object]) -> dict[str, float]:
 
 def _travels(name: str) -> bool:
     """Whether a resource means something apart from the node that had it."""
-    return not name.startswith("node:") and name not in ("memory", "object_store_memory")
+    own = ("CPU", "GPU", "memory", "object_store_memory")
+    return not name.startswith("node:") and name not in own
 
 
 def totals(events_: Sequence[Event]) -> Mapping[str, Counter[Kind]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from chia_bypass import ConfigError, SourceMissing
 from chia_bypass.bypass.active import activate, get_active_bypass
 from chia_bypass.bypass.runtime import Bypass, UnservedWarning
@@ -26,7 +27,7 @@ def _leave_no_bypass_behind() -> Iterator[None]:
     activate(before)
 
 
-@pytest.fixture()
+@pytest.fixture
 def bypass(tmp_path: Path) -> MakeBypass:
     def make(section: str) -> Bypass:
         (tmp_path / "b.yaml").write_text(f"bypass: {section}")
@@ -45,7 +46,7 @@ class Asked:
     def __init__(self, answer: Any) -> None:
         self.answer, self.calls = answer, []
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         self.calls.append((args, kwargs))
         return self.answer
 

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from chia_bypass.bypass.files import INLINE_BYTES, FileServer, Folder, Published, Version
 from chia_bypass.errors import ServedFileMissing, ServedFileUnreadable
 
@@ -25,12 +26,12 @@ class Store:
         return ("reference", len(self.published))
 
 
-@pytest.fixture()
+@pytest.fixture
 def store() -> Store:
     return Store()
 
 
-@pytest.fixture()
+@pytest.fixture
 def server(tmp_path: Path, store: Store) -> FileServer:
     for name in ("yaml", "work"):
         (tmp_path / name).mkdir()
@@ -74,7 +75,7 @@ def test_a_missing_file_is_named_with_node_and_places(
 
 def test_what_is_no_text_says_how_to_get_it(server: FileServer, tmp_path: Path) -> None:
     (tmp_path / "yaml/elf").write_bytes(b"ab\xff")
-    with pytest.raises(ServedFileUnreadable, match="not UTF-8 text.*byte 2.*get_bytes") as caught:
+    with pytest.raises(ServedFileUnreadable, match=r"not UTF-8 text.*byte 2.*get_bytes") as caught:
         server.fetch("elf")
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
     assert server.get_bytes("elf") == b"ab\xff"

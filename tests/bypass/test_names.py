@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from chia_bypass.bypass.names import find, full_name
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import struct
+from array import array
 from collections import Counter, OrderedDict, defaultdict, deque
 from datetime import timedelta, timezone
 from fractions import Fraction
@@ -122,7 +123,15 @@ hashable_leaves = st.one_of(
     surrogates.map(models.Text),
     st.integers().map(models.Whole),
 )
-leaves = hashable_leaves | st.binary(max_size=8).map(bytearray) | st.just(slice(1, None, "x"))
+machine_arrays = st.builds(
+    array, st.sampled_from("BHilq"), st.lists(st.integers(0, 127), max_size=4)
+)
+leaves = (
+    hashable_leaves
+    | machine_arrays
+    | st.binary(max_size=8).map(bytearray)
+    | st.just(slice(1, None, "x"))
+)
 arrays = st.one_of(
     st.lists(st.integers(-100, 100), max_size=6).map(lambda v: np.array(v, "<i8")),
     st.lists(st.floats(), min_size=6, max_size=6).map(lambda v: np.array(v, ">f8").reshape(2, 3).T),

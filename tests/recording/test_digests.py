@@ -202,7 +202,11 @@ def test_main_counts_as_the_script_that_it_is(tmp_path: Path) -> None:
     commands = (["loop.py"], ["-m", "loop"], ["-c", "import loop; loop.show()"])
     outputs = {
         subprocess.run(
-            [sys.executable, *command], env=environment, cwd=tmp_path, capture_output=True, check=True
+            [sys.executable, *command],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            check=True,
         ).stdout
         for command in commands
     }

@@ -7,6 +7,8 @@ import collections
 import copy
 import io
 import re
+import subprocess
+import sys
 import threading
 import types
 from collections import OrderedDict, defaultdict, deque
@@ -22,6 +24,7 @@ from recording.strategies import CLASSES, Ref, rebuild, refer, round_trip, same,
 
 from chia_bypass.errors import CannotKeep, CannotRebuild, PickleRefused
 from chia_bypass.recording.classes import Sketch, Sketches
+from chia_bypass.recording.decode import decode
 from chia_bypass.recording.encode import encode
 
 slow_data = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -152,7 +155,9 @@ def test_exception_groups() -> None:
         pytest.skip("no exception groups before Python 3.11")
     again = round_trip(groups("two", [ValueError(1), groups("in", [KeyError(2)])]))
     assert type(again) is groups
-    assert repr(again) == "ExceptionGroup('two', [ValueError(1), ExceptionGroup('in', [KeyError(2)])])"
+    assert (
+        repr(again) == "ExceptionGroup('two', [ValueError(1), ExceptionGroup('in', [KeyError(2)])])"
+    )
 
 
 def test_shared_objects_stay_shared_and_cycles_stay_cycles() -> None:
@@ -273,13 +278,15 @@ def test_sketches_import_nothing_and_can_be_read() -> None:
 
 
 def test_a_buffer_of_the_wrong_length_is_refused() -> None:
-    encoded = encode(b"x" * 70_000)
+    document, short = encode(b"x" * 70_000).document, memoryview(b"x" * 69_999)
     with pytest.raises(CannotRebuild, match="69999 bytes instead of 70000"):
-        from chia_bypass.recording.decode import decode
+        decode(document, classes=CLASSES, buffer=lambda *_: short, reference=Ref)
 
-        decode(
-            encoded.document,
-            classes=CLASSES,
-            buffer=lambda digest, length: memoryview(b"x" * 69_999),
-            reference=Ref,
-        )
+
+def test_the_modules_that_ride_to_workers_import_nothing_heavy() -> None:
+    names = ("encode", "decode", "classes", "digests", "renderings")
+    imports = "; ".join(f"import chia_bypass.recording.{name}" for name in names)
+    heavy = "{'ray', 'numpy', 'pydantic', 'attr', 'attrs', 'yaml', 'rich', 'typer'}"
+    code = f"{imports}; import sys; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

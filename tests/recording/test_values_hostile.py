@@ -42,7 +42,9 @@ def attempt(document: bytes, classes: Any = CLASSES) -> None:
         decode(document, classes=classes, buffer=no_buffer, reference=lambda r: Ref(r.call))
     except (*DECLARED, NoBuffer):
         pass
-    new = {name for name in set(sys.modules) - before if not name.startswith(("numpy", "encodings"))}
+    new = {
+        name for name in set(sys.modules) - before if not name.startswith(("numpy", "encodings"))
+    }
     assert not new
     hooks = {"__init__", "__new__", "__setstate__", "__reduce__", "__setattr__"}
     assert not hooks.intersection(models.RAN[len(ran) :])
@@ -82,7 +84,9 @@ parts = st.recursive(
     | st.binary(max_size=4)
     | st.sampled_from([HEADS[kind] for kind in Kind])
     | st.integers(0, 9).map(lambda n: ExtType(BACK, bytes([n])))
-    | st.sampled_from([f"{models.__name__}:{name}" for name in ("Point", "Pair", "Hostile", "Mode")])
+    | st.sampled_from(
+        [f"{models.__name__}:{name}" for name in ("Point", "Pair", "Hostile", "Mode")]
+    )
     | st.sampled_from(["os:system", "builtins:eval", "builtins:ValueError", "builtins:int", "<i8"]),
     lambda inner: (
         st.lists(inner, max_size=5)
@@ -117,7 +121,9 @@ def test_promised_lengths_allocate_nothing(document: bytes) -> None:
     try:
         with pytest.raises(CannotRebuild):
             decode(document, classes=CLASSES, buffer=no_buffer, reference=Ref)
-        assert tracemalloc.get_traced_memory()[1] < 3_000_000  # msgpack reads into a buffer of 1 MiB
+        assert (
+            tracemalloc.get_traced_memory()[1] < 3_000_000
+        )  # msgpack reads into a buffer of 1 MiB
     finally:
         tracemalloc.stop()
 
@@ -168,7 +174,9 @@ def test_depth_has_a_declared_end(depth: int) -> None:
 )
 def test_other_classes_are_refused_and_their_modules_not_imported(name: str) -> None:
     document = encode(models.Point(1)).document
-    old, new = (text.encode("utf-8", "surrogatepass") for text in (f"{models.__name__}:Point", name))
+    old, new = (
+        text.encode("utf-8", "surrogatepass") for text in (f"{models.__name__}:Point", name)
+    )
     document = document.replace(bytes([0xD9, len(old)]) + old, bytes([0xD9, len(new)]) + new)
     document = document.replace(bytes([0xA0 | len(old)]) + old, bytes([0xD9, len(new)]) + new)
     assert old not in document or old in new

@@ -6,7 +6,7 @@ import enum
 import threading
 from collections import namedtuple
 from dataclasses import dataclass, field
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import attrs
 import pydantic
@@ -112,7 +112,7 @@ class BuildFailed(Exception):
 class Hostile:
     """As a dataclass would be: every hook says that it ran."""
 
-    __dataclass_fields__: dict[str, Any] = {}
+    __dataclass_fields__: ClassVar[dict[str, Any]] = {}
 
     def __new__(cls, *args: Any) -> Hostile:
         RAN.append("__new__")
@@ -124,6 +124,11 @@ class Hostile:
     def __setattr__(self, name: str, value: object) -> None:
         RAN.append("__setattr__")
         super().__setattr__(name, value)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        RAN.append("__class__")
+        return int
 
     def __getattr__(self, name: str) -> object:
         RAN.append(f"__getattr__ {name}")

@@ -1,0 +1,82 @@
+"""Running loops under the command line, attached to the Ray of the test session."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+PREAMBLE = """\
+import dataclasses, os, sys, threading
+import ray
+from chia_bypass import ChiaFunction, get
+
+def real(name):
+    "Note that the real function ran: the tests count these."
+    with open({log!r}, "a") as file:
+        print(name, file=file)
+
+ray.init()
+"""
+
+
+@dataclass
+class Loops:
+    """Writes loops into a folder and runs them, recorded or replayed."""
+
+    folder: Path
+    environment: dict[str, str]
+    address: str
+
+    def write(self, body: str, name: str = "loop.py") -> Path:
+        """A script: the preamble, then ``body``."""
+        path = self.folder / name
+        path.write_text(PREAMBLE.format(log=str(self.log)) + body)
+        return path
+
+    @property
+    def log(self) -> Path:
+        """A line for each real execution."""
+        return self.folder / "real.log"
+
+    def real_runs(self) -> list[str]:
+        """The real executions so far; forgets them."""
+        lines = self.log.read_text().split() if self.log.exists() else []
+        self.log.unlink(missing_ok=True)
+        return lines
+
+    def chia_bypass(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run our command line in the folder."""
+        return subprocess.run(
+            [sys.executable, "-m", "chia_bypass_cli", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def record(
+        self, *command: str, options: tuple[str, ...] = ()
+    ) -> subprocess.CompletedProcess[str]:
+        """Record a command (default: the loop) into ``r``."""
+        command = command or (sys.executable, "loop.py")
+        return self.chia_bypass("record", "-o", "r", *options, "--", *command)
+
+    def replay(self, *options: str) -> subprocess.CompletedProcess[str]:
+        """Replay ``r`` on the Ray of the session."""
+        return self.chia_bypass("replay", "r", "--address", self.address, *options)
+
+    def round_trip(self, body: str, *options: str) -> tuple[str, str]:
+        """Record ``body``, replay it, check that nothing real ran; returns both outputs."""
+        self.write(body)
+        recorded = self.record()
+        assert recorded.returncode == 0, recorded.stderr
+        assert self.real_runs() != []
+        replayed = self.replay(*options)
+        assert replayed.returncode == 0, replayed.stderr
+        assert self.real_runs() == []
+        assert " 0 real · 0 missed · " in replayed.stderr
+        return recorded.stdout, replayed.stdout
