@@ -41,7 +41,7 @@ class Exports:
     @property
     def bypassed_name(self) -> str:
         """The name of bypassed tasks in Ray's own view."""
-        return f"BYPASS_{self.name}"
+        return worker.BYPASS + self.name
 
     def streams(self, options: Mapping[str, Any]) -> bool:
         """Whether a call with ``options`` yields its values one by one."""

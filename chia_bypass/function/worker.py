@@ -16,6 +16,9 @@ from chia_bypass.function.envelope import ENVELOPE, RENAMED, BypassedCall, RealC
 
 Body = Callable[..., Any]
 
+BYPASS = "BYPASS_"
+"""What the names of bypassed tasks begin with in Ray's own view."""
+
 
 def real_task(function: Body, streams: bool) -> Body:
     """What Ray runs for real calls of ``function``; ``streams``: it yields its values."""
@@ -44,7 +47,7 @@ def bypassed_task(function: Body, streams: bool) -> Body:
         def task(*args: Any, **kwargs: Any) -> Any:
             return run_bypassed(args, kwargs)
 
-    return _named_like(task, function)
+    return _named_like(task, function, BYPASS)
 
 
 def run_real(function: Body, args: Any, kwargs: dict[str, Any]) -> Any:
@@ -111,9 +114,9 @@ def _unpack(kwargs: dict[str, Any]) -> Any:
     return kwargs.pop(ENVELOPE, None)
 
 
-def _named_like(task: Body, function: Body) -> Body:
+def _named_like(task: Body, function: Body, prefix: str = "") -> Body:
     """``task`` under the names of ``function``, by which Ray shows it."""
     task.__module__ = function.__module__
-    task.__name__ = function.__name__
-    task.__qualname__ = function.__qualname__
+    task.__name__ = prefix + function.__name__
+    task.__qualname__ = prefix + function.__qualname__
     return task

@@ -42,7 +42,7 @@ class _Summary:
 def bypass_yaml(recording: Recording) -> str:
     """The text of ``bypass.yaml`` for ``recording``."""
     summaries = _summaries(recording)
-    filtered = {u.function for u in recording.contents.uncaptured.values() if u.kind == "filtered"}
+    filtered = {u.function for u in recording.contents.uncaptured.values() if u.how == "filtered"}
     keys = _keys([*summaries, *filtered])
     lines = [_HEAD, "bypass:"]
     for function in sorted(summaries):

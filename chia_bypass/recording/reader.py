@@ -86,7 +86,7 @@ class Contents:
         elif isinstance(record, Cluster):
             self.clusters.append(record)
         elif isinstance(record, Uncaptured):
-            self.uncaptured[record.process, record.kind, record.function] = record
+            self.uncaptured[record.process, record.how, record.function] = record
 
 
 class Recording:

@@ -196,7 +196,7 @@ class Uncaptured:
     """Calls that a replay runs again, counted by one process: the newest count holds."""
 
     process: str
-    kind: str
+    how: str
     """``in place``, ``bypassed`` (the loop's own Bypass), ``filtered``, ``task`` or ``actor``."""
     function: str
     count: int

@@ -156,10 +156,13 @@ class ReplayEngine:
                 "Give a cluster that has them with --address, or, if it only computes, "
                 f"--allow-local {call.function.partition(':')[2]}",
             )
-        self._note(Event(Kind.REAL, call.function, call.tag))
-        recorded = answer.stored.result.path if isinstance(answer, Found) else None
+        result = answer.stored.result if isinstance(answer, Found) else None
+        matched = None if result is None else result.call.path
+        self._note(Event(Kind.REAL, call.function, call.tag, matched))
         return Plan(
-            token=LiveToken(self.home.packed(), call.path, recorded, self._table()),
+            token=LiveToken(
+                self.home.packed(), call.path, result.path if result else None, self._table()
+            ),
             dispatched=lambda got: self.producers.learn(got, f"live:{call.path}"),
         )
 

@@ -35,7 +35,7 @@ class Event:
     function: str
     tag: str | None = None
     recorded: str | None = None
-    """Path of the recorded call that answered."""
+    """Path of the recorded call that it is."""
     drift: tuple[str, ...] = ()
     """Arguments that differed from the recorded ones."""
     message: str = ""

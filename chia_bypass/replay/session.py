@@ -42,10 +42,11 @@ class Replayed:
     def unused(self) -> tuple[Call, ...]:
         """Recorded calls that were not asked for, without those below a call that was served."""
         served = self.served
+        asked_for = {event.recorded for event in self.events}
         return tuple(
             call
             for call in self.recording.calls()
-            if call.path not in served
+            if call.path not in asked_for
             and self.recording.result(call.path) is not None
             and not any(parent in served for parent in _ancestors(call.path))
         )

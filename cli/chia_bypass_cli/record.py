@@ -124,7 +124,7 @@ def _print_table(recorded: Recorded) -> None:
     )
     for counted in recorded.recording.contents.uncaptured.values():
         terminal.line(
-            f"not captured, runs again: {counted.function}, {counted.count} × {counted.kind}",
+            f"not captured, runs again: {counted.function}, {counted.count} × {counted.how}",
             stderr=True,
         )
 

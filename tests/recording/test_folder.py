@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from chia_bypass.errors import (
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.layout import MANIFEST, SEGMENTS, segment_path
 from chia_bypass.recording.reader import Recording
-from chia_bypass.recording.records import Outcome, Result, Segment, pack, unpack
+from chia_bypass.recording.records import KINDS, Outcome, Record, Result, Segment, pack, unpack
 from chia_bypass.recording.writer import (
     ResultWriter,
     SegmentWriter,
@@ -201,3 +202,8 @@ def test_a_failed_append_leaves_the_segment_as_it_was(tmp_path: Path) -> None:
     assert (tmp_path / "s.seg").read_bytes() == before
     append_records(segment, [header], sync=True)
     assert (tmp_path / "s.seg").stat().st_size > len(before)
+
+
+@pytest.mark.parametrize("kind", KINDS.values())
+def test_no_field_of_a_record_hides_its_kind(kind: type[Record]) -> None:
+    assert "kind" not in {field.name for field in fields(kind)}
