@@ -6,36 +6,66 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from chia_bypass.errors import (
-    CannotKeep as CannotKeep,
-    CannotRebuild as CannotRebuild,
-    ChiaBypassError as ChiaBypassError,
-    ClassRefused as ClassRefused,
-    CommandNotExecutable as CommandNotExecutable,
-    CommandNotFound as CommandNotFound,
-    ConfigError as ConfigError,
-    Miss as Miss,
-    NotPicklable as NotPicklable,
-    PickleRefused as PickleRefused,
-    RealRunRefused as RealRunRefused,
-    RecordingAbsent as RecordingAbsent,
-    RecordingCorrupt as RecordingCorrupt,
-    RecordingError as RecordingError,
-    RecordingExists as RecordingExists,
-    RecordingLocked as RecordingLocked,
-    RecordingTooNew as RecordingTooNew,
-    ServedFileMissing as ServedFileMissing,
-    ServedFileUnreadable as ServedFileUnreadable,
-    SourceMissing as SourceMissing,
-    UsageError as UsageError,
-    ValueProblem as ValueProblem,
+    CannotKeep,
+    CannotRebuild,
+    ChiaBypassError,
+    ClassRefused,
+    CommandNotExecutable,
+    CommandNotFound,
+    ConfigError,
+    Miss,
+    NotPicklable,
+    PickleRefused,
+    RealRunRefused,
+    RecordingAbsent,
+    RecordingCorrupt,
+    RecordingError,
+    RecordingExists,
+    RecordingLocked,
+    RecordingTooNew,
+    ServedFileMissing,
+    ServedFileUnreadable,
+    SourceMissing,
+    UsageError,
+    ValueProblem,
 )
 
 if TYPE_CHECKING:
-    from chia_bypass.bypass.active import get_active_bypass as get_active_bypass
-    from chia_bypass.bypass.runtime import Bypass as Bypass
-    from chia_bypass.function.calling import ChiaCallRemote as ChiaCallRemote
-    from chia_bypass.function.decorator import ChiaFunction as ChiaFunction
-    from chia_bypass.function.getting import get as get
+    from chia_bypass.bypass.active import get_active_bypass
+    from chia_bypass.bypass.runtime import Bypass
+    from chia_bypass.function.calling import ChiaCallRemote
+    from chia_bypass.function.decorator import ChiaFunction
+    from chia_bypass.function.getting import get
+
+__all__ = [
+    "Bypass",
+    "CannotKeep",
+    "CannotRebuild",
+    "ChiaBypassError",
+    "ChiaCallRemote",
+    "ChiaFunction",
+    "ClassRefused",
+    "CommandNotExecutable",
+    "CommandNotFound",
+    "ConfigError",
+    "Miss",
+    "NotPicklable",
+    "PickleRefused",
+    "RealRunRefused",
+    "RecordingAbsent",
+    "RecordingCorrupt",
+    "RecordingError",
+    "RecordingExists",
+    "RecordingLocked",
+    "RecordingTooNew",
+    "ServedFileMissing",
+    "ServedFileUnreadable",
+    "SourceMissing",
+    "UsageError",
+    "ValueProblem",
+    "get",
+    "get_active_bypass",
+]
 
 _HOMES = {
     "Bypass": "chia_bypass.bypass.runtime",

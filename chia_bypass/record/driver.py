@@ -13,6 +13,7 @@ from typing import Any
 
 import ray
 
+from chia_bypass.companion import DriverProcess
 from chia_bypass.hook import drivers
 from chia_bypass.identity import known, names
 from chia_bypass.identity.driver import DriverEngine, DriverParent
@@ -43,7 +44,7 @@ def _build(session: Session, parent: DriverParent, producers: Producers) -> Reco
         session=session,
         script=names.script(),
         nonce=(Path(session.recording) / NONCE).read_bytes(),
-        node=ray.get_runtime_context().get_node_id(),
+        driver=DriverProcess.here(),
     )
     engine = RecordEngine(home, LocalSink(home, "driver"), producers)
     started = time.time()

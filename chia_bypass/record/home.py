@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from chia_bypass.recording.layout import NONCE
+from chia_bypass.companion import DriverProcess
+from chia_bypass.recording.layout import has_nonce
 from chia_bypass.session import Session
 
 
@@ -20,8 +21,7 @@ class Home:
     """The driver's normalised script, which stands for ``__main__``."""
     nonce: bytes
     """Content of the recording's nonce file."""
-    node: str
-    """Ray's id of the driver's node, hexadecimal."""
+    driver: DriverProcess
 
     @property
     def folder(self) -> Path:
@@ -30,10 +30,7 @@ class Home:
 
     def is_here(self) -> bool:
         """Whether this process sees that very folder, and not just one of the same name."""
-        try:
-            return (self.folder / NONCE).read_bytes() == self.nonce
-        except OSError:
-            return False
+        return has_nonce(self.folder, self.nonce)
 
     def packed(self) -> bytes:
         """The form that travels; :func:`unpack` gives it back, the same object every time."""

@@ -1,8 +1,7 @@
 """The recorder: writes for workers that do not see the recording folder.
 
-An actor on the driver's node, started by the first worker that needs it. It may be killed and
-restarted at any moment: a result counts as kept only when it has answered, and a result that is
-sent twice is kept once.
+It may be killed and restarted at any moment: a result counts as kept only when it has answered,
+and a result that is sent twice is kept once.
 """
 
 from __future__ import annotations
@@ -13,17 +12,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
+from chia_bypass.companion import companion
 from chia_bypass.record.home import Home, unpack
 from chia_bypass.recording.encode import Buffer, Encoded
 from chia_bypass.recording.frames import FrameType
 from chia_bypass.recording.records import Malformed, Result
 from chia_bypass.recording.records import unpack as unpack_record
 from chia_bypass.recording.writer import ResultWriter, SegmentWriter, segment_header
-
-NAMESPACE = "chia_bypass"
 
 
 class Recorder:
@@ -68,17 +63,5 @@ def _unpacked(parts: tuple[Any, ...]) -> Encoded:
 
 def recorder_of(home: Home) -> Any:
     """The actor handle of the run's recorder, which is started if there is none."""
-    return (
-        ray.remote(Recorder)
-        .options(
-            name=f"recorder-{home.session.run}",
-            namespace=NAMESPACE,
-            get_if_exists=True,
-            lifetime="detached",
-            num_cpus=0,
-            max_restarts=-1,
-            max_task_retries=-1,
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node_id=home.node, soft=False),
-        )
-        .remote(home.packed())
-    )
+    name = f"recorder-{home.session.run}"
+    return companion(Recorder, name, home.driver, home.packed())

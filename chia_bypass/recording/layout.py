@@ -19,6 +19,14 @@ def is_recording(folder: Path) -> bool:
     return (folder / MANIFEST).is_file()
 
 
+def has_nonce(folder: Path, nonce: bytes) -> bool:
+    """Whether ``folder`` is the recording with that nonce, as seen from this process."""
+    try:
+        return (folder / NONCE).read_bytes() == nonce
+    except OSError:
+        return False
+
+
 def segment_path(folder: Path, name: str) -> Path:
     """The file of the segment called ``name``."""
     return folder / SEGMENTS / f"{name}.seg"

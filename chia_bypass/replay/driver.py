@@ -6,15 +6,19 @@ import sys
 from pathlib import Path
 
 from chia_bypass.bypass import config
+from chia_bypass.companion import DriverProcess
 from chia_bypass.hook import drivers, ray_init
 from chia_bypass.identity import names, position
 from chia_bypass.identity.driver import DriverEngine, DriverParent
 from chia_bypass.identity.producers import Producers
 from chia_bypass.recording.layout import NONCE
+from chia_bypass.replay.classes import ClassTable
 from chia_bypass.replay.engine import RECORDED, ReplayEngine
 from chia_bypass.replay.home import ReplayHome
 from chia_bypass.replay.index import Index
+from chia_bypass.replay.outcomes import Log, Outcomes
 from chia_bypass.replay.policy import Policy
+from chia_bypass.replay.serve import Source
 from chia_bypass.session import Session
 
 _CLAIMS = "replayed"
@@ -52,14 +56,14 @@ def _build(
     session: Session, index: Index, rules: config.BypassConfig, producers: Producers
 ) -> ReplayEngine:
     folder = Path(session.recording)
+    nonce = (folder / NONCE).read_bytes()
     home = ReplayHome(
-        folder=str(folder),
-        nonce=(folder / NONCE).read_bytes(),
-        control=session.control,
+        source=Source(str(folder), nonce, session.control, DriverProcess.here()),
         script=names.script(),
         config=rules,
         policy=Policy.of(session.options),
-        server=None,
         invented=ray_init.invented(),
     )
-    return ReplayEngine(home, rules, home.policy, index, producers)
+    outcomes = Outcomes(Log(Path(session.control)))
+    table = ClassTable(index.classes())
+    return ReplayEngine(home, index, producers, outcomes, table.packed)

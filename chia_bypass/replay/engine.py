@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import ray
 
-from chia_bypass.bypass.config import BypassConfig, Entry
+from chia_bypass.bypass.config import Entry
 from chia_bypass.bypass.names import find
 from chia_bypass.engine import Dispatch, Plan
 from chia_bypass.errors import ChiaBypassError, Miss, RealRunRefused, RecordingCorrupt
@@ -23,14 +22,14 @@ from chia_bypass.identity.producers import Producers
 from chia_bypass.recording.records import Call, Result
 from chia_bypass.recording.reference import Reference
 from chia_bypass.replay import misses
-from chia_bypass.replay.classes import ClassTable, loaded_modules
+from chia_bypass.replay.classes import loaded_modules
 from chia_bypass.replay.home import ReplayHome
-from chia_bypass.replay.index import Index
+from chia_bypass.replay.index import Answers
 from chia_bypass.replay.live import LiveToken
 from chia_bypass.replay.matching import Found, Matcher, Missed, MissReason
 from chia_bypass.replay.outcomes import Event, Kind, Outcomes
-from chia_bypass.replay.policy import Policy, serves
-from chia_bypass.replay.serve import Serve, Source, serve_reference
+from chia_bypass.replay.policy import serves
+from chia_bypass.replay.serve import Serve, serve_reference
 
 RECORDED = "recorded"
 """Key of a parent's memory: the path that it has in the recording, None if it was not recorded."""
@@ -43,17 +42,19 @@ class ReplayEngine:
     def __init__(
         self,
         home: ReplayHome,
-        config: BypassConfig,
-        policy: Policy,
-        index: Index,
+        index: Answers,
         producers: Producers,
-        table: Callable[[], bytes] | None = None,
+        outcomes: Outcomes | None,
+        table: Callable[[], bytes],
     ) -> None:
-        """``table``: the packed classes that travel by value, default those of ``__main__``."""
-        self.home, self._config, self._policy, self._index = home, config, policy, index
-        self._table = table or ClassTable(index.classes()).packed
-        self._source = Source(home.folder, home.nonce, home.server)
-        self.outcomes = Outcomes(Path(home.control)) if home.control else None
+        """``table`` gives the packed classes that travel by value."""
+        self.home, self._config, self._policy, self._index = (
+            home,
+            home.config,
+            home.policy,
+            index,
+        )
+        self._table, self.outcomes = table, outcomes
         self.producers = producers
 
     def plan(self, dispatch: Dispatch) -> Plan:
@@ -110,7 +111,7 @@ class ReplayEngine:
         self._note(Event(Kind.SERVED, call.function, call.tag, result.call.path, found.drift))
         return Plan(
             provider=serve,
-            data=self.home.folder,
+            data=self.home.source.folder,
             dispatched=lambda got: self.producers.learn(got, result.call.path),
         )
 
@@ -118,8 +119,8 @@ class ReplayEngine:
         allowed = self._policy.allow_import
         return Serve(
             outcome=result.outcome,
-            document=self._index.document(result.call),
-            source=self._source,
+            document=self._index.document(result.call.path),
+            source=self.home.source,
             modules=loaded_modules(result.classes, allowed),
             table=self._table() if result.classes else b"",
             references=self._references(result),

@@ -6,26 +6,20 @@ import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from chia_bypass.bypass.config import BypassConfig
 from chia_bypass.replay.policy import Policy
+from chia_bypass.replay.serve import Source
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayHome:
     """Where a replay's recording lives and what its rules are."""
 
-    folder: str
-    """The recording folder on the driver's node."""
-    nonce: bytes
-    control: str
-    """The control folder on the driver's node; empty without a command line."""
+    source: Source
     script: str
     config: BypassConfig
     policy: Policy
-    server: Any
-    """Handle of the file server on the driver's node."""
     invented: Mapping[str, float]
     """Resources that this Ray only pretends to have."""
 

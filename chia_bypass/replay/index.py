@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
+from typing import Protocol
 
 from chia_bypass.recording.reader import Recording
-from chia_bypass.recording.records import Blob, Call, Driver, Outcome, Result
+from chia_bypass.recording.records import Blob, Driver, Outcome, Result
 from chia_bypass.replay.matching import Candidate
+
+
+class Answers(Protocol):
+    """What a replaying engine asks: an Index, or the server that has one."""
+
+    def children(self, parent: str | None) -> list[Candidate]: ...
+    def answer(self, path: str) -> Result | None: ...
+    def document(self, path: str) -> bytes | Blob: ...
 
 
 class Index:
@@ -46,9 +55,9 @@ class Index:
             return None
         return stored.result
 
-    def document(self, call: Call) -> bytes | Blob:
+    def document(self, path: str) -> bytes | Blob:
         """The encoded value of a call that has one: its bytes, or the blob that holds them."""
-        stored = self.recording.result(call.path)
+        stored = self.recording.result(path)
         assert stored is not None
         if stored.result.blob is not None:
             return stored.result.blob

@@ -51,11 +51,19 @@ class LiveToken:
 def _worker(packed_home: bytes, table: bytes) -> ReplayEngine:
     """The engine of this worker process."""
     from chia_bypass.replay.engine import ReplayEngine
-    from chia_bypass.replay.index import Index
+    from chia_bypass.replay.index import Answers, Index
+    from chia_bypass.replay.outcomes import Keeper, Log, Outcomes
 
     home = unpack(packed_home)
     classes.unpack(table)
-    index = Index.open(Path(home.folder))
     puts.install()
     producers = Producers(lambda object_id: None)
-    return ReplayEngine(home, home.config, home.policy, index, producers, table=lambda: table)
+    source = home.source
+    index: Answers
+    keeper: Keeper
+    if source.is_here():
+        index, keeper = Index.open(Path(source.folder)), Log(Path(source.control))
+    else:
+        index = keeper = source.server()
+    outcomes = Outcomes(keeper) if source.control else None
+    return ReplayEngine(home, index, producers, outcomes, lambda: table)

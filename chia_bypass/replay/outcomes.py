@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Protocol
 
 from chia_bypass.record.notes import Notes
 
@@ -41,25 +42,18 @@ class Event:
     message: str = ""
 
 
-class Outcomes:
-    """The events of this process, appended to a file of its own in the control folder."""
+class Log:
+    """The outcomes of a replay in its control folder: a file for each writing process."""
 
     def __init__(self, control: Path) -> None:
         self._control = control
         self._path = control / _FOLDER / f"{os.getpid()}-{secrets.token_hex(4)}.jsonl"
-        self._notes = Notes(self._append, lambda reason: None)
 
-    def _append(self, lines: Sequence[bytes]) -> None:
+    def append(self, lines: Sequence[bytes]) -> None:
+        """Append packed events."""
         self._path.parent.mkdir(exist_ok=True)
         with self._path.open("ab") as file:
             file.write(b"".join(lines))
-
-    def add(self, event: Event) -> None:
-        """Note one event; a miss at once, since the process may not live long."""
-        self._notes.add(json.dumps(asdict(event)).encode() + b"\n")
-        if event.kind is Kind.MISSED:
-            self._notes.flush()
-            self.fail(event.message)
 
     def fail(self, message: str) -> None:
         """Nothing may run for real from now on, in no process."""
@@ -67,10 +61,37 @@ class Outcomes:
         if not flag.exists():
             flag.write_text(message)
 
-    @property
     def failed(self) -> bool:
         """Whether there was a miss, here or in another process."""
         return (self._control / _MISSED).exists()
+
+
+class Keeper(Protocol):
+    """Where events go: a Log, or the server that has it."""
+
+    def append(self, lines: Sequence[bytes]) -> None: ...
+    def fail(self, message: str) -> None: ...
+    def failed(self) -> bool: ...
+
+
+class Outcomes:
+    """The events of this process on their way to where they are kept."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self._notes = Notes(keeper.append, lambda reason: None)
+
+    def add(self, event: Event) -> None:
+        """Note one event; a miss at once, since the process may not live long."""
+        self._notes.add(json.dumps(asdict(event)).encode() + b"\n")
+        if event.kind is Kind.MISSED:
+            self._notes.flush()
+            self._keeper.fail(event.message)
+
+    @property
+    def failed(self) -> bool:
+        """Whether there was a miss, here or in another process."""
+        return self._keeper.failed()
 
 
 def events(control: Path) -> Iterator[Event]:

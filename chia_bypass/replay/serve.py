@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import ray
-
+from chia_bypass.companion import DriverProcess
 from chia_bypass.recording.classes import ImportedClasses
 from chia_bypass.recording.decode import decode
-from chia_bypass.recording.layout import NONCE, blob_path
+from chia_bypass.recording.layout import has_nonce
 from chia_bypass.recording.reader import read_blob
 from chia_bypass.recording.records import Blob, Outcome
 from chia_bypass.recording.reference import Reference
 from chia_bypass.replay import classes
+
+if TYPE_CHECKING:
+    from chia_bypass.replay.server import RemoteServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,25 +27,33 @@ class Source:
     """Where the bytes are that do not ride with the dispatch."""
 
     folder: str
-    """The recording folder on the node of the one that opened it."""
+    """The recording folder on the driver's node."""
     nonce: bytes
-    server: Any
-    """Handle of the file server there."""
+    control: str
+    """The control folder on the same node; empty without a command line."""
+    driver: DriverProcess
+
+    def is_here(self) -> bool:
+        """Whether this process sees the folder, and not just one of the same name."""
+        return has_nonce(Path(self.folder), self.nonce)
+
+    def server(self) -> RemoteServer:
+        """Whoever answers for it on the driver's node."""
+        return _server(self)
 
     def read(self, blob: Blob) -> memoryview:
         """The bytes of ``blob``: mapped where this process sees the folder, else fetched."""
-        folder = Path(self.folder)
-        if _sees(folder, self.nonce):
-            return read_blob(folder, blob.digest, blob.length)
-        path = str(blob_path(folder, blob.digest))
-        return memoryview(ray.get(self.server.get_bytes.remote(path)))
+        if self.is_here():
+            return read_blob(Path(self.folder), blob.digest, blob.length)
+        return self.server().blob(blob.digest, blob.length)
 
 
-def _sees(folder: Path, nonce: bytes) -> bool:
-    try:
-        return (folder / NONCE).read_bytes() == nonce
-    except OSError:
-        return False
+@lru_cache(maxsize=8)
+def _server(source: Source) -> RemoteServer:
+    from chia_bypass.replay.server import RemoteServer
+
+    name = sha256(f"{source.folder}:{source.control}:{source.driver}".encode()).hexdigest()[:32]
+    return RemoteServer(source.folder, source.control, name, source.driver)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,108 @@
+"""Answers from the driver's node, for workers that do not see the recording folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from chia_bypass.bypass.files import Published, Version
+from chia_bypass.companion import DriverProcess, companion
+from chia_bypass.recording.layout import blob_path
+from chia_bypass.recording.reader import read_blob
+from chia_bypass.recording.records import Blob, Result
+from chia_bypass.replay.index import Index
+from chia_bypass.replay.matching import Candidate
+from chia_bypass.replay.outcomes import Log
+
+
+class ReplayServer:
+    """The recording and the outcomes of one replay, as an actor hands them out."""
+
+    def __init__(self, folder: str, control: str) -> None:
+        self._folder = Path(folder)
+        self._index: Index | None = None
+        self._log = Log(Path(control)) if control else None
+        self._published = Published()
+
+    def _opened(self) -> Index:
+        if self._index is None:  # whoever only fetches large values needs no index
+            self._index = Index.open(self._folder)
+        return self._index
+
+    def children(self, parent: str | None) -> list[Candidate]:
+        """As Index.children."""
+        return self._opened().children(parent)
+
+    def answer(self, path: str) -> Result | None:
+        """As Index.answer."""
+        return self._opened().answer(path)
+
+    def document(self, path: str) -> bytes | Blob:
+        """As Index.document."""
+        return self._opened().document(path)
+
+    def blob(self, digest: bytes, length: int) -> Any:
+        """A reference to the bytes of a blob, which are put into the object store once."""
+        version = Version.of(blob_path(self._folder, digest))
+        return self._published.get(
+            version, lambda: ray.put(bytes(read_blob(self._folder, digest, length)))
+        )
+
+    def append(self, lines: Sequence[bytes]) -> None:
+        """As Log.append."""
+        if self._log is not None:
+            self._log.append(lines)
+
+    def fail(self, message: str) -> None:
+        """As Log.fail."""
+        if self._log is not None:
+            self._log.fail(message)
+
+    def failed(self) -> bool:
+        """As Log.failed."""
+        return self._log is not None and self._log.failed()
+
+
+class RemoteServer:
+    """The server, asked from a worker: one method a method of ReplayServer."""
+
+    def __init__(self, folder: str, control: str, name: str, driver: DriverProcess) -> None:
+        self._actor = companion(ReplayServer, f"replay-{name}", driver, folder, control)
+
+    def _ask(self, method: str, *arguments: Any) -> Any:
+        # Not ray.get: that would release the CPU of the task and start a spare worker.
+        return getattr(self._actor, method).remote(*arguments).future().result()
+
+    def children(self, parent: str | None) -> list[Candidate]:
+        """What the recorded parent dispatched."""
+        found: list[Candidate] = self._ask("children", parent)
+        return found
+
+    def answer(self, path: str) -> Result | None:
+        """How the call ended, if it ended with something to serve."""
+        found: Result | None = self._ask("answer", path)
+        return found
+
+    def document(self, path: str) -> bytes | Blob:
+        """The encoded value of a call: its bytes, or the blob that holds them."""
+        found: bytes | Blob = self._ask("document", path)
+        return found
+
+    def blob(self, digest: bytes, length: int) -> memoryview:
+        """The bytes of a blob."""
+        return memoryview(ray.get(self._ask("blob", digest, length)))
+
+    def append(self, lines: Sequence[bytes]) -> None:
+        """Note events."""
+        self._ask("append", list(lines))
+
+    def fail(self, message: str) -> None:
+        """Nothing may run for real from now on."""
+        self._ask("fail", message)
+
+    def failed(self) -> bool:
+        """Whether there was a miss anywhere."""
+        return bool(self._ask("failed"))
