@@ -7,11 +7,12 @@ implementers. Times are Unix seconds, digests SHA-256.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from enum import Enum
+from functools import cache
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import msgpack
 
@@ -19,8 +20,6 @@ from chia_bypass.recording.reference import Reference
 
 FORMAT = 0
 """Version of the format that this code writes."""
-
-T = TypeVar("T")
 
 
 class Outcome(str, Enum):
@@ -115,6 +114,8 @@ class Result:
     reason: str = ""
     """Why it could not be kept."""
     traceback: str = ""
+    redacted: int = 0
+    """How many texts in the value the rules of the run have changed: it is served so."""
 
     @property
     def size(self) -> int:
@@ -152,6 +153,16 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class RedactionRule:
+    """What must not be stored, in arguments and results alike."""
+
+    pattern: str
+    """A regular expression; what it matches is replaced in every text and in bytes."""
+    function: str = "*"
+    """Glob of the functions whose arguments and results it is applied to."""
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """A run that wrote to the recording, in the manifest: the first made it, others added to it."""
 
@@ -168,6 +179,8 @@ class Run:
     """Names of the environment variables, never their values."""
     kept: Mapping[str, str] = field(default_factory=dict)
     """Values of the variables that the user asked to keep."""
+    redact: tuple[RedactionRule, ...] = ()
+    """Applied before digests are taken: a replay has to apply the same ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +227,8 @@ class Closed:
     """Every segment's name and length in bytes, those of earlier runs too."""
     spoiled: tuple[str, ...] = ()
     """Why results are missing that the loop has seen."""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """SHA-256 of the other files that do not change, by name: the index, the nonce."""
 
 
 Record = Segment | Run | Driver | Cluster | Uncaptured | Closed | Call | Result
@@ -221,18 +236,6 @@ Record = Segment | Run | Driver | Cluster | Uncaptured | Closed | Call | Result
 KINDS: Mapping[str, type[Record]] = {
     kind.__name__.lower(): kind
     for kind in (Segment, Run, Driver, Cluster, Uncaptured, Closed, Call, Result)
-}
-
-
-_PARTS = (Argument, Blob, Reference)
-_HINTS: Mapping[type, Mapping[str, Any]] = {
-    kind: get_type_hints(kind) for kind in (*KINDS.values(), *_PARTS)
-}
-_REQUIRED: Mapping[type, frozenset[str]] = {
-    kind: frozenset(
-        f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING
-    )
-    for kind in _HINTS
 }
 
 
@@ -254,7 +257,7 @@ def _plain(item: Any) -> Any:
     if isinstance(item, Enum):
         return item.value
     if is_dataclass(item):
-        return {name: getattr(item, name) for name in _HINTS[type(item)]}
+        return {name: getattr(item, name) for name in _hints(type(item))}
     if isinstance(item, Mapping):
         return dict(item)
     raise TypeError(f"{type(item).__name__} has no place in a record")
@@ -265,55 +268,122 @@ def unpack(payload: bytes | memoryview) -> Record | None:
 
     Raises Malformed for anything that is not a record.
     """
+    content = unpack_map(payload)
+    kind = KINDS.get(content["kind"])
+    return None if kind is None else _BUILDERS[kind](content)
+
+
+def unpack_map(payload: bytes | memoryview) -> dict[str, Any]:
+    """The map in ``payload``, its fields unchecked. Raises Malformed for what is no record."""
     try:
         content = msgpack.unpackb(payload, unicode_errors="surrogatepass", use_list=False)
     except Exception as error:  # msgpack documents no narrower base for bad input
         raise Malformed(f"not msgpack: {type(error).__name__}: {error}") from None
     if not isinstance(content, dict) or not isinstance(content.get("kind"), str):
         raise Malformed("not a map with a kind")
-    kind = KINDS.get(content["kind"])
-    return None if kind is None else _build(kind, content)
+    return content
 
 
-def _build(kind: type[T], content: Mapping[str, Any]) -> T:
-    hints = _HINTS[kind]
-    missing = _REQUIRED[kind] - content.keys()
-    if missing:
-        raise Malformed(f"{kind.__name__} without {', '.join(sorted(missing))}")
-    given = {name: _fit(hints[name], content[name], name) for name in hints if name in content}
-    return kind(**given)
+Fit = Callable[[Any], Any]
+"""Gives back an item of msgpack as a field of the record, or raises Malformed."""
 
 
-def _fit(hint: Any, item: Any, name: str) -> Any:
-    """``item`` as a field of type ``hint``, or Malformed."""
-    origin = get_origin(hint)
+def _builder(kind: type) -> Fit:
+    """Builds a record from its map. Made once a class: a recording has many of each."""
+    fits = [(f.name, _named(f.name, _fit(_hints(kind)[f.name]))) for f in fields(kind)]
+    required = frozenset(
+        f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING
+    )
+
+    def build(content: Any) -> Any:
+        if not isinstance(content, dict):
+            raise Malformed(f"{type(content).__name__} instead of a {kind.__name__}")
+        if not required <= content.keys():
+            missing = ", ".join(sorted(required - content.keys()))
+            raise Malformed(f"{kind.__name__} without {missing}")
+        return kind(**{name: fit(content[name]) for name, fit in fits if name in content})
+
+    return build
+
+
+def _named(name: str, fit: Fit) -> Fit:
+    def fit_field(item: Any) -> Any:
+        try:
+            return fit(item)
+        except Malformed as error:
+            raise Malformed(f"{name}: {error}") from None
+
+    return fit_field
+
+
+def _fit(hint: Any) -> Fit:
+    """How an item becomes a field of type ``hint``."""
+    origin, choices = get_origin(hint), get_args(hint)
     if hint is Any:
-        return item
+        return lambda item: item
     if origin in (Union, UnionType):
-        if item is None and NoneType in get_args(hint):
-            return None
-        (inner,) = [choice for choice in get_args(hint) if choice is not NoneType]
-        return _fit(inner, item, name)
-    if origin is tuple and isinstance(item, tuple):
-        return tuple(_fit(get_args(hint)[0], part, name) for part in item)
-    if isinstance(item, dict) and origin is not None and issubclass(origin, Mapping):
-        key, value = get_args(hint)
-        return {_fit(key, k, name): _fit(value, v, name) for k, v in item.items()}
-    if isinstance(hint, type) and origin is None:
-        return _fit_class(hint, item, name)
-    raise Malformed(f"{name}: {type(item).__name__} does not fit")
-
-
-def _fit_class(hint: type, item: Any, name: str) -> Any:
-    if is_dataclass(hint) and isinstance(item, dict):
-        return _build(hint, item)
+        (inner,) = [choice for choice in choices if choice is not NoneType]
+        fit = _fit(inner)
+        return lambda item: None if item is None else fit(item)
+    if origin is tuple:
+        return _fit_tuple(_fit(choices[0]))
+    if origin is not None and issubclass(origin, Mapping):
+        return _fit_mapping(*map(_fit, choices))
+    if is_dataclass(hint):
+        return _builder(hint)
     if issubclass(hint, Enum):
+        return _fit_enum(hint)
+    return _fit_float if hint is float else _fit_exactly(hint)
+
+
+def _fit_tuple(fit: Fit) -> Fit:
+    def fit_tuple(item: Any) -> Any:
+        if not isinstance(item, tuple):
+            raise Malformed(f"{type(item).__name__} instead of an array")
+        return tuple(map(fit, item))
+
+    return fit_tuple
+
+
+def _fit_mapping(fit_key: Fit, fit_value: Fit) -> Fit:
+    def fit_mapping(item: Any) -> Any:
+        if not isinstance(item, dict):
+            raise Malformed(f"{type(item).__name__} instead of a map")
+        return {fit_key(key): fit_value(value) for key, value in item.items()}
+
+    return fit_mapping
+
+
+def _fit_enum(hint: type[Enum]) -> Fit:
+    def fit_enum(item: Any) -> Any:
         try:
             return hint(item)
         except ValueError:
-            raise Malformed(f"{name}: {item!r} is none of its choices") from None
-    if hint is float and type(item) is int:
-        return float(item)
-    if type(item) is not hint:
-        raise Malformed(f"{name}: {type(item).__name__} instead of {hint.__name__}")
-    return item
+            raise Malformed(f"{item!r} is none of its choices") from None
+
+    return fit_enum
+
+
+def _fit_float(item: Any) -> float:
+    if type(item) not in (int, float):
+        raise Malformed(f"{type(item).__name__} instead of a number")
+    return float(item)
+
+
+def _fit_exactly(hint: type) -> Fit:
+    def fit_exactly(item: Any) -> Any:
+        if type(item) is not hint:
+            raise Malformed(f"{type(item).__name__} instead of {hint.__name__}")
+        return item
+
+    return fit_exactly
+
+
+@cache
+def _hints(kind: type) -> Mapping[str, Any]:
+    return get_type_hints(kind)
+
+
+_BUILDERS: Mapping[type[Record], Callable[[Any], Record]] = {
+    kind: _builder(kind) for kind in KINDS.values()
+}
