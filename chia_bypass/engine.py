@@ -80,6 +80,13 @@ class Engine(Protocol):
         """Count an in-place call, which is neither captured nor served."""
         ...
 
+    def started(self, kind: str, name: str, process: bytes) -> None:
+        """A plain Ray ``actor`` or ``task`` was started here: count it, and tell it who it is.
+
+        It may dispatch calls of its own. ``process`` is its actor or task id.
+        """
+        ...
+
 
 _current: Engine | None = None
 

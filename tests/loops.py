@@ -48,8 +48,12 @@ class Loops:
 
     def chia_bypass(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run our command line in the folder."""
+        return self.python("-m", "chia_bypass_cli", *arguments)
+
+    def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run Python in the folder."""
         return subprocess.run(
-            [sys.executable, "-m", "chia_bypass_cli", *arguments],
+            [sys.executable, *arguments],
             cwd=self.folder,
             env=self.environment,
             capture_output=True,

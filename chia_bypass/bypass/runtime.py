@@ -13,6 +13,7 @@ import ray
 
 from chia_bypass.bypass import config, serving
 from chia_bypass.bypass.active import activate
+from chia_bypass.bypass.addresses import parse_actor
 from chia_bypass.bypass.calling import call
 from chia_bypass.bypass.names import find, full_name
 from chia_bypass.bypass.settings import Settings
@@ -41,6 +42,9 @@ class Bypass:
         self._providers: dict[str, Provider] = {}
         self._conds: dict[str, Condition] = {}
         self._files = serving.FileServerLink(serving.Home.here(loaded.folder))
+        self._recordings: Mapping[str, str] | None = None
+        self.config = loaded
+        """The YAML as it was read; empty on a worker."""
         if self._settings.names_files and ray.is_initialized():
             self._files.actor()
         activate(self)
@@ -96,6 +100,26 @@ class Bypass:
             return DataProvider(name, self._settings.data_key(name)), data
         raise SourceMissing(name, "nothing can compute its value", _remedy(name))
 
+    @property
+    def recordings(self) -> Mapping[str, str]:
+        """Which ``data:`` values name folders of recordings, and their absolute paths.
+
+        Looked up once, where the Bypass was constructed.
+        """
+        if self._recordings is None:
+            paths = {data: parse_actor(data) for data in self._settings.data.values()}
+            found = {d: self._files.recording(d) for d, actor in paths.items() if actor is None}
+            self._recordings = {data: folder for data, folder in found.items() if folder}
+        return self._recordings
+
+    def recording_of(self, func: str | Callable[..., Any]) -> str | None:
+        """The folder of recordings that serves ``func``; None if something else does."""
+        name = full_name(func)
+        data = find(self._settings.data, name)
+        if data is None or find(self._providers, name) is not None:
+            return None
+        return self.recordings.get(data)
+
     def file_server(self) -> Any:
         """The actor that reads files on the node where this Bypass was constructed.
 
@@ -115,6 +139,7 @@ class Bypass:
             "settings": self._settings,
             "providers": dict(self._providers),
             "conds": dict(self._conds),
+            "recordings": self.recordings,
             "home": home,
             "file_server": actor,
         }
@@ -124,6 +149,7 @@ class Bypass:
         self._settings = self._settings.merged(state["settings"])
         self._providers.update(state["providers"])
         self._conds.update(state["conds"])
+        self._recordings = {**(self._recordings or {}), **state["recordings"]}
         self._files = serving.FileServerLink(state["home"], state["file_server"])
 
     @classmethod
@@ -132,6 +158,8 @@ class Bypass:
         bypass = cls.__new__(cls)
         bypass._settings = state["settings"]
         bypass._providers, bypass._conds = state["providers"], state["conds"]
+        bypass._recordings = state["recordings"]
+        bypass.config = config.BypassConfig()
         bypass._files = serving.FileServerLink(state["home"], state["file_server"])
         return bypass
 

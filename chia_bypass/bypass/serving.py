@@ -12,6 +12,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from chia_bypass.bypass.files import FileServer
+from chia_bypass.recording.layout import is_recording
 
 NAMESPACE = "chia-bypass"
 """Where the actors of this project have their names, apart from the loop's."""
@@ -78,6 +79,11 @@ class FileServerLink:
         if self._connection != connection:
             self._actor, self._connection = _start(self._home, connection), connection
         return self._actor
+
+    def recording(self, path: str) -> str | None:
+        """The folder of recordings that ``path`` means, where this Bypass is at home."""
+        candidates = (Path(root, path) for root in self._home.roots)
+        return next((str(found) for found in candidates if is_recording(found)), None)
 
     def travelling(self, start: bool) -> tuple[Home, Any]:
         """What a worker makes its own link from: the home, and the handle if there is one.

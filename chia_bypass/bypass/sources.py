@@ -32,7 +32,7 @@ class Request(TypedDict):
     parent: str | None
     """The call inside which this one was dispatched, where a recording or replay names calls."""
     occurrence: int | None
-    """From 0, which of the parent's equal calls this is, where calls are named."""
+    """From 0, which of the parent's calls of this function with this tag it is."""
     args: tuple[Any, ...]
     """Positional arguments, references resolved."""
     kwargs: Mapping[str, Any]
@@ -67,7 +67,14 @@ class DataProvider:
         if address is not None:
             return self._ask_actor(address, request)
         found = self._fetch(data)
-        return serve_recording(found.path, request) if isinstance(found, Folder) else found
+        if isinstance(found, Folder):
+            # The caller matches calls with recordings; what it left to us is no recording.
+            raise SourceMissing(
+                self.function,
+                f"{self.key}: the folder {found.path} holds no recording",
+                "Name a file, a folder that `chia-bypass record` made, or actor://NAME",
+            )
+        return found
 
     def _fetch(self, path: str) -> Any:
         bypass = get_active_bypass()
@@ -93,12 +100,3 @@ class DataProvider:
                 "It is asked with one dictionary; see chia_bypass.bypass.sources.Request",
             )
         return ray.get(actor.provide.remote(request))
-
-
-def serve_recording(folder: str, request: Request) -> Any:
-    """The recorded value for ``request`` in a folder of recordings."""
-    raise SourceMissing(
-        request["function"],
-        f"{folder} is a folder, and folders of recordings cannot be served yet",
-        "Name a file or an actor, or register a provider",
-    )

@@ -11,6 +11,7 @@ from ray import ObjectRef
 from chia_bypass import engine
 from chia_bypass.bypass.active import get_active_bypass
 from chia_bypass.bypass.calling import fitted
+from chia_bypass.bypass.occurrences import located
 from chia_bypass.bypass.runtime import Bypass
 from chia_bypass.engine import Dispatch, Plan, Provider
 from chia_bypass.function.blame import not_picklable
@@ -19,6 +20,7 @@ from chia_bypass.function.exports import Exports
 from chia_bypass.function.getting import get
 from chia_bypass.function.reserved import KEYWORDS, Reserved
 from chia_bypass.function.signatures import Call
+from chia_bypass.replay import own
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -94,8 +96,16 @@ class RemoteHandle(Generic[P, R]):
         ):
             if running is not None:
                 running.bypassed(dispatch)
-            return self._serve(bypass, *bypass.get_provider_info(function), dispatch)
-        plan = Plan() if running is None else running.plan(dispatch)
+            if bypass.recording_of(function) is None:
+                provider, data = bypass.get_provider_info(function)
+                return self._serve(bypass, located(provider, dispatch), data, dispatch)
+            plan = own.engine_of(bypass).plan(dispatch)
+        elif running is not None:
+            plan = running.plan(dispatch)
+        elif bypass is not None and bypass.recordings:
+            plan = own.engine_of(bypass).plan_real(dispatch)
+        else:
+            plan = Plan()
         if plan.provider is not None:
             refs = self._serve(bypass, plan.provider, plan.data, dispatch)
         else:

@@ -88,6 +88,10 @@ class DriverEngine(Generic[E]):
         """As the engine does, without putting one together."""
         self.producers.learn_put(reference, value)
 
+    def started(self, kind: str, name: str, process: bytes) -> None:
+        """As the engine does."""
+        self.engine().started(kind, name, process)
+
     def ran_in_place(self, function: Callable[..., Any]) -> None:
         """As the engine does; before there is one it is only remembered, for Ray may not be up."""
         if self._engine is None:

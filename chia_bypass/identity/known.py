@@ -6,6 +6,9 @@ nothing costs half a millisecond.
 
 from __future__ import annotations
 
+import itertools
+import time
+
 import msgpack
 import ray
 from ray.experimental import internal_kv
@@ -13,6 +16,9 @@ from ray.experimental import internal_kv
 from chia_bypass.recording.reference import Reference
 
 _NAMESPACE = b"chia_bypass"
+PATIENCE = 10.0
+"""Seconds that a plain actor or task waits to be told who it is, when it first dispatches."""
+_PAUSE = 0.005
 
 
 def _key(run: str, kind: str, name: bytes) -> bytes:
@@ -34,6 +40,35 @@ def ask_producer(run: str, object_id: bytes) -> Reference | None:
         return None
     call, index = msgpack.unpackb(found)
     return Reference(call, index)
+
+
+def tell_origin(run: str, process: bytes, origin: bytes) -> None:
+    """Make known who a plain actor or task is; what was told first holds."""
+    internal_kv._internal_kv_put(
+        _key(run, "origin", process), origin, overwrite=False, namespace=_NAMESPACE
+    )
+
+
+def ask_origin(run: str, process: bytes) -> bytes | None:
+    """What was told about a plain actor or task; its starter may be about to tell."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        found: bytes | None = internal_kv._internal_kv_get(
+            _key(run, "origin", process), namespace=_NAMESPACE
+        )
+        if found is not None or time.monotonic() > deadline:
+            return found
+        time.sleep(_PAUSE)
+
+
+def incarnation(run: str, actor: bytes) -> int:
+    """How often the actor was restarted before this process, which asks once."""
+    for number in itertools.count():
+        key = _key(run, f"incarnation{number}", actor)
+        there = internal_kv._internal_kv_put(key, b"", overwrite=False, namespace=_NAMESPACE)
+        if not there:
+            return number
+    raise AssertionError("count() does not end")
 
 
 def forget(run: str) -> None:

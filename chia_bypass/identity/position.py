@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import itertools
+import re
 import sys
 import threading
 from collections import defaultdict
@@ -20,8 +21,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
+from urllib.parse import quote
 
 MAIN_LANE = "main"
+_VOLATILE = re.compile(r"[0-9a-fA-F]{8}[0-9a-fA-F-]*")
+"""What is new in every run: the UUIDs in the names of actors."""
 _ATTRIBUTE = "_chia_bypass_position"
 
 
@@ -32,13 +36,19 @@ class Parent:
         """``path``: its path in this run; ``first``: the number of its first dispatch."""
         self._path = path
         self._numbers = itertools.count(first)
+        self._started: defaultdict[str, Iterator[int]] = defaultdict(itertools.count)
         self.memory: dict[str, Any] = {}
-        """What an engine remembers about this parent, for as long as it runs."""
+        """What a replay remembers about this parent, by the folder of the recording: across
+        engines, since there is a new one after each `ray.init`."""
 
     @property
     def path(self) -> str:
         """Its path in this run."""
         return self._path
+
+    def number_started(self, label: str) -> str:
+        """``label`` with how many of that label were started before: ``Counter#0``."""
+        return f"{label}#{next(self._started[label])}"
 
     def next_number(self) -> int:
         """The number of one more dispatch; atomic."""
@@ -56,6 +66,13 @@ class Position:
     def child(self, runs: str) -> Position:
         """The next lane that this one starts, to run what is called ``runs``."""
         return Position(self.parent, f"{self.lane}/{runs}#{next(self._children[runs])}")
+
+    def start(self, name: str) -> str:
+        """The name, unique within the parent, of one more plain actor or task started here."""
+        label = _VOLATILE.sub("*", name)
+        if self.lane != MAIN_LANE:
+            label = f"{label}({self.lane})"
+        return self.parent.number_started(quote(label, safe="()[]<>*.:"))
 
     def adopt(self) -> None:
         """Belong to the thread and asyncio task that is running."""

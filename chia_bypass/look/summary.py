@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
+from chia_bypass.recording.call_index import CallIndex
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Outcome
 
@@ -26,21 +27,23 @@ class FunctionSummary:
 
 
 def by_function(recording: Recording) -> list[FunctionSummary]:
-    """One summary a function, by name."""
-    paths: defaultdict[str, list[str]] = defaultdict(list)
-    for call in recording.calls():
-        paths[call.function].append(call.path)
-    return [_summary(recording, name, paths[name]) for name in sorted(paths)]
+    """One summary a function, by name. Reads the index only."""
+    calls: defaultdict[str, list[int]] = defaultdict(list)
+    for number in range(len(recording.index)):
+        calls[recording.index.function(number)].append(number)
+    return [_summary(recording.index, name, calls[name]) for name in sorted(calls)]
 
 
-def _summary(recording: Recording, function: str, paths: list[str]) -> FunctionSummary:
-    results = [stored.result for path in paths if (stored := recording.result(path))]
+def _summary(index: CallIndex, function: str, calls: list[int]) -> FunctionSummary:
+    newest = (index.newest(number) for number in calls)
+    results = [position for position in newest if position is not None]
+    outcomes = Counter(map(index.outcome, results))
     return FunctionSummary(
         function=function,
-        calls=len(paths),
-        raised=sum(r.outcome is Outcome.EXCEPTION for r in results),
-        unkept=sum(r.outcome is Outcome.UNKEPT for r in results),
-        unfinished=len(paths) - len(results),
-        size=sum(r.size for r in results),
-        seconds=sum(r.seconds for r in results),
+        calls=len(calls),
+        raised=outcomes[Outcome.EXCEPTION],
+        unkept=outcomes[Outcome.UNKEPT],
+        unfinished=len(calls) - len(results),
+        size=sum(map(index.columns["size"].__getitem__, results)),
+        seconds=sum(map(index.columns["seconds"].__getitem__, results)),
     )

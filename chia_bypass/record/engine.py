@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from chia_bypass.record.capture import RecordToken
 from chia_bypass.record.filters import Filters
 from chia_bypass.record.home import Home, unpack
 from chia_bypass.record.notes import Notes
+from chia_bypass.record.origin import RecordOrigin
 from chia_bypass.record.sinks import Sink, sink_for
 from chia_bypass.record.spoiled import report_spoiled
 from chia_bypass.recording.records import Call, Record, Uncaptured, pack
@@ -69,6 +71,18 @@ class RecordEngine:
     def ran_in_place(self, function: Callable[..., Any]) -> None:
         """It ran here, without Ray: counted."""
         self._count("in place", function_name(function))
+
+    def started(self, kind: str, name: str, process: bytes) -> None:
+        """It is counted, and told its place in the run."""
+        here = position.current()
+        if here is None:
+            return
+        self._count(kind, name)
+        origin = RecordOrigin(self._packed, f"{here.parent.path}/{here.start(name)}")
+        try:
+            known.tell_origin(self.run, process, pickle.dumps(origin))
+        except Exception as error:  # the user's run goes on, whatever ails Ray
+            self.spoil(f"{kind} {name} was not told its place: {type(error).__name__}: {error}")
 
     def _count(self, kind: str, function: str) -> None:
         here = position.current()

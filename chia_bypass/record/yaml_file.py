@@ -8,8 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from chia_bypass.look.summary import by_function
 from chia_bypass.recording.reader import Recording
-from chia_bypass.recording.records import Outcome
 
 _HEAD = """\
 # What a replay of this recording serves. Edit it: a function set to false runs for real, and
@@ -66,25 +66,19 @@ def _quoted(key: str) -> str:
 
 
 def _summaries(recording: Recording) -> Mapping[str, _Summary]:
-    paths: defaultdict[str, list[str]] = defaultdict(list)
+    index = recording.index
     tags: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    for call in sorted(recording.calls(), key=lambda c: c.dispatched):
-        paths[call.function].append(call.path)
-        if call.tag is not None:
-            tags[call.function][call.tag] = None
-    return {name: _summary(recording, paths[name], tuple(tags[name])) for name in paths}
-
-
-def _summary(recording: Recording, paths: Iterable[str], tags: tuple[str, ...]) -> _Summary:
-    results = [stored.result for path in paths if (stored := recording.result(path))]
-    outcomes = Counter(result.outcome for result in results)
-    return _Summary(
-        calls=len(list(paths)),
-        seconds=sum(result.seconds for result in results),
-        tags=tags,
-        failures=outcomes[Outcome.EXCEPTION],
-        unkept=outcomes[Outcome.UNKEPT],
-    )
+    dispatched = index.columns["dispatched"].__getitem__
+    for number in sorted(range(len(index)), key=dispatched):
+        tag = index.tag(number)
+        if tag is not None:
+            tags[index.function(number)][tag] = None
+    return {
+        found.function: _Summary(
+            found.calls, found.seconds, tuple(tags[found.function]), found.raised, found.unkept
+        )
+        for found in by_function(recording)
+    }
 
 
 def _keys(functions: Iterable[str]) -> Mapping[str, str]:

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
 
 from chia_bypass.errors import RecordingError, RecordingExists, RecordingLocked
 from chia_bypass.recording.frames import Damage, scan
+from chia_bypass.recording.index_file import write_index
 from chia_bypass.recording.layout import (
+    INDEX,
     LOCK,
     MANIFEST,
     NONCE,
+    RAYIGNORE,
     SEGMENTS,
     is_recording,
     sync_folder,
 )
-from chia_bypass.recording.reader import map_file
+from chia_bypass.recording.reader import read_index, runs_of
 from chia_bypass.recording.records import Closed, Run
+from chia_bypass.recording.segments import Segments, map_file
 from chia_bypass.recording.writer import SegmentWriter, append_records, segment_header
+
+FIXED = (NONCE, RAYIGNORE)
+"""Files that are written once, with the folder."""
 
 
 class RunFolder:
@@ -51,7 +60,7 @@ class RunFolder:
             (folder / SEGMENTS).mkdir()
             lock = Lock.take(folder, host)
             # Keeps the recording out of the working directories that Ray uploads.
-            (folder / ".rayignore").write_text("*\n")
+            (folder / RAYIGNORE).write_text("*\n")
             (folder / NONCE).write_bytes(secrets.token_bytes(16))
             header = segment_header(run.id, MANIFEST, host, os.getpid(), run.started)
             manifest = SegmentWriter(folder / MANIFEST, header)
@@ -80,12 +89,20 @@ class RunFolder:
 
     def close(self, status: int, now: float, spoiled: Sequence[str] = ()) -> None:
         """Mark the run as ended in order, list all segments, release the lock."""
-        segments = {
-            path.stem: path.stat().st_size for path in (self.folder / SEGMENTS).glob("*.seg")
-        }
-        closing = Closed(self.run.id, status, now, segments, tuple(spoiled))
+        segments, files = self._indexed()
+        closing = Closed(self.run.id, status, now, segments, tuple(spoiled), files)
         append_records(self._manifest, [closing], sync=True)
         self.abandon()
+
+    def _indexed(self) -> tuple[dict[str, int], dict[str, bytes]]:
+        """Lengths of all segments, and digests of the other files; writes the index, if it can."""
+        files = {path.name: digest_of(path) for path in map(self.folder.joinpath, FIXED)}
+        segments = Segments(self.folder)
+        index = read_index(segments, [run.id for run in runs_of(segments)])
+        if not segments.problems:  # what is damaged is read from the segments, which tell more
+            with suppress(OSError):  # a full disk: the recording is whole without it
+                files[INDEX] = hashlib.sha256(write_index(self.folder / INDEX, index)).digest()
+        return index.segments, files
 
     def abandon(self) -> None:
         """Release the lock without marking the run as ended: the recording is incomplete."""
@@ -138,6 +155,13 @@ class Lock:
         """Let the next run in. The file stays: unlinking it could let two runs in at once."""
         os.ftruncate(self._descriptor, 0)
         os.close(self._descriptor)
+
+
+def digest_of(path: Path) -> bytes:
+    """SHA-256 of a small file; empty if it is not there."""
+    if not path.is_file():
+        return b""
+    return hashlib.sha256(path.read_bytes()).digest()
 
 
 def _holder(text: bytes) -> str:

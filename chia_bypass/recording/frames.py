@@ -89,7 +89,7 @@ def scan(data: memoryview, offset: int = 0) -> Iterator[Frame | Damage]:
     """
     size = len(data)
     while offset < size:
-        found = _frame_at(data, offset, size)
+        found = frame_at(data, offset)
         if isinstance(found, Frame) and _is_bad_record(data, found):
             torn = found.end == size and not any(data[offset + HEADER.size : size])
             found = Damage(offset, "a record fails its checksum", torn)
@@ -103,7 +103,9 @@ def _is_bad_record(data: memoryview, found: Frame) -> bool:
     return found.type is FrameType.RECORD and payload_of(data, found) is None
 
 
-def _frame_at(data: memoryview, offset: int, size: int) -> Frame | Damage:
+def frame_at(data: memoryview, offset: int) -> Frame | Damage:
+    """The frame that begins at ``offset``, its payload unchecked."""
+    size = len(data)
     if size - offset < HEADER.size:
         return Damage(offset, f"cut inside a frame header, {size - offset} bytes of it", True)
     length, kind, expected = HEADER.unpack_from(data, offset)

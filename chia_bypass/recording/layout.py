@@ -8,7 +8,11 @@ MANIFEST = "manifest"
 """The segment that lists the runs: what makes a folder a recording."""
 SEGMENTS = "segments"
 BLOBS = "blobs"
+INDEX = "index"
+"""Derived from the segments, for opening fast."""
 BYPASS_YAML = "bypass.yaml"
+RAYIGNORE = ".rayignore"
+"""Keeps the recording out of the working directories that Ray uploads."""
 LOCK = "lock"
 NONCE = "nonce"
 """Random bytes by which a worker finds out whether it sees this folder, or one of the same name."""
@@ -30,6 +34,11 @@ def has_nonce(folder: Path, nonce: bytes) -> bool:
 def segment_path(folder: Path, name: str) -> Path:
     """The file of the segment called ``name``."""
     return folder / SEGMENTS / f"{name}.seg"
+
+
+def segments_of(folder: Path) -> dict[str, Path]:
+    """The segment files that are there, by name, in the order of their names."""
+    return {path.stem: path for path in sorted((folder / SEGMENTS).glob("*.seg"))}
 
 
 def blob_path(folder: Path, digest: bytes) -> Path:

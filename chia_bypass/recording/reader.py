@@ -1,4 +1,4 @@
-"""Opening a recording: all segments merged into one index, values read only when asked for.
+"""Opening a recording: its index, its runs, and one record or value at a time.
 
 Reading never executes anything and imports nothing that a recording names.
 """
@@ -6,123 +6,71 @@ Reading never executes anything and imports nothing that a recording names.
 from __future__ import annotations
 
 import hashlib
-import mmap
-import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
-from chia_bypass.errors import RecordingAbsent, RecordingCorrupt, RecordingTooNew
-from chia_bypass.recording.frames import HEADER, Damage, Frame, FrameType, payload_of, scan
-from chia_bypass.recording.layout import MANIFEST, SEGMENTS, blob_path, is_recording, segment_path
-from chia_bypass.recording.records import (
-    FORMAT,
-    Call,
-    Closed,
-    Cluster,
-    Driver,
-    Malformed,
-    Outcome,
-    Record,
-    Result,
-    Run,
-    Segment,
-    Uncaptured,
-    unpack,
+from chia_bypass.errors import RecordingAbsent, RecordingCorrupt
+from chia_bypass.recording.call_index import CallIndex, Spot
+from chia_bypass.recording.contents import Calls, Contents, Load, Problem, Results, Stored
+from chia_bypass.recording.fitting import Malformed
+from chia_bypass.recording.frames import Frame, FrameType, payload_of
+from chia_bypass.recording.index_building import IndexBuilder
+from chia_bypass.recording.index_file import unpack_index
+from chia_bypass.recording.layout import (
+    INDEX,
+    MANIFEST,
+    SEGMENTS,
+    blob_path,
+    is_recording,
+    segment_path,
+    segments_of,
 )
+from chia_bypass.recording.records import Call, Closed, Record, Result, Run
+from chia_bypass.recording.segments import RESTORE, Segments, map_file
 
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that is wrong with a file of the recording."""
-
-    file: str
-    """Relative to the recording folder."""
-    offset: int
-    problem: str
-    torn: bool = False
-    """The file just ends too early, as a crash leaves it."""
-
-    def __str__(self) -> str:
-        return f"{self.file}, byte {self.offset}: {self.problem}"
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A result and the segment that holds it."""
-
-    result: Result
-    segment: str
-
-
-@dataclass
-class Contents:
-    """Everything that the segments say, merged."""
-
-    runs: list[Run] = field(default_factory=list)
-    closed: list[Closed] = field(default_factory=list)
-    drivers: list[Driver] = field(default_factory=list)
-    clusters: list[Cluster] = field(default_factory=list)
-    uncaptured: dict[tuple[str, str, str], Uncaptured] = field(default_factory=dict)
-    calls: dict[str, Call] = field(default_factory=dict)
-    """By path: all that were dispatched."""
-    results: dict[str, list[Stored]] = field(default_factory=dict)
-    """By path, oldest first: every attempt and every run-again."""
-    problems: list[Problem] = field(default_factory=list)
-
-    def add(self, record: Record, segment: str) -> None:
-        """Merge one record."""
-        if isinstance(record, Result):
-            self.calls.setdefault(record.call.path, record.call)
-            self.results.setdefault(record.call.path, []).append(Stored(record, segment))
-        elif isinstance(record, Call):
-            self.calls[record.path] = record
-        elif isinstance(record, Run):
-            self.runs.append(record)
-        elif isinstance(record, Closed):
-            self.closed.append(record)
-        elif isinstance(record, Driver):
-            self.drivers.append(record)
-        elif isinstance(record, Cluster):
-            self.clusters.append(record)
-        elif isinstance(record, Uncaptured):
-            self.uncaptured[record.process, record.how, record.function] = record
+__all__ = ["Contents", "Problem", "Recording", "Stored", "read_blob", "read_index", "runs_of"]
 
 
 class Recording:
     """A recording that is open for reading. Use :meth:`open`."""
 
-    def __init__(self, folder: Path, contents: Contents) -> None:
+    def __init__(self, folder: Path, contents: Contents, segments: Segments) -> None:
         self.folder = folder
         self.contents = contents
-        self._maps: dict[str, memoryview] = {}
+        self._segments = segments
 
     @staticmethod
     def open(folder: str | Path, *, tolerant: bool = False) -> Recording:
         """The recording in ``folder``.
 
         A recording that was cut off opens up to there and is not ``complete``. Damage of any other
-        kind raises RecordingCorrupt, unless ``tolerant``: then it is listed in ``problems``.
-        Raises RecordingAbsent and RecordingTooNew.
+        kind raises RecordingCorrupt, unless ``tolerant``: then it is listed in ``problems``. Where
+        the index spares reading all records, damage to one raises RecordingCorrupt when that one
+        is read. Raises RecordingAbsent and RecordingTooNew.
         """
         folder = Path(folder)
         if not is_recording(folder):
             raise RecordingAbsent(
                 folder, "there is no recording here", "`chia-bypass inspect` lists those there are"
             )
-        contents = Contents()
-        for name, path in _segment_files(folder):
-            _read_segment(folder, name, path, contents)
-        for stored in contents.results.values():
-            stored.sort(key=lambda s: (s.result.attempt, s.result.finished))
-        contents.problems.extend(_missing_and_extra(folder, contents))
-        recording = Recording(folder, contents)
-        damage = [p for p in contents.problems if recording.complete or not p.torn]
+        segments = Segments(folder)
+        manifest = _manifest(segments)
+        closed = [record for record in manifest if isinstance(record, Closed)]
+        runs = [record for record in manifest if isinstance(record, Run)]
+        index = _trusted(folder, closed) or read_index(segments, [run.id for run in runs])
+        recording = Recording(folder, _contents(segments, index, manifest), segments)
+        problems = recording.contents.problems
+        problems.extend(_missing_and_extra(folder, runs, closed))
+        damage = [p for p in problems if recording.complete or not p.torn]
         if damage and not tolerant:
-            raise RecordingCorrupt(
-                folder, "; ".join(map(str, damage)), "`chia-bypass inspect` shows what is left"
-            )
+            raise RecordingCorrupt(folder, "; ".join(map(str, damage)), RESTORE)
         return recording
+
+    @property
+    def index(self) -> CallIndex:
+        """What lists and searches ask about all calls, without reading them."""
+        return self.contents.index
 
     @property
     def complete(self) -> bool:
@@ -141,19 +89,18 @@ class Recording:
 
     def result(self, path: str) -> Stored | None:
         """How the call at ``path`` ended: its newest attempt that counts, else the newest."""
-        attempts = self.contents.results.get(path, [])
-        counted = [s for s in attempts if s.result.outcome is not Outcome.CANCELLED]
-        found = counted or attempts
-        return found[-1] if found else None
+        number = self.index.number_of.get(path)
+        position = None if number is None else self.index.newest(number)
+        return None if position is None else self.contents.results.at(position)
 
     def document(self, stored: Stored) -> memoryview:
         """The encoded value of a result. Raises RecordingCorrupt naming the call."""
         result = stored.result
         if result.blob is not None:
             return self.buffer(result.blob.digest, result.blob.length)
-        data = self._map(stored.segment)
+        data = self._segments.data(stored.segment)
         found = Frame(result.value, FrameType.VALUE, result.length)
-        payload = payload_of(data, found) if found.end <= len(data) else None
+        payload = payload_of(data, found) if found.offset >= 0 and found.end <= len(data) else None
         if payload is None or hashlib.sha256(payload).digest() != result.content:
             raise RecordingCorrupt(
                 segment_path(self.folder, stored.segment),
@@ -166,11 +113,6 @@ class Recording:
     def buffer(self, digest: bytes, length: int) -> memoryview:
         """The bytes of a blob, mapped and checked. Raises RecordingCorrupt."""
         return read_blob(self.folder, digest, length)
-
-    def _map(self, segment: str) -> memoryview:
-        if segment not in self._maps:
-            self._maps[segment] = map_file(segment_path(self.folder, segment))
-        return self._maps[segment]
 
 
 def read_blob(folder: Path, digest: bytes, length: int) -> memoryview:
@@ -185,67 +127,91 @@ def read_blob(folder: Path, digest: bytes, length: int) -> memoryview:
     return data
 
 
-def map_file(path: Path) -> memoryview:
-    """The bytes of a file, mapped read-only."""
-    with path.open("rb") as file:
-        if os.fstat(file.fileno()).st_size == 0:
-            return memoryview(b"")
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+def read_index(segments: Segments, runs: list[str]) -> CallIndex:
+    """The index made from the segments themselves; what is wrong with them is noted there."""
+    builder = IndexBuilder(runs)
+    for name, path in segments_of(segments.folder).items():
+        header = segments.header(name)
+        builder.begin(name, path.stat().st_size, "" if header is None else header.run)
+        for content, spot in segments.maps(name):
+            try:
+                builder.add(content, spot)
+            except Malformed as error:
+                segments.malformed(spot, error)
+    return builder.built()
 
 
-def _segment_files(folder: Path) -> Iterator[tuple[str, Path]]:
-    yield MANIFEST, folder / MANIFEST
-    for path in sorted((folder / SEGMENTS).glob("*.seg")):
-        yield path.stem, path
+def runs_of(segments: Segments) -> list[Run]:
+    """The runs that the manifest lists, oldest first."""
+    return [record for record in _manifest(segments) if isinstance(record, Run)]
 
 
-def _read_segment(folder: Path, name: str, path: Path, contents: Contents) -> None:
-    data = map_file(path)
-    file = str(path.relative_to(folder))
-    found_header = False
-    for found in scan(data):
-        if isinstance(found, Damage):
-            contents.problems.append(Problem(file, found.offset, found.problem, found.torn))
-        elif found.type is FrameType.RECORD:
-            record = _record(data, found, file, contents)
-            if not found_header and isinstance(record, Segment):
-                found_header = True
-                _check_version(path, record)
-            elif record is not None:
-                contents.add(record, name)
-    if not found_header:
-        contents.problems.append(Problem(file, 0, "has no segment header", torn=not data))
+def _manifest(segments: Segments) -> list[Record]:
+    segments.header(MANIFEST)
+    found = (segments.build(content, spot) for content, spot in segments.maps(MANIFEST))
+    return [record for record in found if record is not None]
 
 
-def _record(data: memoryview, found: Frame, file: str, contents: Contents) -> Record | None:
-    start = found.offset + HEADER.size
-    try:
-        return unpack(data[start : start + found.length])
-    except Malformed as error:
-        contents.problems.append(Problem(file, found.offset, str(error)))
+def _trusted(folder: Path, closed: list[Closed]) -> CallIndex | None:
+    """The index on disk, if the last run to close vouches for it and nothing came since."""
+    expected = closed[-1].files.get(INDEX) if closed else None
+    if expected is None:
         return None
+    present = {name: path.stat().st_size for name, path in segments_of(folder).items()}
+    if present != closed[-1].segments:
+        return None
+    try:
+        data = (folder / INDEX).read_bytes()
+        index = unpack_index(data) if hashlib.sha256(data).digest() == expected else None
+    except (OSError, Malformed):  # it is derived: `verify` reports it, reading goes on without
+        return None
+    return index if index is not None and index.segments == present else None
 
 
-def _check_version(path: Path, header: Segment) -> None:
-    if header.format > FORMAT:
-        raise RecordingTooNew(
-            path,
-            f"is of format {header.format}; this version reads up to {FORMAT}",
-            "Update chia-bypass",
-        )
+def _contents(segments: Segments, index: CallIndex, manifest: list[Record]) -> Contents:
+    load = _loader(segments)
+    problems = segments.problems
+    contents = Contents(index, Calls(index, load), Results(index, load), problems)
+    for record in manifest:
+        contents.add(record)
+    for spot in index.others:
+        try:
+            other = segments.record(spot)
+        except RecordingCorrupt as error:
+            file = f"{SEGMENTS}/{spot.segment}.seg"
+            if not any((p.file, p.offset) == (file, spot.offset) for p in problems):
+                problems.append(Problem(file, spot.offset, error.problem))
+            continue
+        if other is not None:
+            contents.add(other)
+    return contents
 
 
-def _missing_and_extra(folder: Path, contents: Contents) -> Iterator[Problem]:
+def _loader(segments: Segments) -> Load:
+    """Reads calls and results; a spot that holds anything else is damage."""
+
+    @lru_cache(maxsize=64)  # a result and its call are mostly asked for together
+    def load(spot: Spot) -> Call | Result:
+        record = segments.record(spot)
+        if not isinstance(record, Call | Result):
+            path = segments.path(spot.segment)
+            raise RecordingCorrupt(path, f"byte {spot.offset}: holds no call or result", RESTORE)
+        return record
+
+    return load
+
+
+def _missing_and_extra(folder: Path, runs: list[Run], closed: list[Closed]) -> Iterator[Problem]:
     """Files that should be there and are not, and the reverse, by the last closing record."""
-    if not contents.closed:
+    if not closed:
         return
-    expected: Mapping[str, int] = contents.closed[-1].segments
-    present = {path.stem: path for path in (folder / SEGMENTS).glob("*.seg")}
+    expected: Mapping[str, int] = closed[-1].segments
+    present = segments_of(folder)
     for name, length in expected.items():
         if name not in present:
             yield Problem(f"{SEGMENTS}/{name}.seg", 0, "is missing")
         elif (size := present[name].stat().st_size) != length:
             yield Problem(f"{SEGMENTS}/{name}.seg", size, f"has {size} bytes instead of {length}")
-    if len(contents.closed) == len(contents.runs):
+    if len(closed) == len(runs):
         for name in sorted(present.keys() - expected.keys()):
             yield Problem(f"{SEGMENTS}/{name}.seg", 0, "belongs to no run of this recording")

@@ -8,14 +8,14 @@ implementers. Times are Unix seconds, digests SHA-256.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, is_dataclass
 from enum import Enum
-from functools import cache
-from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final
 
 import msgpack
 
+from chia_bypass.recording.fitting import Malformed as Malformed
+from chia_bypass.recording.fitting import builder, hints
 from chia_bypass.recording.reference import Reference
 
 FORMAT = 0
@@ -239,10 +239,6 @@ KINDS: Mapping[str, type[Record]] = {
 }
 
 
-class Malformed(ValueError):
-    """A map that is not the record it claims to be."""
-
-
 def pack(record: Record) -> bytes:
     """The msgpack form of ``record``."""
     packed: bytes = msgpack.packb(
@@ -257,10 +253,15 @@ def _plain(item: Any) -> Any:
     if isinstance(item, Enum):
         return item.value
     if is_dataclass(item):
-        return {name: getattr(item, name) for name in _hints(type(item))}
+        kind: Any = type(item)
+        return {name: getattr(item, name) for name in hints(kind)}
     if isinstance(item, Mapping):
         return dict(item)
     raise TypeError(f"{type(item).__name__} has no place in a record")
+
+
+_UNSCOUTED: Final = 4096
+"""Bytes of a record up to which no nesting of false lengths can ask for much memory."""
 
 
 def unpack(payload: bytes | memoryview) -> Record | None:
@@ -268,7 +269,11 @@ def unpack(payload: bytes | memoryview) -> Record | None:
 
     Raises Malformed for anything that is not a record.
     """
-    content = unpack_map(payload)
+    return build(unpack_map(payload))
+
+
+def build(content: dict[str, Any]) -> Record | None:
+    """The record of a map of :func:`unpack_map`; as :func:`unpack`."""
     kind = KINDS.get(content["kind"])
     return None if kind is None else _BUILDERS[kind](content)
 
@@ -276,6 +281,11 @@ def unpack(payload: bytes | memoryview) -> Record | None:
 def unpack_map(payload: bytes | memoryview) -> dict[str, Any]:
     """The map in ``payload``, its fields unchecked. Raises Malformed for what is no record."""
     try:
+        if len(payload) > _UNSCOUTED:
+            # Skipping builds nothing: a header that promises 2^32 elements is found out first.
+            scout = msgpack.Unpacker(max_buffer_size=0)
+            scout.feed(payload)
+            scout.skip()
         content = msgpack.unpackb(payload, unicode_errors="surrogatepass", use_list=False)
     except Exception as error:  # msgpack documents no narrower base for bad input
         raise Malformed(f"not msgpack: {type(error).__name__}: {error}") from None
@@ -284,106 +294,6 @@ def unpack_map(payload: bytes | memoryview) -> dict[str, Any]:
     return content
 
 
-Fit = Callable[[Any], Any]
-"""Gives back an item of msgpack as a field of the record, or raises Malformed."""
-
-
-def _builder(kind: type) -> Fit:
-    """Builds a record from its map. Made once a class: a recording has many of each."""
-    fits = [(f.name, _named(f.name, _fit(_hints(kind)[f.name]))) for f in fields(kind)]
-    required = frozenset(
-        f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING
-    )
-
-    def build(content: Any) -> Any:
-        if not isinstance(content, dict):
-            raise Malformed(f"{type(content).__name__} instead of a {kind.__name__}")
-        if not required <= content.keys():
-            missing = ", ".join(sorted(required - content.keys()))
-            raise Malformed(f"{kind.__name__} without {missing}")
-        return kind(**{name: fit(content[name]) for name, fit in fits if name in content})
-
-    return build
-
-
-def _named(name: str, fit: Fit) -> Fit:
-    def fit_field(item: Any) -> Any:
-        try:
-            return fit(item)
-        except Malformed as error:
-            raise Malformed(f"{name}: {error}") from None
-
-    return fit_field
-
-
-def _fit(hint: Any) -> Fit:
-    """How an item becomes a field of type ``hint``."""
-    origin, choices = get_origin(hint), get_args(hint)
-    if hint is Any:
-        return lambda item: item
-    if origin in (Union, UnionType):
-        (inner,) = [choice for choice in choices if choice is not NoneType]
-        fit = _fit(inner)
-        return lambda item: None if item is None else fit(item)
-    if origin is tuple:
-        return _fit_tuple(_fit(choices[0]))
-    if origin is not None and issubclass(origin, Mapping):
-        return _fit_mapping(*map(_fit, choices))
-    if is_dataclass(hint):
-        return _builder(hint)
-    if issubclass(hint, Enum):
-        return _fit_enum(hint)
-    return _fit_float if hint is float else _fit_exactly(hint)
-
-
-def _fit_tuple(fit: Fit) -> Fit:
-    def fit_tuple(item: Any) -> Any:
-        if not isinstance(item, tuple):
-            raise Malformed(f"{type(item).__name__} instead of an array")
-        return tuple(map(fit, item))
-
-    return fit_tuple
-
-
-def _fit_mapping(fit_key: Fit, fit_value: Fit) -> Fit:
-    def fit_mapping(item: Any) -> Any:
-        if not isinstance(item, dict):
-            raise Malformed(f"{type(item).__name__} instead of a map")
-        return {fit_key(key): fit_value(value) for key, value in item.items()}
-
-    return fit_mapping
-
-
-def _fit_enum(hint: type[Enum]) -> Fit:
-    def fit_enum(item: Any) -> Any:
-        try:
-            return hint(item)
-        except ValueError:
-            raise Malformed(f"{item!r} is none of its choices") from None
-
-    return fit_enum
-
-
-def _fit_float(item: Any) -> float:
-    if type(item) not in (int, float):
-        raise Malformed(f"{type(item).__name__} instead of a number")
-    return float(item)
-
-
-def _fit_exactly(hint: type) -> Fit:
-    def fit_exactly(item: Any) -> Any:
-        if type(item) is not hint:
-            raise Malformed(f"{type(item).__name__} instead of {hint.__name__}")
-        return item
-
-    return fit_exactly
-
-
-@cache
-def _hints(kind: type) -> Mapping[str, Any]:
-    return get_type_hints(kind)
-
-
 _BUILDERS: Mapping[type[Record], Callable[[Any], Record]] = {
-    kind: _builder(kind) for kind in KINDS.values()
+    kind: builder(kind) for kind in KINDS.values()
 }

@@ -13,9 +13,10 @@ from chia_bypass.identity.driver import DriverEngine, DriverParent
 from chia_bypass.identity.producers import Producers
 from chia_bypass.recording.layout import NONCE
 from chia_bypass.replay.classes import ClassTable
-from chia_bypass.replay.engine import RECORDED, ReplayEngine
+from chia_bypass.replay.engine import ReplayEngine
 from chia_bypass.replay.home import ReplayHome
 from chia_bypass.replay.index import Index
+from chia_bypass.replay.matching import Matcher
 from chia_bypass.replay.outcomes import Log, Outcomes
 from chia_bypass.replay.policy import Policy
 from chia_bypass.replay.serve import Source
@@ -46,9 +47,9 @@ def _claim(session: Session, index: Index, parent: position.Parent) -> str:
             (folder / driver.path).touch(exist_ok=False)
         except FileExistsError:
             continue
-        parent.memory[RECORDED] = driver.path
+        parent.memory[session.recording] = Matcher(index.children(driver.path))
         return driver.path
-    parent.memory[RECORDED] = None
+    parent.memory[session.recording] = Matcher(())
     return f"{script}.{len(recorded) + drivers.claim(Path(session.control), script, sys.argv)}"
 
 

@@ -5,6 +5,7 @@ Closed: what the recording cannot answer is a miss, and after a miss nothing run
 
 from __future__ import annotations
 
+import pickle
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,7 +16,7 @@ from chia_bypass.bypass.config import Entry
 from chia_bypass.bypass.names import find
 from chia_bypass.engine import Dispatch, Plan
 from chia_bypass.errors import ChiaBypassError, Miss, RealRunRefused, RecordingCorrupt
-from chia_bypass.identity import position
+from chia_bypass.identity import known, position
 from chia_bypass.identity.describe import describe
 from chia_bypass.identity.names import function_name, named
 from chia_bypass.identity.producers import Producers
@@ -27,13 +28,14 @@ from chia_bypass.replay.home import ReplayHome
 from chia_bypass.replay.index import Answers
 from chia_bypass.replay.live import LiveToken
 from chia_bypass.replay.matching import Found, Matcher, Missed, MissReason
+from chia_bypass.replay.origin import ReplayOrigin
 from chia_bypass.replay.outcomes import Event, Kind, Outcomes
 from chia_bypass.replay.policy import serves
 from chia_bypass.replay.serve import Serve, serve_reference
 
-RECORDED = "recorded"
-"""Key of a parent's memory: the path that it has in the recording, None if it was not recorded."""
-_MATCHER = "matcher"
+
+_RECORDED = "recorded"
+"""Key of a parent's memory: the path that it has in the recording, if it has another one here."""
 
 
 class ReplayEngine:
@@ -57,14 +59,15 @@ class ReplayEngine:
         self._table, self.outcomes = table, outcomes
         self.producers = producers
 
+    def is_recorded_as(self, parent: position.Parent, path: str | None) -> None:
+        """Tell the path that ``parent`` has in the recording; None: it was not recorded."""
+        parent.memory[self.home.source.folder] = Matcher(self._index.children(path))
+        parent.memory[_RECORDED] = path
+
     def plan(self, dispatch: Dispatch) -> Plan:
         """Serve the recorded call, or raise a Miss; run for real only what was allowed to."""
-        here = position.current()
-        assert here is not None, "a replaying process has a parent"
-        call = describe(dispatch, here, self.producers, time.time())
-        entry = find(self._config.entries, call.function)
         missed_before = self._failed
-        answer = self._matcher(here.parent).match(call, self._policy.rule(entry))
+        call, entry, answer = self._match(dispatch)
         if self._runs_for_real(call, entry):
             return self._live(call, answer, missed_before)
         if entry is None:
@@ -73,12 +76,18 @@ class ReplayEngine:
             raise self._missed(call, answer)
         return self._serve(call, answer)
 
-    def _matcher(self, parent: position.Parent) -> Matcher:
-        matcher: Matcher | None = parent.memory.get(_MATCHER)
-        if matcher is None:
-            children = self._index.children(parent.memory.get(RECORDED))
-            matcher = parent.memory.setdefault(_MATCHER, Matcher(children))
-        return matcher
+    def plan_real(self, dispatch: Dispatch) -> Plan:
+        """Run it for real, whatever the YAML says; calls that it dispatches may be served."""
+        call, _, answer = self._match(dispatch)
+        return self._live(call, answer, missed_before=False)
+
+    def _match(self, dispatch: Dispatch) -> tuple[Call, Entry | None, Found | Missed]:
+        here = position.current()
+        assert here is not None, "a replaying process has a parent"
+        call = describe(dispatch, here, self.producers, time.time())
+        entry = find(self._config.entries, call.function)
+        matcher: Matcher = here.parent.memory[self.home.source.folder]
+        return call, entry, matcher.match(call, self._policy.rule(entry))
 
     def _runs_for_real(self, call: Call, entry: Entry | None) -> bool:
         if named(call.function, self._policy.live):
@@ -102,6 +111,9 @@ class ReplayEngine:
 
     def _serve(self, call: Call, found: Found) -> Plan:
         result = found.stored.result
+        refused = self._refused(result)
+        if refused is not None:
+            raise self._missed(call, refused)
         try:
             serve = self._provider(result)
         except RecordingCorrupt as error:
@@ -114,6 +126,20 @@ class ReplayEngine:
             data=self.home.source.folder,
             dispatched=lambda got: self.producers.learn(got, result.call.path),
         )
+
+    def _refused(self, result: Result) -> Missed | None:
+        """Why the value may not be rebuilt; told here, since on the worker it is too late."""
+        loaded = loaded_modules(result.classes, self._policy.allow_import)
+        absent = {name.partition(":")[0] for name in result.classes} - set(loaded)
+        if absent:
+            detail = f"module {', '.join(sorted(absent))}, which the loop has not loaded"
+            return Missed(
+                MissReason.NEEDS_IMPORT, result.call, tuple(sorted(absent)), detail=detail
+            )
+        if result.pickled and not self._policy.allow_pickle:
+            detail = "; ".join(result.pickled[:3])
+            return Missed(MissReason.NEEDS_PICKLE, result.call, detail=detail)
+        return None
 
     def _provider(self, result: Result) -> Serve:
         allowed = self._policy.allow_import
@@ -175,6 +201,21 @@ class ReplayEngine:
     def stored(self, reference: Any, value: Any) -> None:
         """It counts by its content where it is an argument."""
         self.producers.learn_put(reference, value)
+
+    def started(self, kind: str, name: str, process: bytes) -> None:
+        """It is told its place in the run and in the recording."""
+        here = position.current()
+        assert here is not None, "a replaying process has a parent"
+        started = here.start(name)
+        parent = here.parent.path
+        recorded = here.parent.memory.get(_RECORDED, parent)
+        origin = ReplayOrigin(
+            self.home.packed(),
+            f"{parent}/{started}",
+            None if recorded is None else f"{recorded}/{started}",
+            self._table(),
+        )
+        known.tell_origin(self.home.run, process, pickle.dumps(origin))
 
     def ran_in_place(self, function: Callable[..., Any]) -> None:
         """It ran here, without Ray: counted."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from pathlib import Path
 from typing import Protocol
 
@@ -24,9 +23,6 @@ class Index:
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
-        self._children: defaultdict[str, list[Candidate]] = defaultdict(list)
-        for call in recording.calls():
-            self._children[call.parent].append(Candidate(call, recording.result(call.path)))
 
     @staticmethod
     def open(folder: Path) -> Index:
@@ -35,7 +31,15 @@ class Index:
 
     def children(self, parent: str | None) -> list[Candidate]:
         """What the recorded parent dispatched; nothing for a parent that was not recorded."""
-        return [] if parent is None else self._children.get(parent, [])
+        if parent is None:
+            return []
+        numbers = self.recording.index.children.get(parent, ())
+        return [self._candidate(self.recording.index.paths[number]) for number in numbers]
+
+    def _candidate(self, path: str) -> Candidate:
+        stored = self.recording.result(path)
+        call = stored.result.call if stored else self.recording.contents.calls[path]
+        return Candidate(call, stored)
 
     def drivers(self, script: str) -> list[Driver]:
         """The recorded drivers of that script, in the order of their numbers."""
@@ -45,8 +49,7 @@ class Index:
 
     def classes(self) -> frozenset[str]:
         """All classes that the recorded values need."""
-        stored = (s for attempts in self.recording.contents.results.values() for s in attempts)
-        return frozenset(name for s in stored for name in s.result.classes)
+        return frozenset(self.recording.index.classes)
 
     def answer(self, path: str) -> Result | None:
         """How the call at ``path`` ended, if it ended with something to serve."""

@@ -33,12 +33,10 @@ class LiveToken:
 
     def run(self, body: Callable[[], R]) -> R:
         """Run ``body`` as this call."""
-        from chia_bypass.replay.engine import RECORDED
-
-        engine = _worker(self.home, self.table)
+        engine = worker(self.home, self.table)
         names.set_script(unpack(self.home).script)
         parent = position.Parent(self.path)
-        parent.memory[RECORDED] = self.recorded
+        engine.is_recorded_as(parent, self.recorded)
         previous = engines.activate(engine)
         try:
             with position.inside(parent):
@@ -48,8 +46,8 @@ class LiveToken:
 
 
 @lru_cache(maxsize=8)
-def _worker(packed_home: bytes, table: bytes) -> ReplayEngine:
-    """The engine of this worker process."""
+def worker(packed_home: bytes, table: bytes) -> ReplayEngine:
+    """The engine of this worker process for the replay of that home."""
     from chia_bypass.replay.engine import ReplayEngine
     from chia_bypass.replay.index import Answers, Index
     from chia_bypass.replay.outcomes import Keeper, Log, Outcomes

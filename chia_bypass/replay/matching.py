@@ -32,6 +32,8 @@ class MissReason(str, Enum):
     UNFINISHED = "dispatched in the recording, but it never finished"
     NOT_KEPT = "its value could not be kept"
     CORRUPT = "its recording is damaged"
+    NEEDS_IMPORT = "its value needs classes that may not be imported"
+    NEEDS_PICKLE = "its value was kept as pickle, which may run code"
     NOT_SERVED = "not in the bypass YAML"
 
 

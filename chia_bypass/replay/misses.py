@@ -55,6 +55,10 @@ def _remedy(call: Call, missed: Missed, yaml: str) -> str:
     if missed.reason is MissReason.OTHER_ARGUMENTS:
         ignored = ", ".join(missed.differing)
         return f"Accept with 'ignore_args: [{ignored}]' or 'match: order' {entry}"
+    if missed.reason is MissReason.NEEDS_IMPORT:
+        return "Allow it with --allow-import " + " --allow-import ".join(missed.differing)
+    if missed.reason is MissReason.NEEDS_PICKLE:
+        return "If you trust the recording, allow it with --allow-pickle"
     if missed.reason is MissReason.NOT_SERVED:
         return f"Add 'bypass: {{{key}: false}}' to {yaml}, or --live {key}, to run it for real"
     if missed.reason is MissReason.NEVER_RECORDED:

@@ -10,7 +10,7 @@ import typer
 from chia_bypass_cli import terminal
 
 if TYPE_CHECKING:
-    from chia_bypass.look.calls import Row
+    from chia_bypass.look.calls import Place, Row
     from chia_bypass.recording.reader import Recording
 
 _EXAMPLE = "Example: chia-bypass inspect recordings/tuesday build#0"
@@ -95,33 +95,36 @@ def _recordings(parent: Path, as_json: bool) -> None:
     )
 
 
-def _filtered(recording: Recording, function: str | None, failed: bool) -> list[Row]:
+def _filtered(recording: Recording, function: str | None, only_failed: bool) -> list[Place]:
     from chia_bypass.identity.names import named
-    from chia_bypass.look.calls import rows
+    from chia_bypass.look.calls import failed, places
 
+    index = recording.index
     return [
-        row
-        for row in rows(recording)
-        if (function is None or named(row.call.function, (function,)))
-        and (row.failed or not failed)
+        place
+        for place in places(index)
+        if (function is None or named(index.function(place.number), (function,)))
+        and (not only_failed or failed(index, place))
     ]
 
 
-def _calls(recording: Recording, found: list[Row], as_json: bool, all_rows: bool) -> None:
+def _calls(recording: Recording, found: list[Place], as_json: bool, all_rows: bool) -> None:
+    from chia_bypass.look.calls import row
+    from chia_bypass.look.listing import state
+
     if as_json:
-        _print_json([_json(row.result or row.call) for row in found])
+        rows = (row(recording, place) for place in found)
+        _print_json([_json(row.result or row.call) for row in rows])
         return
     shown = found if all_rows else found[:ROWS]
     numbers = ("time", "bytes")
     terminal.table(
         ("call", "function", "tag", *numbers, "outcome", "result"),
-        (_cells(row) for row in shown),
+        (_cells(row(recording, place)) for place in shown),
         numbers=numbers,
     )
     if len(shown) < len(found):
         terminal.line(f"… {len(found) - len(shown)} more: --all")
-    from chia_bypass.look.listing import state
-
     terminal.line(f"{len(found)} calls · {state(recording)}")
 
 

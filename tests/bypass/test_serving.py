@@ -177,7 +177,7 @@ def test_an_actor_may_be_the_source(bypass: MakeBypass) -> None:
 
     here = Database.options(name="database").remote()
     there = Database.options(name="database", namespace="elsewhere").remote()
-    for data in ("actor://database", "actor://elsewhere/database"):
+    for asked, data in enumerate(("actor://database", "actor://elsewhere/database")):
         bypass(f"{{fetch: {{bypass: true, data: '{data}'}}}}")
         answer = get(fetch.chia_remote(ray.put(1), key=2, _chia_tag="t"))
         assert answer["type"]
@@ -185,7 +185,7 @@ def test_an_actor_may_be_the_source(bypass: MakeBypass) -> None:
             "function": f"{__name__}:fetch",
             "tag": "t",
             "parent": None,
-            "occurrence": None,
+            "occurrence": asked,
             "args": (1,),
             "kwargs": {"key": 2},
         }

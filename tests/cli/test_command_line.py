@@ -60,9 +60,7 @@ def test_inspect_works_without_ray(tmp_path: Path) -> None:
         (("inspect", str(GOLDEN), "GccNode.compile"), "there is no call"),
     ],
 )
-def test_wrong_use_is_told_in_one_line_with_status_2(
-    arguments: tuple[str, ...], told: str
-) -> None:
+def test_wrong_use_is_told_in_one_line_with_status_2(arguments: tuple[str, ...], told: str) -> None:
     done = chia_bypass(*arguments)
     assert done.returncode == 2
     assert told in done.stderr

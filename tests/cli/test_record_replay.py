@@ -264,3 +264,41 @@ def test_a_python_that_keeps_us_out_is_an_error_and_no_recording(loops: Loops) -
     assert (done.returncode, done.stdout) == (2, "hello\n")
     assert "python -I" in done.stderr
     assert not (loops.folder / "r").exists()
+
+
+def test_values_that_need_pickle_or_an_import_are_served_only_if_allowed(loops: Loops) -> None:
+    (loops.folder / "parts.py").write_text(
+        "import dataclasses\n@dataclasses.dataclass\nclass Part:\n    x: int\n"
+    )
+    loops.write("""
+@ChiaFunction(runtime_env={"env_vars": {"PYTHONPATH": os.getcwd()}})
+def build():
+    import parts
+    real("build")
+    return parts.Part(1)
+
+@ChiaFunction()
+def odd():
+    from email.message import Message
+    real("odd")
+    return Message()
+
+import email.message
+for function in (build, odd):
+    try:
+        print(type(get(function.chia_remote())).__name__)
+    except Exception as error:
+        print(type(error).__name__)
+""")
+    recorded = loops.record()
+    assert recorded.stdout.splitlines()[-2:] == ["Part", "Message"]
+    loops.real_runs()
+    refused = loops.replay()
+    assert refused.stdout.splitlines()[-2:] == ["Miss", "Miss"]
+    assert refused.returncode == 20
+    assert "Allow it with --allow-import parts" in refused.stderr
+    assert "allow it with --allow-pickle" in refused.stderr
+    allowed = loops.replay("--allow-import", "parts", "--allow-pickle")
+    assert allowed.stdout.splitlines()[-2:] == ["Part", "Message"]
+    assert allowed.returncode == 0
+    assert loops.real_runs() == []

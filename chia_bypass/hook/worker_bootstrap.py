@@ -1,0 +1,112 @@
+"""The first of us to run in a worker: puts the driver's chia_bypass there, and starts it.
+
+Workers need no install of ours. This module is pickled by value into the job's setup hook, so it
+may name nothing of chia_bypass outside of strings, and it carries the sources of what workers use.
+The driver's version wins over one that a worker has installed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import sys
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from importlib.machinery import ModuleSpec
+from types import CodeType, ModuleType
+from typing import Any
+
+PACKAGE = "chia_bypass"
+
+
+class CarriedSources:
+    """Finds and loads the modules of a package from their sources."""
+
+    def __init__(self, sources: Mapping[str, str]) -> None:
+        """``sources``: text by module name; a name that others begin with is a package."""
+        self._sources = sources
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The import protocol's."""
+        if name not in self._sources:
+            return None
+        origin = f"{name.replace('.', '/')}.py (sent by the driver)"
+        spec = ModuleSpec(name, self, origin=origin, is_package=self.is_package(name))  # type: ignore[arg-type]
+        spec.has_location = True  # so that the module has a __file__
+        return spec
+
+    def is_package(self, name: str) -> bool:
+        """Whether others are inside it."""
+        return any(other.startswith(f"{name}.") for other in self._sources)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """None: the usual kind of module will do."""
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the module's source in it."""
+        exec(self.get_code(module.__name__), vars(module))
+
+    def get_code(self, name: str) -> CodeType:
+        """The compiled source."""
+        spec = self.find_spec(name)
+        assert spec is not None
+        assert spec.origin is not None
+        return compile(self._sources[name], spec.origin, "exec", dont_inherit=True)
+
+    def get_source(self, name: str) -> str:
+        """The source: tracebacks ask for it."""
+        return self._sources[name]
+
+
+class WorkerSetup:
+    """Makes the job's ``worker_process_setup_hook``: ours, and then the loop's own."""
+
+    def __init__(self, packed: bytes, entry: Sequence[Any], own: Callable[[], Any] | str | None):
+        """``packed``: sources, see :func:`pack`; ``entry``: arguments of worker_start.enter;
+        ``own``: the loop's hook, a function or its dotted name.
+        """
+        self._packed, self._entry, self._own = packed, tuple(entry), own
+
+    def hook(self) -> Callable[[], None]:
+        """The function to give to Ray, which wants one that has a name."""
+
+        def chia_bypass_setup() -> None:
+            self.enter()
+            self.run_own()
+
+        return chia_bypass_setup
+
+    def enter(self) -> None:
+        """Let chia_bypass in. Whatever goes wrong: a hook that raises kills every worker."""
+        try:
+            self._put_sources()
+            start = importlib.import_module(f"{PACKAGE}.hook.worker_start")
+            start.enter(*self._entry)
+        except Exception:
+            logging.getLogger(PACKAGE).exception(
+                "chia-bypass is not in this worker: what it dispatches is not recorded, and "
+                "real calls that were sent to it are not kept"
+            )
+
+    def _put_sources(self) -> None:
+        for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
+            del sys.modules[name]  # an installed one, which our site hook may have imported
+        sources = json.loads(zlib.decompress(self._packed))
+        sys.meta_path.insert(0, CarriedSources(sources))  # type: ignore[arg-type]
+
+    def run_own(self) -> None:
+        """The loop's own hook: what it raises, Ray reports as ever."""
+        if callable(self._own):
+            self._own()
+        elif self._own is not None:
+            module, _, name = self._own.rpartition(".")
+            getattr(importlib.import_module(module), name)()
+
+
+def pack(sources: Mapping[str, str]) -> bytes:
+    """``sources`` as :class:`WorkerSetup` carries them."""
+    return zlib.compress(json.dumps(sources).encode(), 9)

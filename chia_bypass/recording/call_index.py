@@ -1,0 +1,128 @@
+"""The index of a recording: where each call is, and what lists and searches ask about all of them.
+
+It is kept in columns, so that a hundred thousand calls are opened without building an object for
+each. It is derived: the segments alone decide, and whoever has no index makes one from them.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final, NamedTuple
+
+from chia_bypass.recording.records import Outcome
+
+OUTCOMES: Final = tuple(Outcome)
+"""An outcome is stored as its place in here; new ones go to the end."""
+NO_TAG: Final = 0
+"""What stands for no tag in its column; others are numbers of strings, plus one."""
+
+CALL_COLUMNS: Final = {
+    "parent": "I",
+    "number": "Q",
+    "function": "I",
+    "tag": "I",
+    "dispatched": "d",
+    "call_segment": "I",
+    "call_offset": "Q",
+    "results_end": "I",
+}
+"""One item a call, in the order of ``paths``; the type codes are those of `array`."""
+RESULT_COLUMNS: Final = {
+    "outcome": "B",
+    "attempt": "Q",
+    "seconds": "d",
+    "size": "Q",
+    "result_segment": "I",
+    "result_offset": "Q",
+}
+"""One item a result: those of the first call, oldest first, then those of the second, ..."""
+
+
+class Spot(NamedTuple):
+    """Where a record is."""
+
+    segment: str
+    offset: int
+
+
+@dataclass
+class CallIndex:
+    """Calls and results by number. ``columns`` holds what CALL_COLUMNS and RESULT_COLUMNS name."""
+
+    segments: dict[str, int]
+    """Name and length in bytes of every segment that was read for it, the manifest not."""
+    names: list[str]
+    """Names of segments, as the columns number them."""
+    strings: list[str]
+    """Parents, functions and tags, as the columns number them."""
+    paths: list[str]
+    """Path of each call; its number is its place."""
+    columns: dict[str, array[Any]]
+    classes: list[str]
+    """All classes that the values need."""
+    others: list[Spot] = field(default_factory=list)
+    """Records of all other kinds, in the order in which they were read."""
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @cached_property
+    def number_of(self) -> Mapping[str, int]:
+        """The number of the call with a path."""
+        return dict(zip(self.paths, range(len(self.paths)), strict=True))
+
+    @cached_property
+    def children(self) -> Mapping[str, Sequence[int]]:
+        """Numbers of the calls that each parent dispatched, in the order of their dispatch."""
+        found: defaultdict[int, list[int]] = defaultdict(list)
+        for number, parent in enumerate(self.columns["parent"]):
+            found[parent].append(number)
+        order = self.columns["number"].__getitem__
+        return {self.strings[parent]: sorted(rows, key=order) for parent, rows in found.items()}
+
+    def function(self, number: int) -> str:
+        """Module and qualified name of the function that a call calls."""
+        found: int = self.columns["function"][number]
+        return self.strings[found]
+
+    def tag(self, number: int) -> str | None:
+        """The tag of a call."""
+        found = self.columns["tag"][number]
+        return None if found == NO_TAG else self.strings[found - 1]
+
+    def call_spot(self, number: int) -> Spot:
+        """Where a record is that describes the call: of kind call, or a result's."""
+        return self._spot("call", number)
+
+    def result_spot(self, position: int) -> Spot:
+        """Where the result at that position of the result columns is."""
+        return self._spot("result", position)
+
+    def _spot(self, which: str, at: int) -> Spot:
+        segment = self.columns[f"{which}_segment"][at]
+        return Spot(self.names[segment], self.columns[f"{which}_offset"][at])
+
+    def results(self, number: int) -> range:
+        """Positions of a call's results, oldest first."""
+        ends = self.columns["results_end"]
+        return range(ends[number - 1] if number else 0, ends[number])
+
+    def newest(self, number: int) -> int | None:
+        """Position of the result that counts: the newest that was not cancelled, else the newest.
+
+        None for a call that never finished.
+        """
+        positions = self.results(number)
+        for position in reversed(positions):
+            if self.outcome(position) is not Outcome.CANCELLED:
+                return position
+        return positions[-1] if positions else None
+
+    def outcome(self, position: int) -> Outcome:
+        """How the result at that position ended."""
+        found: int = self.columns["outcome"][position]
+        return OUTCOMES[found]

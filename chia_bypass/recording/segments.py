@@ -1,0 +1,142 @@
+"""Reading segments: mapped once, scanned whole, or one record at a time."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chia_bypass.errors import RecordingCorrupt, RecordingTooNew
+from chia_bypass.recording.call_index import Spot
+from chia_bypass.recording.contents import Problem
+from chia_bypass.recording.fitting import Malformed
+from chia_bypass.recording.frames import (
+    HEADER,
+    Damage,
+    Frame,
+    FrameType,
+    frame_at,
+    payload_of,
+    scan,
+)
+from chia_bypass.recording.layout import MANIFEST, segment_path
+from chia_bypass.recording.records import FORMAT, Record, Segment, build, unpack, unpack_map
+
+RESTORE = "`chia-bypass verify` names all that is damaged; restore the file, or record again"
+
+
+@dataclass
+class Segments:
+    """The segment files of a recording, the manifest among them under its own name."""
+
+    folder: Path
+    problems: list[Problem] = field(default_factory=list)
+    """What :meth:`maps` has found wrong."""
+    _mapped: dict[str, memoryview] = field(default_factory=dict)
+
+    def path(self, name: str) -> Path:
+        """The file of a segment, or of the manifest."""
+        return self.folder / MANIFEST if name == MANIFEST else segment_path(self.folder, name)
+
+    def data(self, name: str) -> memoryview:
+        """The bytes of a segment. Raises RecordingCorrupt where there is none."""
+        if name not in self._mapped:
+            try:
+                self._mapped[name] = map_file(self.path(name))
+            except FileNotFoundError:
+                raise RecordingCorrupt(self.path(name), "is missing", RESTORE) from None
+        return self._mapped[name]
+
+    def header(self, name: str) -> Segment | None:
+        """The first record of a segment; None, and a problem, if that is no header.
+
+        Raises RecordingTooNew.
+        """
+        data = self.data(name)
+        first = next(scan(data), None)
+        problem = "has no segment header"
+        if isinstance(first, Frame) and first.type is FrameType.RECORD:
+            try:
+                record = unpack(_payload(data, first))
+            except Malformed as error:
+                record, problem = None, str(error)
+            if isinstance(record, Segment):
+                self._check_version(name, record)
+                return record
+        if not isinstance(first, Damage):  # :meth:`maps` finds damage, and says more about it
+            self._problem(name, 0, problem, torn=not data)
+        return None
+
+    def maps(self, name: str) -> Iterator[tuple[dict[str, Any], Spot]]:
+        """The records of a segment as maps, its header left out; problems are noted."""
+        data = self.data(name)
+        for found in scan(data):
+            if isinstance(found, Damage):
+                self._problem(name, found.offset, found.problem, torn=found.torn)
+            elif found.type is FrameType.RECORD:
+                try:
+                    content = unpack_map(_payload(data, found))
+                except Malformed as error:
+                    self._problem(name, found.offset, str(error))
+                    continue
+                if content["kind"] != "segment":
+                    yield content, Spot(name, found.offset)
+
+    def record(self, spot: Spot) -> Record | None:
+        """The record at a spot; None for a kind that this version does not know.
+
+        Raises RecordingCorrupt.
+        """
+        data = self.data(spot.segment)
+        found = frame_at(data, spot.offset)
+        problem = "a record fails its checksum"
+        if isinstance(found, Damage):
+            problem = found.problem
+        elif found.type is FrameType.RECORD and (payload := payload_of(data, found)) is not None:
+            try:
+                return unpack(payload)
+            except Malformed as error:
+                problem = str(error)
+        path = self.path(spot.segment)
+        raise RecordingCorrupt(path, f"byte {spot.offset}: {problem}", RESTORE)
+
+    def build(self, content: dict[str, Any], spot: Spot) -> Record | None:
+        """The record of a map; None, and a problem, if it is not what it claims to be."""
+        try:
+            return build(content)
+        except Malformed as error:
+            self._problem(spot.segment, spot.offset, str(error))
+            return None
+
+    def malformed(self, spot: Spot, error: Malformed) -> None:
+        """Note that a record cannot be used."""
+        self._problem(spot.segment, spot.offset, str(error))
+
+    def _problem(self, name: str, offset: int, problem: str, *, torn: bool = False) -> None:
+        file = str(self.path(name).relative_to(self.folder))
+        self.problems.append(Problem(file, offset, problem, torn))
+
+    def _check_version(self, name: str, header: Segment) -> None:
+        if header.format > FORMAT:
+            raise RecordingTooNew(
+                self.path(name),
+                f"is of format {header.format}; this version reads up to {FORMAT}",
+                "Update chia-bypass",
+            )
+
+
+def _payload(data: memoryview, found: Frame) -> memoryview:
+    """The payload of a record that `scan` has checked."""
+    start = found.offset + HEADER.size
+    return data[start : start + found.length]
+
+
+def map_file(path: Path) -> memoryview:
+    """The bytes of a file, mapped read-only."""
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size == 0:
+            return memoryview(b"")
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))

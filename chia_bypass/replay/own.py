@@ -1,0 +1,82 @@
+"""A loop's own Bypass whose ``data:`` is a folder of recordings: the replay without a command line.
+
+As with any Bypass, what its YAML does not name runs for real.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import ray
+
+from chia_bypass import engine as engines
+from chia_bypass.bypass.runtime import Bypass
+from chia_bypass.companion import DriverProcess
+from chia_bypass.errors import UsageError
+from chia_bypass.hook import drivers
+from chia_bypass.identity import names, position, puts
+from chia_bypass.identity.driver import DriverParent
+from chia_bypass.identity.producers import Producers
+from chia_bypass.recording.layout import NONCE
+from chia_bypass.replay.classes import ClassTable
+from chia_bypass.replay.engine import ReplayEngine
+from chia_bypass.replay.home import ReplayHome
+from chia_bypass.replay.index import Index
+from chia_bypass.replay.policy import Policy
+from chia_bypass.replay.serve import Source
+
+_engines: WeakKeyDictionary[Bypass, tuple[Any, ReplayEngine]] = WeakKeyDictionary()
+
+
+def engine_of(bypass: Bypass) -> ReplayEngine:
+    """The engine that serves the recordings of ``bypass`` in this process.
+
+    Raises UsageError if its functions name more than one recording.
+    """
+    running = engines.current()
+    if isinstance(running, ReplayEngine) and not running.home.source.control:
+        return running  # inside a real call that such an engine dispatched
+    connection = ray._private.worker.global_worker.current_cluster_and_job
+    known = _engines.get(bypass)
+    if known is None or known[0] != connection:
+        known = _engines[bypass] = (connection, _build(bypass))
+    return known[1]
+
+
+def _build(bypass: Bypass) -> ReplayEngine:
+    folder = _only_recording(bypass)
+    index = Index.open(folder)
+    source = Source(str(folder), (folder / NONCE).read_bytes(), "", DriverProcess.here())
+    parent = _root()
+    home = ReplayHome(source, names.script(), bypass.config, Policy(closed=False), invented={})
+    producers = Producers(lambda object_id: None)
+    engine = ReplayEngine(home, index, producers, None, ClassTable(index.classes()).packed)
+    recorded = sorted(index.drivers(names.script()), key=lambda d: list(d.argv) != sys.argv)
+    engine.is_recorded_as(parent, recorded[0].path if recorded else None)
+    return engine
+
+
+def _only_recording(bypass: Bypass) -> Path:
+    folders = sorted(set(bypass.recordings.values()))
+    if len(folders) > 1:
+        raise UsageError(
+            f"{bypass.config.path} names {len(folders)} recordings: {', '.join(folders)}",
+            "A Bypass serves one: merge them, or replay them one after the other",
+        )
+    return Path(folders[0])
+
+
+def _root() -> position.Parent:
+    """What dispatches here, outside of any call: the driver."""
+    here = position.current()
+    if here is not None:
+        return here.parent
+    names.set_script(drivers.script_name())
+    parent = DriverParent(lambda: f"{names.script()}.0")
+    position.install()
+    puts.install()
+    position.set_process(parent)
+    return parent
