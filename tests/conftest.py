@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 from loops import Loops
+from making import MakeBypass
+
+from chia_bypass import Bypass
+from chia_bypass.bypass.active import activate
 
 # Set before anything imports Ray: no usage reports, no look at a Ray that somebody else started,
 # and no warning that a two-core machine is small.
@@ -42,6 +46,25 @@ def ray_session() -> Iterator[str]:
     finally:
         ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_bypass() -> Iterator[None]:
+    """No test sees the Bypass of another."""
+    activate(None)
+    yield
+    activate(None)
+
+
+@pytest.fixture
+def bypass(tmp_path: Path) -> MakeBypass:
+    """Makes the active Bypass, from a file ``b.yaml``."""
+
+    def make(section: str) -> Bypass:
+        (tmp_path / "b.yaml").write_text(f"bypass: {section}")
+        return Bypass(tmp_path / "b.yaml")
+
+    return make
 
 
 @pytest.fixture

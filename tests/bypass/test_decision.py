@@ -6,34 +6,16 @@ import pickle
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from making import MakeBypass
 
 from chia_bypass import ConfigError, SourceMissing
-from chia_bypass.bypass.active import activate, get_active_bypass
+from chia_bypass.bypass.active import get_active_bypass
 from chia_bypass.bypass.runtime import Bypass, UnservedWarning
 from chia_bypass.bypass.settings import Settings
-
-MakeBypass = Callable[[str], Bypass]
-
-
-@pytest.fixture(autouse=True)
-def _leave_no_bypass_behind() -> Iterator[None]:
-    before = get_active_bypass()
-    yield
-    activate(before)
-
-
-@pytest.fixture
-def bypass(tmp_path: Path) -> MakeBypass:
-    def make(section: str) -> Bypass:
-        (tmp_path / "b.yaml").write_text(f"bypass: {section}")
-        return Bypass(tmp_path / "b.yaml")
-
-    return make
 
 
 def provider(tag: str | None, data_path: str | None, *args: Any, **kwargs: Any) -> Any:

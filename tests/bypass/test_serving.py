@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import ray
+from making import MakeBypass
 
 from chia_bypass import (
     Bypass,
@@ -21,29 +21,10 @@ from chia_bypass import (
     get,
     get_active_bypass,
 )
-from chia_bypass.bypass.active import activate
 from chia_bypass.bypass.files import INLINE_BYTES
 from chia_bypass.bypass.serving import NAMESPACE
 
 pytestmark = pytest.mark.usefixtures("ray_session")
-
-MakeBypass = Callable[[str], Bypass]
-
-
-@pytest.fixture(autouse=True)
-def _no_bypass() -> Iterator[None]:
-    activate(None)
-    yield
-    activate(None)
-
-
-@pytest.fixture
-def bypass(tmp_path: Path) -> MakeBypass:
-    def make(section: str) -> Bypass:
-        (tmp_path / "b.yaml").write_text(f"bypass: {section}")
-        return Bypass(tmp_path / "b.yaml")
-
-    return make
 
 
 @ChiaFunction(num_cpus=0)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import ray
+from making import MakeBypass
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import (
     NodeAffinitySchedulingStrategy,
@@ -16,27 +17,8 @@ from ray.util.scheduling_strategies import (
 )
 
 from chia_bypass import Bypass, ChiaFunction, NotPicklable, get, get_active_bypass
-from chia_bypass.bypass.active import activate
 
 pytestmark = pytest.mark.usefixtures("ray_session")
-
-MakeBypass = Callable[[str], Bypass]
-
-
-@pytest.fixture(autouse=True)
-def _no_bypass() -> Iterator[None]:
-    activate(None)
-    yield
-    activate(None)
-
-
-@pytest.fixture
-def bypass(tmp_path: Path) -> MakeBypass:
-    def make(section: str) -> Bypass:
-        (tmp_path / "b.yaml").write_text(f"bypass: {section}")
-        return Bypass(tmp_path / "b.yaml")
-
-    return make
 
 
 def where() -> dict[str, Any]:

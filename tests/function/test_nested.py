@@ -4,34 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import ray
+from making import MakeBypass
 
 from chia_bypass import Bypass, ChiaFunction, get, get_active_bypass
-from chia_bypass.bypass.active import activate
 
 pytestmark = pytest.mark.usefixtures("ray_session")
-
-MakeBypass = Callable[[str], Bypass]
-
-
-@pytest.fixture(autouse=True)
-def _no_bypass() -> Iterator[None]:
-    activate(None)
-    yield
-    activate(None)
-
-
-@pytest.fixture
-def bypass(tmp_path: Path) -> MakeBypass:
-    def make(section: str) -> Bypass:
-        (tmp_path / "b.yaml").write_text(f"bypass: {section}")
-        return Bypass(tmp_path / "b.yaml")
-
-    return make
 
 
 @ChiaFunction(num_cpus=0)
