@@ -7,13 +7,15 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from loops import Loops
-from making import MakeBypass
 
-from chia_bypass import Bypass
 from chia_bypass.bypass.active import activate
+
+if TYPE_CHECKING:
+    from making import MakeBypass
 
 # Set before anything imports Ray: no usage reports, no look at a Ray that somebody else started,
 # and no warning that a two-core machine is small.
@@ -59,6 +61,8 @@ def _no_bypass() -> Iterator[None]:
 @pytest.fixture
 def bypass(tmp_path: Path) -> MakeBypass:
     """Makes the active Bypass, from a file ``b.yaml``."""
+
+    from chia_bypass import Bypass
 
     def make(section: str) -> Bypass:
         (tmp_path / "b.yaml").write_text(f"bypass: {section}")

@@ -6,11 +6,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import ray
-from making import MakeBypass
 
 from chia_bypass import (
     Bypass,
@@ -23,6 +22,9 @@ from chia_bypass import (
 )
 from chia_bypass.bypass.files import INLINE_BYTES
 from chia_bypass.bypass.serving import NAMESPACE
+
+if TYPE_CHECKING:
+    from making import MakeBypass
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import ray
-from making import MakeBypass
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import (
     NodeAffinitySchedulingStrategy,
@@ -17,6 +16,9 @@ from ray.util.scheduling_strategies import (
 )
 
 from chia_bypass import Bypass, ChiaFunction, NotPicklable, get, get_active_bypass
+
+if TYPE_CHECKING:
+    from making import MakeBypass
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 

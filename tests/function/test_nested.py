@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import ray
-from making import MakeBypass
 
 from chia_bypass import Bypass, ChiaFunction, get, get_active_bypass
+
+if TYPE_CHECKING:
+    from making import MakeBypass
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 
