@@ -83,6 +83,7 @@ class Engine(Protocol):
     def started(self, kind: str, name: str, process: bytes) -> None:
         """A plain Ray ``actor`` or ``task`` was started here: count it, and tell it who it is.
 
+        Or a ``provider`` of the loop's own Bypass, which is counted as a call of its function.
         It may dispatch calls of its own. ``process`` is its actor or task id.
         """
         ...

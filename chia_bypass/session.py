@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -42,6 +42,8 @@ class Session:
     """Random id of this run, 32 hexadecimal digits: no two runs share one."""
     resources: Mapping[str, float] = field(default_factory=dict)
     """Replay: what a local Ray must offer in all, ``{"CPU": 8, "fpga": 1}``."""
+    nodes: Sequence[Mapping[str, float]] = ()
+    """Replay: what of that is offered by nodes besides the driver's, a map for each."""
     address: str | None = None
     """Replay: the address of a real cluster to run on (``--address``), else None."""
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -17,11 +17,29 @@ from chia_bypass.hook.worker_bootstrap import WorkerSetup, pack
 from chia_bypass.session import Mode, Session
 
 HOOK = "worker_process_setup_hook"
-DRIVER_ONLY = ("look.*", "hook.site.*")
-"""Modules that no worker needs, as globs below the package."""
-
-WORKER_HOOKS = ("importing", "worker_start", "plain_ray", "chia_seam", "chia_calls")
+WORKER_HOOKS = (
+    "guard",
+    "process",
+    "startup",
+    "announcing",
+    "importing",
+    "placement",
+    "worker_start",
+    "plain_ray",
+    "chia_seam",
+    "chia_calls",
+    "chia_in_place",
+)
 """What workers need of this package."""
+
+_DRIVERS = {
+    ("record", "driver"),
+    ("record", "session"),
+    ("record", "yaml_file"),
+    ("replay", "driver"),
+    ("replay", "session"),
+}
+"""What only drivers and the command line need of the other packages."""
 
 _MARK = "_chia_bypass_original"
 _session: Session | None = None
@@ -95,12 +113,3 @@ def _rides(parts: tuple[str, ...]) -> bool:
     if room == "hook":
         return len(parts) == 2 and name in WORKER_HOOKS
     return (room, name) not in _DRIVERS and room != "look"
-
-
-_DRIVERS = {
-    ("record", "driver"),
-    ("record", "session"),
-    ("record", "yaml_file"),
-    ("replay", "driver"),
-    ("replay", "session"),
-}

@@ -41,6 +41,8 @@ class Handshake:
     """It imported Ray."""
     connections: tuple[Connection, ...] = ()
     """Every ``ray.init``, first to last."""
+    submitted: tuple[str, ...] = ()
+    """Recording folders of jobs that it submitted, each on the node of the job's driver."""
     troubles: tuple[str, ...] = ()
     """Why the hook could not do its work here: type and message of each error."""
 
@@ -55,6 +57,7 @@ def _fold(path: Path) -> Handshake:
     pid, _, start = path.name.partition("-")
     facts: dict[str, Any] = {}
     connections: list[Connection] = []
+    submitted: list[str] = []
     troubles: list[str] = []
     for fact, details in _facts(path):
         if fact == "started":
@@ -63,10 +66,17 @@ def _fold(path: Path) -> Handshake:
             facts["ray"] = True
         elif fact == "connected":
             connections.append(Connection(**details))
+        elif fact == "submitted":
+            submitted.append(details["path"])
         else:
             troubles.append(str(details.get("reason", fact)))
     return Handshake(
-        int(pid), int(start), **facts, connections=tuple(connections), troubles=tuple(troubles)
+        int(pid),
+        int(start),
+        **facts,
+        connections=tuple(connections),
+        submitted=tuple(submitted),
+        troubles=tuple(troubles),
     )
 
 

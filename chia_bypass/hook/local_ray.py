@@ -3,13 +3,17 @@
 Without ``--address`` nothing is joined, since nothing may run for real on machines that the user
 did not name: a loop that asks for a cluster gets a local Ray with the recorded resources, and one
 that starts its own gets what it declares plus what the recording needs besides.
+
+Of Ray's dashboard there is only what the loop asks for: it doubles the time to start and the number
+of processes. Without it ``ray.util.state`` cannot be reached, at once, which `chia_wait` takes for
+an answer: nothing is stuck.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chia_bypass.session import Session
@@ -67,6 +71,8 @@ class Adaptation:
     """The cluster that the loop asked for and does not get."""
     notice: str = ""
     """One line for the user; empty: nothing was changed."""
+    nodes: tuple[Mapping[str, float], ...] = ()
+    """What nodes have to offer that must be started besides, a map for each."""
 
 
 def cluster_wanted(
@@ -102,10 +108,19 @@ def adapt(
     """
     if session.address is not None:
         return _join(session.address, arguments, wanted)
-    needed = schedulable(session.resources)
+    others = tuple(map(schedulable, session.nodes))
+    needed = _less(schedulable(session.resources), others)
     if wanted is not None:
-        return _replace_cluster(needed, arguments, wanted)
-    return _complete(needed, arguments, machine)
+        adaptation = _replace_cluster(needed, others, arguments, wanted, machine)
+    else:
+        adaptation = _complete(needed, others, arguments, machine)
+    if not others:
+        return adaptation
+    # Each node would start a worker for each core, of which most are never used.
+    settings = {"enable_worker_prestart": False, "prestart_worker_first_driver": False}
+    settings.update(arguments.get("_system_config") or {})
+    completed = {**adaptation.arguments, "_system_config": settings}
+    return replace(adaptation, arguments=completed, nodes=others)
 
 
 def schedulable(resources: Mapping[str, float]) -> dict[str, float]:
@@ -115,7 +130,7 @@ def schedulable(resources: Mapping[str, float]) -> dict[str, float]:
         for name, amount in resources.items()
         if amount > 0
         and name != "object_store_memory"
-        and not name.startswith("node:")
+        and name != "node:__internal_head__"  # every Ray has that
         and "_group_" not in name  # the shadows of placement groups
     }
 
@@ -135,22 +150,30 @@ def _join(address: str, arguments: Mapping[str, Any], wanted: str | None) -> Ada
 
 
 def _replace_cluster(
-    needed: Mapping[str, float], arguments: Mapping[str, Any], wanted: str
+    needed: Mapping[str, float],
+    others: Sequence[Mapping[str, float]],
+    arguments: Mapping[str, Any],
+    wanted: str,
+    machine: Callable[[], Mapping[str, float]],
 ) -> Adaptation:
     kept = {name: value for name, value in arguments.items() if name in CARRIED}
-    offer = _declaration(needed, {})
+    offered = dict(needed)
+    if "CPU" in needed:  # the machine's own may be more, and are good for plain tasks
+        offered["CPU"] = max(needed["CPU"], machine().get("CPU", 0))
     place = "a running cluster" if wanted == "auto" else f"the cluster at {wanted}"
-    having = f" with {describe(needed)}" if needed else ""
+    invented = _more(needed, others)
+    having = f" with {describe(invented)}" if invented else ""
     return Adaptation(
-        {"include_dashboard": False, **kept, **offer, "address": "local"},
-        needed,
+        {"include_dashboard": False, **kept, **declaration(offered, {}), "address": "local"},
+        invented,
         wanted,
-        f"replay: using a local Ray{having} instead of {place}",
+        f"replay: using a local Ray{having}{_on_nodes(others)} instead of {place}",
     )
 
 
 def _complete(
     needed: Mapping[str, float],
+    others: Sequence[Mapping[str, float]],
     arguments: Mapping[str, Any],
     machine: Callable[[], Mapping[str, float]],
 ) -> Adaptation:
@@ -163,12 +186,34 @@ def _complete(
         if amount > offered.get(name, 0)
     }
     completed = {**arguments, "address": "local"}
-    if not missing:
+    if missing:
+        totals = {name: needed[name] for name in missing}
+        completed.update(declaration(totals, arguments.get("resources") or {}))
+    added = _more(missing, others)
+    if not added:
         return Adaptation(completed)
-    totals = {name: needed[name] for name in missing}
-    completed.update(_declaration(totals, arguments.get("resources") or {}))
-    notice = f"replay: adding {describe(missing)} to the Ray that the loop starts"
-    return Adaptation(completed, missing, notice=notice)
+    notice = f"replay: adding {describe(added)}{_on_nodes(others)} to the Ray that the loop starts"
+    return Adaptation(completed, added, notice=notice)
+
+
+def _more(some: Mapping[str, float], others: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """``some``, and what ``others`` offer besides."""
+    total = dict(some)
+    for node in others:
+        for name, amount in node.items():
+            total[name] = total.get(name, 0) + amount
+    return total
+
+
+def _less(total: Mapping[str, float], others: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """What is left for the first node."""
+    offered = _more({}, others)
+    left = {name: amount - offered.get(name, 0) for name, amount in total.items()}
+    return {name: amount for name, amount in left.items() if amount > 0}
+
+
+def _on_nodes(others: Sequence[Mapping[str, float]]) -> str:
+    return f" on {1 + len(others)} nodes" if others else ""
 
 
 def _declared(arguments: Mapping[str, Any]) -> dict[str, float]:
@@ -181,7 +226,7 @@ def _declared(arguments: Mapping[str, Any]) -> dict[str, float]:
     return {**named, **(arguments.get("resources") or {})}
 
 
-def _declaration(totals: Mapping[str, float], custom: Mapping[str, float]) -> dict[str, Any]:
+def declaration(totals: Mapping[str, float], custom: Mapping[str, float]) -> dict[str, Any]:
     """Arguments of ``ray.init`` that offer ``totals`` besides the ``custom`` resources."""
     own = {
         argument: math.ceil(totals[resource])

@@ -5,11 +5,15 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 _MARK = "_chia_bypass_original"
 _CALLS = ("chia_bypass.", "chia.base.ChiaFunction")
 """Modules whose remote functions carry calls, which are told of another way."""
+
+_PROVIDED = "_chia_bypass_trampoline"
+"""What runs the providers of the loop's own Bypass, which may dispatch calls, too."""
 
 _starting = threading.local()
 """Creating an actor with get_if_exists creates it from within."""
@@ -20,10 +24,11 @@ def install(prepare: Callable[[], None]) -> Callable[[], None]:
 
     ``prepare`` makes sure that there is an engine.
     """
-    import ray.actor
-    import ray.remote_function
-
-    places: tuple[Any, ...] = (ray.actor.ActorClass, ray.remote_function.RemoteFunction)
+    # By name: the ray package itself may be half imported.
+    places: tuple[Any, ...] = (
+        import_module("ray.actor").ActorClass,
+        import_module("ray.remote_function").RemoteFunction,
+    )
     kinds = (_actor, _task)
     for place, described in zip(places, kinds, strict=True):
         if not hasattr(place._remote, _MARK):
@@ -70,10 +75,10 @@ def _tell(prepare: Callable[[], None], kind: str, name: str, process: bytes) -> 
 
 
 def _actor(actor_class: Any, handle: Any, options: dict[str, Any]) -> tuple[str, str, bytes] | None:
-    of = actor_class.__ray_metadata__.modified_class
-    if _is_ours(of.__module__):
+    facts = actor_class.__ray_metadata__
+    if _is_ours(facts.modified_class.__module__):
         return None
-    name = of.__qualname__
+    name = facts.class_name
     given = options.get("name")
     return "actor", f"{name}[{given}]" if given else name, handle._actor_id.binary()
 
@@ -82,12 +87,16 @@ def _task(
     remote: Any, returned: Any, options: dict[str, Any]
 ) -> tuple[str, str, bytes] | None:
     function = remote._function
+    if function.__name__ == _PROVIDED:
+        kind, name = "provider", options.get("name", _PROVIDED)
+    else:
+        kind, name = "task", function.__qualname__
     first = returned[0] if isinstance(returned, list) and returned else returned
     # Not __module__: our own tasks bear the names of the functions that they run.
     module = getattr(function, "__globals__", {}).get("__name__", "")
-    if _is_ours(module) or not hasattr(first, "task_id"):
+    if (kind == "task" and _is_ours(module)) or not hasattr(first, "task_id"):
         return None
-    return "task", function.__qualname__, first.task_id().binary()
+    return kind, name, first.task_id().binary()
 
 
 def _is_ours(module: str) -> bool:

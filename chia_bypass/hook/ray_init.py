@@ -94,9 +94,21 @@ def _init_for_replay(session: Session, original: Init, arguments: dict[str, Any]
     if adaptation.notice:
         print(adaptation.notice, file=sys.stderr, flush=True)
     with _all_gpus_visible("GPU" in adaptation.invented):
-        context = original(**adaptation.arguments)
+        context = _start(original, adaptation)
     _invented = adaptation.invented
     _note(session, context, adaptation)
+    return context
+
+
+def _start(original: Init, adaptation: Adaptation) -> Any:
+    """Join or start the Ray of the adaptation, with its further nodes."""
+    if not adaptation.nodes:
+        return original(**adaptation.arguments)
+    from chia_bypass.hook import local_nodes
+
+    each = local_nodes.share_of_object_store(1 + len(adaptation.nodes))
+    context = original(**{"object_store_memory": each, **adaptation.arguments})
+    local_nodes.add(adaptation.nodes, each)
     return context
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
+    from chia_bypass.hook.placement import Observer
     from chia_bypass.session import Session
 
 _entered: str | None = None
@@ -46,6 +47,11 @@ def enter(session_file: str) -> None:
     _arrange(control, load)
 
 
+def entered() -> bool:
+    """Whether the hook is in this process, by way of its environment."""
+    return _entered is not None
+
+
 def start(session: Session) -> Callable[[], None]:
     """Arrange the same for a session at hand, from Python; returns the undoing."""
     return _arrange(session.control, lambda: session)
@@ -54,32 +60,76 @@ def start(session: Session) -> Callable[[], None]:
 def _arrange(control: str, session: Callable[[], Session]) -> Callable[[], None]:
     """Register what is to be done after the imports that matter."""
     engine_started = False
+    undoings: list[Callable[[], None]] = []
 
     def ray_imported(module: ModuleType) -> None:
         announce(control, "ray")
-        from chia_bypass.hook import ray_init
+        from chia_bypass.hook import carrying, placement, ray_init
 
         ray_init.install(session())
+        carrying.install(session())
+        undoings.extend((ray_init.uninstall, carrying.uninstall))
+        undoings.append(placement.install(lambda: _reservations(session())))
+        if not _is_recording(session):
+            from chia_bypass.hook import ray_client
 
-    def function_imported(module: ModuleType) -> None:
+            undoings.append(ray_client.install(session()))
+
+    def jobs_imported(module: ModuleType) -> None:
+        from chia_bypass.hook import job_submit
+
+        undoings.append(job_submit.install(module, session()))
+
+    def start_engine(module: ModuleType | None = None) -> None:
         nonlocal engine_started
         if not engine_started:  # a reloaded module finds the engine running
-            _start_engine(session())
             engine_started = True
+            _start_engine(session())
 
-    forget_ray = after_import("ray._private.worker", _guard(control, session, ray_imported))
-    forget_function = after_import(
-        "chia_bypass.function", _guard(control, session, function_imported)
-    )
+    def plain_ray_imported(module: ModuleType) -> None:
+        from chia_bypass.hook import plain_ray
+
+        undoings.append(plain_ray.install(start_engine))
+
+    def chia_imported(module: ModuleType) -> None:
+        from chia_bypass.hook import chia_seam
+
+        start_engine()
+        undoings.append(chia_seam.install(module))
+
+    def profiler_imported(module: ModuleType) -> None:
+        from chia_bypass.hook import chia_in_place
+
+        undoings.append(chia_in_place.install(module))
+
+    for name, action in (
+        ("ray._private.worker", ray_imported),
+        ("ray.remote_function", plain_ray_imported),
+        ("chia_bypass.function", start_engine),
+        ("chia.base.ChiaFunction", chia_imported),
+        ("chia.trace.profiler", profiler_imported),
+        ("ray.dashboard.modules.job.sdk", jobs_imported),
+    ):
+        undoings.append(after_import(name, _guard(control, session, action)))
 
     def undo() -> None:
-        forget_function()
-        forget_ray()
-        ray_init = sys.modules.get("chia_bypass.hook.ray_init")
-        if ray_init is not None:
-            ray_init.uninstall()
+        while undoings:
+            undoings.pop()()
 
     return undo
+
+
+def _reservations(session: Session) -> Observer:
+    """What is told of placement groups and plain actors."""
+    from chia_bypass.session import Mode
+
+    if session.mode is Mode.RECORD:
+        from chia_bypass.record import reservations
+
+        return reservations.process
+    from chia_bypass.replay import offers
+
+    return offers.check_of(session)
 
 
 def _start_engine(session: Session) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from chia_bypass.hook import plain_ray
+from chia_bypass.hook import placement, plain_ray
 from chia_bypass.hook.importing import after_import
 
 
@@ -25,6 +25,20 @@ def enter(run: str, replays: bool) -> None:
         activate()
         chia_seam.install(module)
 
+    def profiler_imported(module: ModuleType) -> None:
+        from chia_bypass.hook import chia_in_place
+
+        chia_in_place.install(module)
+
+    if not replays:
+        placement.install(_reservations)
     plain_ray.install(activate)
+    after_import("chia.trace.profiler", profiler_imported)
     after_import("chia_bypass.function", activate)
     after_import("chia.base.ChiaFunction", chia_imported)
+
+
+def _reservations() -> placement.Observer:
+    from chia_bypass.record import reservations
+
+    return reservations.process

@@ -11,22 +11,32 @@ from chia_bypass.identity.position import Position
 from chia_bypass.identity.producers import Producers, is_reference
 from chia_bypass.recording.digests import bind, digest, source_digest
 from chia_bypass.recording.records import Argument, Call
+from chia_bypass.recording.redaction import NO_RULES, Redaction
 from chia_bypass.recording.reference import Reference
-from chia_bypass.recording.renderings import render
 
 _STRATEGY = "scheduling_strategy"
 
 
-def describe(dispatch: Dispatch, position: Position, producers: Producers, now: float) -> Call:
-    """Name one more dispatch at ``position``; ``now`` is when, in Unix seconds."""
+def describe(
+    dispatch: Dispatch,
+    position: Position,
+    producers: Producers,
+    now: float,
+    redaction: Redaction = NO_RULES,
+) -> Call:
+    """Name one more dispatch at ``position``; ``now`` is when, in Unix seconds.
+
+    The rules of ``redaction`` are applied before digests are taken.
+    """
     parent = position.parent
     number = parent.next_number()
-    arguments, unstable = _arguments(dispatch, producers)
+    function = function_name(dispatch.function)
+    arguments, unstable = _arguments(dispatch, producers, redaction, function)
     return Call(
         path=f"{parent.path}/{number}",
         parent=parent.path,
         number=number,
-        function=function_name(dispatch.function),
+        function=function,
         tag=dispatch.tag,
         lane=position.lane,
         arguments=arguments,
@@ -38,10 +48,11 @@ def describe(dispatch: Dispatch, position: Position, producers: Producers, now: 
 
 
 def _arguments(
-    dispatch: Dispatch, producers: Producers
+    dispatch: Dispatch, producers: Producers, redaction: Redaction, function: str
 ) -> tuple[tuple[Argument, ...], tuple[str, ...]]:
     arguments: list[Argument] = []
     unstable: list[str] = []
+    redactor = redaction.redactor(function)
     for name, value in bind(dispatch.function, dispatch.args, dispatch.kwargs):
         found: list[Reference] = []
 
@@ -51,17 +62,18 @@ def _arguments(
                 found.append(producer)
             return producer
 
-        summary = digest(value, reference=reference, place=name)
-        unstable.extend(summary.unstable)
-        shown = _shown(value, found)
-        arguments.append(Argument(name, summary.value, shown, tuple(dict.fromkeys(found))))
+        summary = digest(value, reference=reference, place=name, redactor=redactor)
+        unstable.extend(redaction.shown(place, function) for place in summary.unstable)
+        shown = _shown(value, found, redaction, function)
+        references = tuple(dict.fromkeys(found))
+        arguments.append(Argument(name, summary.value, shown, references, summary.parts))
     return tuple(arguments), tuple(unstable)
 
 
-def _shown(value: object, found: list[Reference]) -> str:
+def _shown(value: object, found: list[Reference], redaction: Redaction, function: str) -> str:
     if found and is_reference(value):
         return f"result of {found[0].call}"
-    return render(value)
+    return redaction.rendered(value, function)
 
 
 def shown_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,7 +90,7 @@ def _plain_option(name: str, value: Any) -> Any:
         return {str(key): _plain_option("", item) for key, item in value.items()}
     if name == _STRATEGY:
         return _strategy(value)
-    return render(value)
+    return NO_RULES.rendered(value, "")
 
 
 def _strategy(value: Any) -> Any:

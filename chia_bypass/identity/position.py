@@ -87,6 +87,8 @@ class Position:
 _position: ContextVar[Position | None] = ContextVar("chia_bypass_position", default=None)
 _process: Position | None = None
 """The task of this process, for threads that started before we could see it."""
+_find: Callable[[], Position | None] = lambda: None
+"""Where a worker process is that does not run a call."""
 
 
 def _owner() -> tuple[int, int]:
@@ -123,7 +125,7 @@ def current() -> Position | None:
     if position is None:
         position = getattr(threading.current_thread(), _ATTRIBUTE, None)
         if position is None:
-            return _process
+            return _find() if _process is None else _process
         position.adopt()
     else:
         # An asyncio task, or a copied context: it began as a copy of its starter's.
@@ -136,6 +138,12 @@ def set_process(parent: Parent | None) -> None:
     """Make ``parent`` the one of whatever has no closer one in this process."""
     global _process
     _process = None if parent is None else Position(parent)
+
+
+def set_finder(find: Callable[[], Position | None]) -> None:
+    """Have ``find`` say where a process is that has no parent of its own."""
+    global _find
+    _find = find
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """The engine of a worker process, for what it dispatches outside of any ChiaFunction call.
 
-That is the doing of a plain actor, or of a plain task. Who that is, its starter made known (see
-known.py); it is asked at the first dispatch, because most never dispatch anything.
+That is the doing of a plain actor, of a plain task, or of a provider of the loop's own Bypass. Who
+that is, its starter made known (see known.py); it is asked when it matters first, because most
+never dispatch anything.
 """
 
 from __future__ import annotations
@@ -20,60 +21,102 @@ from chia_bypass.identity import known, position, puts
 from chia_bypass.identity.names import function_name
 
 
-class Origin(Protocol):
-    """Who a plain actor or task is, as its starter told."""
-
-    def enter(self, incarnation: int) -> Engine:
-        """Make it the parent of this process; returns the engine for what it dispatches."""
-        ...
-
-
 def activate(run: str, replays: bool) -> None:
     """Have an engine in this worker process from now on; idempotent."""
     if engines.current() is None:
         position.install()
         puts.install()
-        engines.activate(WorkerEngine(run, replays))
+        position.set_finder(_Whereabouts(run).here)
+        engines.activate(WorkerEngine(replays))
+
+
+class Origin(Protocol):
+    """Who a plain actor or task is, as its starter told."""
+
+    def enter(self, parent: ToldParent, incarnation: int) -> Engine:
+        """Tell ``parent`` its path; returns the engine for what it dispatches."""
+        ...
+
+
+class ToldParent(position.Parent):
+    """A plain actor or task, which asks who it is when somebody wants to know."""
+
+    def __init__(self, run: str, process: bytes, incarnation: Callable[[], int]) -> None:
+        """``process``: its actor or task id."""
+        super().__init__("")
+        self._run, self._process, self._incarnation = run, process, incarnation
+        self._lock = threading.Lock()
+        self._asked = False
+        self._engine: Engine | None = None
+
+    @property
+    def path(self) -> str:
+        """Its path; what nobody told has none."""
+        self.engine()
+        return self._path
+
+    def is_at(self, path: str) -> None:
+        """Tell it its path."""
+        self._path = path
+
+    def engine(self) -> Engine | None:
+        """What records or replays its calls; None if nobody told who it is."""
+        with self._lock:
+            if not self._asked:
+                told = known.ask_origin(self._run, self._process)
+                if told is not None:
+                    origin: Origin = pickle.loads(told)
+                    self._engine = origin.enter(self, self._incarnation())
+                self._asked = True
+            return self._engine
+
+
+class _Whereabouts:
+    """Knows which actor or task this process is running."""
+
+    def __init__(self, run: str) -> None:
+        self._run = run
+        self._process = b""
+        self._position: position.Position | None = None
+
+    def here(self) -> position.Position | None:
+        """The position of what runs in the main thread, or None if nothing does."""
+        worker: Any = ray._private.worker.global_worker
+        actor, task = worker.actor_id, worker.current_task_id
+        process = bytes((task if actor.is_nil() else actor).binary())
+        if actor.is_nil() and (
+            task.is_nil() or threading.current_thread() is not threading.main_thread()
+        ):
+            return self._position  # such a thread has a task id that means nothing
+        if process != self._process:
+            incarnation = _attempt if actor.is_nil() else lambda: known.incarnation(
+                self._run, process
+            )
+            self._position = position.Position(ToldParent(self._run, process, incarnation))
+            self._process = process
+        return self._position
+
+
+def _attempt() -> int:
+    worker: Any = ray._private.worker.global_worker
+    return int(worker.core_worker.get_current_task_attempt_number())
 
 
 class WorkerEngine:
-    """Finds out which actor or task this process is, and has its engine do the work."""
+    """Has the engine of the actor or task that is running do the work."""
 
-    def __init__(self, run: str, replays: bool) -> None:
+    def __init__(self, replays: bool) -> None:
         """``replays``: what cannot be told from where it comes must not run for real."""
-        self._run, self._replays = run, replays
-        self._lock = threading.Lock()
-        self._who = b""
-        self._engine: Engine | None = None
+        self._replays = replays
 
-    def _current(self) -> Engine | None:
-        """The engine of the actor or task that is running; None if nobody told who it is."""
-        with self._lock:
-            who = self._running()
-            if who != self._who:
-                told = known.ask_origin(self._run, who)
-                self._engine = None if told is None else self._enter(pickle.loads(told), who)
-                self._who = who
-            return self._engine
-
-    def _running(self) -> bytes:
-        worker: Any = ray._private.worker.global_worker
-        actor = worker.actor_id
-        if not actor.is_nil():
-            return bytes(actor.binary())
-        if self._who and threading.current_thread() is not threading.main_thread():
-            return self._who  # a thread of a task has no task id of its own
-        return bytes(worker.current_task_id.binary())
-
-    def _enter(self, origin: Origin, who: bytes) -> Engine:
-        worker: Any = ray._private.worker.global_worker
-        if worker.actor_id.is_nil():
-            return origin.enter(worker.core_worker.get_current_task_attempt_number())
-        return origin.enter(known.incarnation(self._run, who))
+    @staticmethod
+    def _engine() -> Engine | None:
+        here = position.current()
+        return here.parent.engine() if here and isinstance(here.parent, ToldParent) else None
 
     def plan(self, dispatch: Dispatch) -> Plan:
         """As the engine of the actor or task does."""
-        engine = self._current()
+        engine = self._engine()
         if engine is not None:
             return engine.plan(dispatch)
         if self._replays:
@@ -101,6 +144,6 @@ class WorkerEngine:
         self._do(lambda engine: engine.started(kind, name, process))
 
     def _do(self, action: Callable[[Engine], None]) -> None:
-        engine = self._current()
+        engine = self._engine()
         if engine is not None:
             action(engine)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
 
 from chia_bypass.errors import UsageError
+from chia_bypass.identity.names import named
+from chia_bypass.look.choices import Order
+from chia_bypass.look.wording import short_name
 from chia_bypass.recording.call_index import CallIndex
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Call, Outcome, Result, attempt_path
@@ -31,6 +37,11 @@ class Row:
             return "unfinished"
         return self.result.outcome.value
 
+    @property
+    def name(self) -> str:
+        """``GccNode.compile#3``: what people call it."""
+        return f"{short_name(self.call.function)}#{self.nth}"
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -43,22 +54,45 @@ class Place:
 
 
 def places(index: CallIndex) -> Iterator[Place]:
-    """All calls, each parent's in the order of their dispatch, children after their parent."""
+    """All calls, each parent's in the order of their dispatch, children after their parent.
+
+    Of a call that was attempted several times, the children of the attempt that counts.
+    """
     known = index.number_of
-    for parent in sorted(p for p in index.children if p.partition("@")[0] not in known):
-        yield from _below(index, parent, 0)
+    newest_attempts = _newest_attempts(index)
+    roots = sorted(p for p in index.children if p.partition("@")[0] not in known)
+    waiting = [iter(_children(index, parent, 0)) for parent in roots[::-1]]
+    while waiting:  # a stack of our own: recordings may be nested deeper than Python's
+        place = next(waiting[-1], None)
+        if place is None:
+            waiting.pop()
+            continue
+        yield place
+        path, newest = index.paths[place.number], index.newest(place.number)
+        if newest is not None:
+            parent = attempt_path(path, index.columns["attempt"][newest])
+        else:  # it was running when the recording ended
+            parent = newest_attempts.get(path, path)
+        if parent in index.children:
+            waiting.append(iter(_children(index, parent, place.depth + 1)))
 
 
-def _below(index: CallIndex, parent: str, depth: int) -> Iterator[Place]:
+def _newest_attempts(index: CallIndex) -> dict[str, str]:
+    """The last attempt, as a parent path, of each call with several that dispatched calls."""
+    found: dict[str, tuple[int, str]] = {}
+    for parent in index.children:
+        path, _, attempt = parent.rpartition("@")
+        if path and attempt.isdecimal():
+            found[path] = max(found.get(path, (0, path)), (int(attempt), parent))
+    return {path: parent for path, (_, parent) in found.items()}
+
+
+def _children(index: CallIndex, parent: str, depth: int) -> Iterator[Place]:
     counts: Counter[str] = Counter()
-    for number in index.children.get(parent, ()):
+    for number in index.children[parent]:
         function = index.function(number)
         yield Place(number, counts[function], depth)
         counts[function] += 1
-        newest = index.newest(number)
-        if newest is not None:
-            path = attempt_path(index.paths[number], index.columns["attempt"][newest])
-            yield from _below(index, path, depth + 1)
 
 
 def row(recording: Recording, place: Place) -> Row:
@@ -74,9 +108,67 @@ def rows(recording: Recording) -> Iterator[Row]:
     return (row(recording, place) for place in places(recording.index))
 
 
-def failed(index: CallIndex, place: Place) -> bool:
-    """Whether the call raised, was lost or could not be kept."""
-    newest = index.newest(place.number)
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which calls somebody wants to see."""
+
+    function: str | None = None
+    """Glob: module and qualified name, qualified name or bare name."""
+    tag: str | None = None
+    """Regular expression that the whole tag has to match."""
+    failed: bool = False
+    """Only those that did not return a value."""
+    order: Order = Order.TREE
+
+    def of(self, index: CallIndex) -> list[Place]:
+        """Those calls. Raises UsageError for a ``tag`` that is no regular expression."""
+        wanted = self._wanted(index)
+        found = [place for place in places(index) if wanted(place.number)]
+        if self.order is not Order.TREE:
+            found.sort(key=_sorting(index, self.order))
+        return found
+
+    def _wanted(self, index: CallIndex) -> Callable[[int], bool]:
+        pattern = None if self.tag is None else _compiled(self.tag)
+        # A recording has few functions and many calls.
+        functions = {
+            name
+            for name in set(map(index.function, range(len(index))))
+            if self.function is None or named(name, (self.function,))
+        }
+
+        def wanted(number: int) -> bool:
+            if self.failed and not failed(index, number):
+                return False
+            if pattern is not None and not pattern.fullmatch(index.tag(number) or ""):
+                return False
+            return index.function(number) in functions
+
+        return wanted
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise UsageError(f"--tag {pattern}: not a regular expression: {error}") from None
+
+
+def _sorting(index: CallIndex, order: Order) -> Callable[[Place], Any]:
+    if order is Order.FUNCTION:
+        return lambda place: index.function(place.number)
+    column = index.columns["seconds" if order is Order.TIME else "size"]
+
+    def amount(place: Place) -> Any:
+        newest = index.newest(place.number)
+        return 0 if newest is None else -column[newest]
+
+    return amount
+
+
+def failed(index: CallIndex, number: int) -> bool:
+    """Whether the call raised, was lost, or its value could not be kept."""
+    newest = index.newest(number)
     return newest is None or index.outcome(newest) is not Outcome.VALUE
 
 
@@ -90,14 +182,34 @@ def find(recording: Recording, wanted: str) -> Row:
     if len(found) == 1:
         return row(recording, found[0])
     if found:
-        paths = ", ".join(index.paths[place.number] for place in found[:10])
-        raise UsageError(f"{wanted!r} names {len(found)} calls", f"Say which: {paths}")
-    raise UsageError(f"there is no call {wanted!r}", "`chia-bypass inspect DIR` lists all")
+        some = ", ".join(_called(index, place) for place in found[:10])
+        raise UsageError(f"{wanted!r} names {len(found)} calls", f"Say which by its path: {some}")
+    raise UsageError(f"there is no call {wanted!r}", _instead(index, wanted))
 
 
 def _names(index: CallIndex, place: Place) -> tuple[str | None, ...]:
-    function = index.function(place.number)
-    qualified = function.partition(":")[2]
-    bare = qualified.rpartition(".")[2]
-    numbered = tuple(f"{name}#{place.nth}" for name in (function, qualified, bare))
+    numbered = (f"{name}#{place.nth}" for name in _function_names(index.function(place.number)))
     return (index.paths[place.number], index.tag(place.number), *numbered)
+
+
+def _function_names(function: str) -> tuple[str, str, str]:
+    qualified = short_name(function)
+    return (function, qualified, qualified.rpartition(".")[2])
+
+
+def _called(index: CallIndex, place: Place) -> str:
+    return f"{index.paths[place.number]} ({short_name(index.function(place.number))}#{place.nth})"
+
+
+def _instead(index: CallIndex, wanted: str) -> str:
+    """What somebody who asked for ``wanted`` may have meant."""
+    name = wanted.partition("#")[0]
+    of_function = [p for p in places(index) if name in _function_names(index.function(p.number))]
+    if of_function:
+        some = ", ".join(_called(index, place) for place in of_function[:5])
+        more = f" and {len(of_function) - 5} more" if len(of_function) > 5 else ""
+        return f"Its calls: {some}{more}"
+    names = set(map(index.function, range(len(index))))
+    near = get_close_matches(name, [short for full in names for short in _function_names(full)], 3)
+    meant = f"Near: {', '.join(dict.fromkeys(near))}. " if near else ""
+    return f"{meant}`chia-bypass inspect DIR` lists all"

@@ -21,7 +21,6 @@ from chia_bypass.recording.encode import Encoded, encode
 from chia_bypass.recording.records import Call, Outcome, Result, attempt_path
 from chia_bypass.recording.records import unpack as unpack_record
 from chia_bypass.recording.reference import Reference
-from chia_bypass.recording.renderings import render
 
 if TYPE_CHECKING:
     from chia_bypass.record.engine import RecordEngine
@@ -71,6 +70,10 @@ class RecordToken:
             finished = started + time.perf_counter() - clock
             _keep(engine, _result(call, attempt, outcome, started, finished), error)
             raise
+        except KeyboardInterrupt as stopped:  # how Ray cancels a running task
+            finished = started + time.perf_counter() - clock
+            _keep(engine, _result(call, attempt, Outcome.CANCELLED, started, finished), stopped)
+            raise
         finished = started + time.perf_counter() - clock
         _keep(engine, _result(call, attempt, Outcome.VALUE, started, finished), value)
         return value
@@ -115,6 +118,8 @@ def _described(
     engine: RecordEngine, result: Result, value: object
 ) -> tuple[Result, Encoded | None]:
     """The record of the result and its encoded value, None if there is no stored form."""
+    function = result.call.function
+    redactor = engine.redaction.redactor(function)
     shown_traceback = ""
     if result.outcome is not Outcome.VALUE and isinstance(value, BaseException):
         shown_traceback = "".join(traceback.format_exception(value))
@@ -122,8 +127,8 @@ def _described(
     result = replace(
         result,
         type=f"{type(value).__module__}:{type(value).__qualname__}",
-        shown=render(value),
-        traceback=shown_traceback,
+        shown=engine.redaction.rendered(value, function),
+        traceback=engine.redaction.shown(shown_traceback, function),
     )
     found: list[Reference] = []
 
@@ -134,10 +139,13 @@ def _described(
         return producer
 
     try:
-        encoded = encode(value, reference=reference)
+        encoded = encode(value, reference=reference, redactor=redactor)
     except CannotKeep as refused:
-        return replace(result, outcome=Outcome.UNKEPT, reason=str(refused)), None
-    return replace(result, references=tuple(dict.fromkeys(found))), encoded
+        reason = engine.redaction.shown(str(refused), function)
+        return replace(result, outcome=Outcome.UNKEPT, reason=reason), None
+    redacted = 0 if redactor is None else redactor.count
+    references = tuple(dict.fromkeys(found))
+    return replace(result, references=references, redacted=redacted), encoded
 
 
 def _application_error(error: BaseException) -> BaseException:

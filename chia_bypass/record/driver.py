@@ -18,11 +18,13 @@ from chia_bypass.hook import drivers
 from chia_bypass.identity import known, names
 from chia_bypass.identity.driver import DriverEngine, DriverParent
 from chia_bypass.identity.producers import Producers
+from chia_bypass.record import reservations
 from chia_bypass.record.engine import RecordEngine
 from chia_bypass.record.home import Home
 from chia_bypass.record.sinks import LocalSink
 from chia_bypass.recording.layout import NONCE
 from chia_bypass.recording.records import Cluster, Driver
+from chia_bypass.recording.redaction import hide_in_command
 from chia_bypass.session import Session
 
 
@@ -48,8 +50,10 @@ def _build(session: Session, parent: DriverParent, producers: Producers) -> Reco
     )
     engine = RecordEngine(home, LocalSink(home, "driver"), producers)
     started = time.time()
-    driver = Driver(parent.path, tuple(sys.argv), socket.gethostname(), os.getpid(), started)
+    argv = hide_in_command(sys.argv)
+    driver = Driver(parent.path, argv, socket.gethostname(), os.getpid(), started)
     engine.add([driver, Cluster(parent.path, tuple(map(_node, ray.nodes())))])
+    reservations.process.attach(engine.add)
     return engine
 
 

@@ -14,6 +14,7 @@ from chia_bypass.identity import known, position, puts
 from chia_bypass.identity.describe import describe
 from chia_bypass.identity.names import function_name
 from chia_bypass.identity.producers import Producers
+from chia_bypass.record import reservations
 from chia_bypass.record.capture import RecordToken
 from chia_bypass.record.filters import Filters
 from chia_bypass.record.home import Home, unpack
@@ -22,6 +23,7 @@ from chia_bypass.record.origin import RecordOrigin
 from chia_bypass.record.sinks import Sink, sink_for
 from chia_bypass.record.spoiled import report_spoiled
 from chia_bypass.recording.records import Call, Record, Uncaptured, pack
+from chia_bypass.recording.redaction import Redaction
 
 
 class RecordEngine:
@@ -30,6 +32,7 @@ class RecordEngine:
     def __init__(self, home: Home, sink: Sink, producers: Producers) -> None:
         self.home, self.sink, self.producers = home, sink, producers
         self._packed = home.packed()
+        self.redaction = Redaction.of(home.session.options)
         self._filters = Filters.of(home.session.options)
         self._uncaptured: Counter[tuple[str, str, str]] = Counter()
         self._changed: set[tuple[str, str, str]] = set()
@@ -45,7 +48,7 @@ class RecordEngine:
         here = position.current()
         if here is None:  # a process that we did not get into: it cannot name its calls
             return Plan()
-        call = describe(dispatch, here, self.producers, time.time())
+        call = describe(dispatch, here, self.producers, time.time(), self.redaction)
         captured = self._filters.accept(call)
         packed = pack(call)
         if captured:
@@ -77,7 +80,8 @@ class RecordEngine:
         here = position.current()
         if here is None:
             return
-        self._count(kind, name)
+        if kind != "provider":
+            self._count(kind, name)
         origin = RecordOrigin(self._packed, f"{here.parent.path}/{here.start(name)}")
         try:
             known.tell_origin(self.run, process, pickle.dumps(origin))
@@ -111,4 +115,6 @@ def worker(packed_home: bytes) -> RecordEngine:
     home = unpack(packed_home)
     puts.install()
     producers = Producers(partial(known.ask_producer, home.session.run))
-    return RecordEngine(home, sink_for(home, "worker"), producers)
+    engine = RecordEngine(home, sink_for(home, "worker"), producers)
+    reservations.process.attach(engine.add)
+    return engine

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from chia_bypass.engine import Engine
-from chia_bypass.identity import names, position
+from chia_bypass.identity import names
 from chia_bypass.record.home import unpack
 from chia_bypass.recording.records import attempt_path
+
+if TYPE_CHECKING:
+    from chia_bypass.identity.worker import ToldParent
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +22,10 @@ class RecordOrigin:
     path: str
     """Its path as a parent."""
 
-    def enter(self, incarnation: int) -> Engine:
-        """Make it the parent of this process; ``incarnation``: how often it was started before."""
+    def enter(self, parent: ToldParent, incarnation: int) -> Engine:
+        """Tell ``parent`` that it is this one; ``incarnation``: how often it was started before."""
         from chia_bypass.record.engine import worker
 
         names.set_script(unpack(self.home).script)
-        position.set_process(position.Parent(attempt_path(self.path, incarnation)))
+        parent.is_at(attempt_path(self.path, incarnation))
         return worker(self.home)

@@ -23,6 +23,7 @@ from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.layout import BYPASS_YAML
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Run
+from chia_bypass.recording.redaction import Redaction, hide_in_command
 from chia_bypass.session import Mode, Session
 
 
@@ -60,11 +61,18 @@ class RecordSession:
         """The environment in which the command has to run."""
         return environment.environment(str(self._session.file), base)
 
-    def finish(self, status: int) -> Recorded:
-        """Close the recording after the command ended with ``status``."""
+    def finish(self, status: int) -> Recorded | None:
+        """Close the recording after the command ended with ``status``.
+
+        None: the command submitted a job, which records by itself on the node of its driver; the
+        folder was given up for it.
+        """
         spoiled = spoiled_reasons(self._control)
         handshakes = handshake.read(self._control)
         troubles = tuple(trouble for shake in handshakes for trouble in shake.troubles)
+        if any(str(self.folder) in shake.submitted for shake in handshakes):
+            self._run_folder.abandon()
+            return None
         self._run_folder.close(status, time.time(), spoiled)
         recording = Recording.open(self.folder, tolerant=True)
         if not recording.contents.drivers and not spoiled:
@@ -86,13 +94,14 @@ def new_run(folder: Path, command: Sequence[str], options: Mapping[str, object])
         raise UsageError(f"--keep-env {absent[0]}: there is no such environment variable")
     return Run(
         id=secrets.token_hex(16),
-        command=tuple(command),
+        command=hide_in_command(command),
         directory=_directory(folder, Path.cwd()),
         started=time.time(),
         versions=versions(),
         revision=_revision(),
         environment=tuple(sorted(os.environ)),
         kept={name: os.environ[name] for name in names},
+        redact=Redaction.of(options).rules,
     )
 
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from chia_bypass.errors import RecordingCorrupt
 from chia_bypass.recording.call_index import CallIndex, Spot
 from chia_bypass.recording.records import (
+    ActorCreation,
     Call,
     Closed,
     Cluster,
     Driver,
+    PlacementGroup,
     Record,
     Result,
     Run,
@@ -107,6 +109,8 @@ class Contents:
     clusters: list[Cluster] = field(default_factory=list)
     uncaptured: dict[tuple[str, str, str], Uncaptured] = field(default_factory=dict)
     """By process, how and function: the newest count."""
+    groups: list[PlacementGroup] = field(default_factory=list)
+    actors: list[ActorCreation] = field(default_factory=list)
 
     def add(self, record: Record) -> None:
         """Merge a record that is neither a call nor a result."""
@@ -120,3 +124,7 @@ class Contents:
             self.clusters.append(record)
         elif isinstance(record, Uncaptured):
             self.uncaptured[record.process, record.how, record.function] = record
+        elif isinstance(record, PlacementGroup):
+            self.groups.append(record)
+        elif isinstance(record, ActorCreation):
+            self.actors.append(record)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from chia_bypass.recording.redaction import Redactor
 from chia_bypass.recording.reference import Reference
 from chia_bypass.recording.value_places import place_of
 from chia_bypass.recording.value_shapes import class_name
@@ -42,14 +43,22 @@ class Digester:
     """Computes the digest of one value."""
 
     def __init__(
-        self, families: Families, reference: Callable[[object], Reference | None], place: str
+        self,
+        families: Families,
+        reference: Callable[[object], Reference | None],
+        place: str,
+        redactor: Redactor | None = None,
     ) -> None:
+        self.redactor = redactor
         self.reference = reference
         self.unstable: set[str] = set()
         self._place = place
         self._path: list[object] = []
         self._families = families
         self._atoms = families.atoms
+        if redactor is not None:
+            token, text = families.atoms[str], redactor.text
+            self._atoms = {**families.atoms, str: lambda value: token(text(value))}
         self._known: dict[int, bytes] = {}
         self._alive: list[object] = []
         self._levels: dict[int, int] = {}
@@ -101,6 +110,10 @@ class Digester:
     def parts(self, values: Iterable[Any]) -> list[bytes]:
         """The digests of the elements of the value at hand."""
         return [self.part(index, value) for index, value in enumerate(values)]
+
+    def shorts(self, parts: Iterable[tuple[str, Any]]) -> dict[str, bytes]:
+        """The first bytes of the digests of named parts of the value."""
+        return {name: combine("part", self.part(name, part))[:8] for name, part in parts}
 
     def by_type(self, value: object, why_unstable: str = "") -> bytes:
         """The digest of a value of which only the type counts."""

@@ -24,6 +24,7 @@ from typing import Any, Final
 from chia_bypass.recording import value_arrays
 from chia_bypass.recording.digest_core import Digester, Families, Feed, Token, combine
 from chia_bypass.recording.digest_functions import module_name
+from chia_bypass.recording.digest_rules import left_out
 from chia_bypass.recording.value_leaves import LEAVES, Leaf
 from chia_bypass.recording.value_pickles import is_live
 from chia_bypass.recording.value_shapes import class_name, instance_dict, shape_of
@@ -55,6 +56,8 @@ BY_TYPE: Final[tuple[type, ...]] = (
 )
 """Machinery of a process: another run has another one, and it is the same call."""
 
+MOST_PARTS: Final = 64
+"""Attributes or keys up to which an argument's parts are told apart."""
 _LONG: Final = 64
 """From this many bytes on, text counts by its digest."""
 
@@ -82,11 +85,15 @@ def _str(value: str) -> bytes:
 
 
 def _bytes(digester: Digester, value: bytes) -> bytes:
-    return combine("bytes", sha256(value).digest())
+    return combine("bytes", sha256(_redacted(digester, value)).digest())
+
+
+def _redacted(digester: Digester, value: Any) -> Any:
+    return value if digester.redactor is None else digester.redactor.data(bytes(value))
 
 
 def _bytearray(digester: Digester, value: bytearray) -> bytes:
-    return combine("bytearray", sha256(value).digest())
+    return combine("bytearray", sha256(_redacted(digester, value)).digest())
 
 
 def _machine_array(digester: Digester, value: array[Any]) -> bytes:
@@ -95,7 +102,8 @@ def _machine_array(digester: Digester, value: array[Any]) -> bytes:
 
 def _memoryview(digester: Digester, value: memoryview) -> bytes:
     # As stored and as delivered by Ray: a memoryview is its bytes.
-    return combine("bytes", sha256(value if value.c_contiguous else value.tobytes()).digest())
+    plain = value if value.c_contiguous else value.tobytes()
+    return combine("bytes", sha256(_redacted(digester, plain)).digest())
 
 
 def _sequence(tag: str, digester: Digester, value: Iterable[Any]) -> bytes:
@@ -224,8 +232,36 @@ def _object(digester: Digester, value: Any) -> bytes:
 
 def _state(digester: Digester, value: Any) -> bytes:
     """Slots and ``__dict__``, whatever the order in which they were set."""
-    state = shape_of(type(value)).state(value)
-    return combine("state", *sorted(_field(digester, *item) for item in list(state)))
+    return combine("state", *sorted(_field(digester, *item) for item in counted_state(value)))
+
+
+def _is_whole(cls: type) -> bool:
+    """Whether a value of that type has no attributes that count one by one."""
+    numpy = value_arrays.numpy_if_loaded()
+    arrays = (numpy.ndarray, numpy.generic, numpy.dtype) if numpy else ()
+    return issubclass(cls, (*BY_TYPE, type, types.ModuleType, Enum, *arrays)) or is_live(cls)
+
+
+def parts_of(value: object) -> list[tuple[str, object]]:
+    """What an argument consists of, by names that a person may write: few, or none. Never raises.
+
+    Attributes of an object, or the values of a dictionary whose keys are all text.
+    """
+    found: list[tuple[str, object]] = []
+    if type(value) is dict and len(value) <= MOST_PARTS and all(type(key) is str for key in value):
+        found = list(value.items())
+    elif type(value) not in _BY_TYPE and type(value) not in _ATOMS and not _is_whole(type(value)):
+        try:
+            found = counted_state(value)
+        except Exception:  # a type written in C may refuse even to be looked at
+            found = []
+    return found if len(found) <= MOST_PARTS else []
+
+
+def counted_state(value: Any) -> list[tuple[str, object]]:
+    """Names and values of the state of an object that counts."""
+    ignored = left_out(type(value))
+    return [item for item in shape_of(type(value)).state(value) if item[0] not in ignored]
 
 
 def _field(digester: Digester, name: str, value: Any) -> bytes:
@@ -245,7 +281,9 @@ def _numpy(digester: Digester, value: Any, numpy: Any) -> bytes:
         return combine("objects", *head, *digester.parts(list(value.flat)))
     if value.dtype.hasobject or value_arrays.describe_dtype(value.dtype) is None:
         return combine("array", *head, digester.by_type(value, f"elements of {value.dtype}"))
-    return combine("array", *head, value_arrays.hash_rows(value))
+    # In columns it is another array: putting 100 MB in rows costs more than hashing them.
+    order = value_arrays.order_of(value).encode()
+    return combine("array", *head, order, value_arrays.hash_elements(value))
 
 
 _ATOMS: Final[dict[type, Token]] = {

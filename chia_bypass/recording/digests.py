@@ -8,12 +8,13 @@ enclosing value counts as the number of levels that it leads up.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from chia_bypass.recording.digest_core import Digester, combine
-from chia_bypass.recording.digest_families import FAMILIES
+from chia_bypass.recording.digest_families import FAMILIES, parts_of
 from chia_bypass.recording.digest_functions import bind, source_digest
+from chia_bypass.recording.redaction import Redactor
 from chia_bypass.recording.reference import Reference
 
 __all__ = ["Digest", "bind", "digest", "source_digest"]
@@ -27,6 +28,8 @@ class Digest:
     """SHA-256, 32 bytes."""
     unstable: tuple[str, ...]
     """Places that have no stable form and count by their type only, each with the type."""
+    parts: Mapping[str, bytes] = field(default_factory=dict)
+    """8 bytes for each attribute or text key of the value itself, if it has few enough."""
 
 
 def no_reference(value: object) -> Reference | None:
@@ -39,11 +42,14 @@ def digest(
     *,
     reference: Callable[[object], Reference | None] = no_reference,
     place: str = "",
+    redactor: Redactor | None = None,
 ) -> Digest:
     """The digest of `value`. Never raises, changes nothing, consumes nothing.
 
     `reference` says which objects stand for a call's result; `place` is what the names of unstable
-    places begin with.
+    places begin with; `redactor` is applied to every text and bytes before they count.
     """
-    digester = Digester(FAMILIES, reference, place)
-    return Digest(combine("value", digester.digest(value)), tuple(sorted(digester.unstable)))
+    digester = Digester(FAMILIES, reference, place, redactor)
+    whole = combine("value", digester.digest(value))
+    parts = digester.shorts(parts_of(value)) if reference(value) is None else {}
+    return Digest(whole, tuple(sorted(digester.unstable)), parts)

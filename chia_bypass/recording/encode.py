@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from chia_bypass.errors import CannotKeep
 from chia_bypass.recording.encode_core import Buffer, Encoder
 from chia_bypass.recording.encode_families import HANDLERS
+from chia_bypass.recording.redaction import Redactor
 from chia_bypass.recording.reference import Reference
 from chia_bypass.recording.value_shapes import class_name
 
@@ -42,12 +43,15 @@ def encode(
     *,
     reference: Callable[[object], Reference | None] = no_reference,
     place: str = "result",
+    redactor: Redactor | None = None,
 ) -> Encoded:
     """The stored form of `value`; `reference` says which objects stand for a call's result.
 
+    `redactor` is applied to every text and bytes in it, and counts what it changed.
+
     Raises CannotKeep, and nothing else, for what has no faithful form.
     """
-    encoder = Encoder(HANDLERS, reference, place)
+    encoder = Encoder(HANDLERS, reference, place, redactor)
     try:
         document = encoder.document(value)
     except CannotKeep:

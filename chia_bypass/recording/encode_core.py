@@ -13,6 +13,7 @@ from typing import Any, Final
 from msgpack import ExtType, Packer
 
 from chia_bypass.errors import CannotKeep
+from chia_bypass.recording.redaction import Redactor
 from chia_bypass.recording.reference import Reference
 from chia_bypass.recording.value_forms import (
     HEADS,
@@ -60,10 +61,23 @@ def _too_large(value: object) -> ExtType:
     raise TypeError(f"{type(value).__name__} among packed values")
 
 
+LARGEST: Final = 2**31 - 1
+"""Bytes of a document: readers of msgpack take no more."""
+
+
+class TooLarge(Exception):
+    """A document that no reader could take."""
+
+
 def pack(tree: object) -> bytes:
     """The bytes of a tree of msgpack's own types."""
     packer = Packer(default=_too_large, strict_types=True, unicode_errors="surrogatepass")
-    packed: bytes = packer.pack(tree)
+    try:
+        packed: bytes = packer.pack(tree)
+    except (OverflowError, ValueError, MemoryError) as error:  # beyond 2 GiB msgpack gives up
+        raise TooLarge(str(error)) from None
+    if len(packed) >= LARGEST:
+        raise TooLarge(f"{len(packed)} bytes, without what is kept beside")
     return packed
 
 
@@ -75,9 +89,11 @@ class Encoder:
         handlers: Handlers,
         reference: Refer,
         place: str,
+        redactor: Redactor | None = None,
         order_keys: dict[int, bytes] | None = None,
     ) -> None:
         self.reference = reference
+        self.redactor = redactor
         self._handlers = handlers
         self._by_type = handlers.by_type
         self.buffers: dict[bytes, Buffer] = {}
@@ -97,7 +113,12 @@ class Encoder:
 
     def document(self, value: object) -> bytes:
         """The bytes of the whole value."""
-        return pack(self.node(value))
+        tree = self.node(value)
+        try:
+            return pack(tree)
+        except TooLarge as error:
+            reason = f"its document would be too large: {error}"
+            raise CannotKeep(self.place(), class_name(type(value)), reason) from None
 
     def node(self, value: Any) -> Any:
         """The tree of one value."""
@@ -105,6 +126,8 @@ class Encoder:
         if kind in ATOMS:
             return value
         if kind is str:
+            if self.redactor is not None:
+                value = self.redactor.text(value)
             return value if len(value) < LONG_TEXT else self._text(value)
         number = self._numbers.get(id(value))
         if number is not None:
@@ -180,7 +203,8 @@ class Encoder:
         if key is None:
             # An element that contains its own set is met again inside: it then sorts first.
             self._order_keys[id(value)] = b""
-            alone = Encoder(self._handlers, self.reference, self.place(), self._order_keys)
+            keys = self._order_keys
+            alone = Encoder(self._handlers, self.reference, self.place(), self.redactor, keys)
             alone._depth = self._depth
             key = self._order_keys[id(value)] = alone.document(value)
         return key
@@ -192,6 +216,9 @@ class Encoder:
             data, buffers = dump(value, self.reference)
         except NotPickled as problem:
             raise CannotKeep(self.place(), name, f"{reason}, and {problem}") from problem
+        parts: list[bytes | memoryview] = [data, *buffers]
+        if self.redactor is not None and any(map(self.redactor.finds, parts)):
+            raise CannotKeep(self.place(), name, f"{reason}, and a redaction rule matches inside")
         self.pickled.append(f"{self.place()}: {name} ({reason})")
         self.share(value, self.open())
         content = self.content(memoryview(data))

@@ -14,6 +14,7 @@ from msgpack import ExtType
 from chia_bypass.errors import CannotKeep
 from chia_bypass.recording import value_arrays
 from chia_bypass.recording.encode_core import ATOMS, Encoder, Handler, Handlers
+from chia_bypass.recording.redaction import Redactor
 from chia_bypass.recording.reference import Reference
 from chia_bypass.recording.value_forms import CONSTANT, CONSTANTS, HEADS, Kind, back
 from chia_bypass.recording.value_leaves import LEAVES, Leaf
@@ -64,7 +65,14 @@ def _dict(encoder: Encoder, value: dict[Any, Any]) -> Any:
         if type(item) not in ATOMS:
             item = encoder.child((key,), item)
         tree[key] = item
-    return tree
+    return tree if encoder.redactor is None else _redacted_keys(encoder, tree, encoder.redactor)
+
+
+def _redacted_keys(encoder: Encoder, tree: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
+    found = {redactor.text(key): item for key, item in tree.items()}
+    if len(found) < len(tree):
+        raise CannotKeep(encoder.place(), "builtins:dict", "two keys are one once redacted")
+    return found
 
 
 def _pairs(encoder: Encoder, tree: list[Any], value: dict[Any, Any]) -> list[Any]:
@@ -104,12 +112,14 @@ def _deque(encoder: Encoder, value: deque[Any]) -> list[Any]:
 
 
 def _bytes(encoder: Encoder, value: bytes) -> Any:
+    if encoder.redactor is not None:
+        value = encoder.redactor.data(value)
     return encoder.content(memoryview(value))
 
 
 def _bytearray(encoder: Encoder, value: bytearray) -> list[Any]:
     encoder.share(value, encoder.open())
-    return [HEADS[Kind.BYTEARRAY], encoder.content(memoryview(bytes(value)))]
+    return [HEADS[Kind.BYTEARRAY], _bytes(encoder, bytes(value))]
 
 
 def _memoryview(encoder: Encoder, value: memoryview) -> Any:

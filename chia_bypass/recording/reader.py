@@ -76,7 +76,8 @@ class Recording:
     def complete(self) -> bool:
         """Every run that wrote here ended in order."""
         ended = {closed.run for closed in self.contents.closed}
-        return all(run.id in ended for run in self.contents.runs)
+        runs = self.contents.runs
+        return bool(runs) and all(run.id in ended for run in runs)
 
     @property
     def spoiled(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ implementers. Times are Unix seconds, digests SHA-256.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, is_dataclass
 from enum import Enum
 from typing import Any, Final
@@ -42,6 +42,16 @@ class Argument:
     """A short rendering, for people."""
     producers: tuple[Reference, ...] = ()
     """The recorded calls whose results are in it."""
+    parts: Mapping[str, bytes] = field(default_factory=dict)
+    """Of an object or a dictionary, 8 bytes that stand for the digest of each attribute or text
+    key: what ``ignore_args: [self._id]`` needs. Empty for all else, and where there are many."""
+
+    def digest_without(self, ignored: frozenset[str]) -> Hashable:
+        """What two equal arguments have in common, where ``name.part`` of some is ignored."""
+        inner = {path.removeprefix(f"{self.name}.") for path in ignored}
+        if inner.isdisjoint(self.parts):
+            return self.digest
+        return frozenset(item for item in self.parts.items() if item[0] not in inner)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +226,36 @@ class Uncaptured:
 
 
 @dataclass(frozen=True, slots=True)
+class PlacementGroup:
+    """A placement group that a process asked for, whether or not it was ever placed."""
+
+    process: str
+    """Path of the driver or call that made it."""
+    name: str
+    """The name that the loop gave it, or empty."""
+    bundles: tuple[Mapping[str, float], ...]
+    """What each bundle asks for: ``{"CPU": 1, "fpga": 1}``."""
+    strategy: str
+    """``PACK``, ``SPREAD``, ``STRICT_PACK`` or ``STRICT_SPREAD``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActorCreation:
+    """A plain Ray actor that a process created."""
+
+    process: str
+    """Path of the driver or call that created it."""
+    class_name: str
+    """Module and qualified name of its class, ``pkg.tools:Server``."""
+    name: str
+    """The name that the loop gave it, or empty."""
+    number: int
+    """From 0, its position among the actors of that class that the process created."""
+    options: Mapping[str, Any]
+    """Ray options of its creation, as those of a call."""
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """Last record of a run in the manifest: without it the recording is incomplete."""
 
@@ -231,11 +271,33 @@ class Closed:
     """SHA-256 of the other files that do not change, by name: the index, the nonce."""
 
 
-Record = Segment | Run | Driver | Cluster | Uncaptured | Closed | Call | Result
+Record = (
+    Segment
+    | Run
+    | Driver
+    | Cluster
+    | Uncaptured
+    | PlacementGroup
+    | ActorCreation
+    | Closed
+    | Call
+    | Result
+)
 
 KINDS: Mapping[str, type[Record]] = {
     kind.__name__.lower(): kind
-    for kind in (Segment, Run, Driver, Cluster, Uncaptured, Closed, Call, Result)
+    for kind in (
+        Segment,
+        Run,
+        Driver,
+        Cluster,
+        Uncaptured,
+        PlacementGroup,
+        ActorCreation,
+        Closed,
+        Call,
+        Result,
+    )
 }
 
 

@@ -7,12 +7,17 @@ met where numpy is already imported.
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 from math import prod
 from typing import Any, Final
 
 ORDERS: Final = ("C", "F")
 _BLOCK: Final = 1 << 22
+_DTYPE: Final = re.compile(
+    r"[<>|=][?biufcmMSUVO][0-9]{0,9}(\[[0-9]{0,9}[A-Za-zμ]{1,7}(/[0-9]{1,9})?\])?|[A-Za-z?]"
+)
+"""``dtype.str``, or the one character of a type."""
 
 
 def numpy_if_loaded() -> Any:
@@ -42,7 +47,29 @@ def make_dtype(described: Any) -> Any:
     """The dtype of such a description. May raise anything on what is none."""
     import numpy as np
 
+    _check_described(described)
     return np.lib.format.descr_to_dtype(described)
+
+
+def _check_described(described: Any) -> None:
+    """Raises ValueError for what we never write: numpy has a small language of its own there."""
+    if isinstance(described, str):
+        good = _DTYPE.fullmatch(described) is not None
+    elif isinstance(described, tuple):  # elements that are arrays
+        good = len(described) == 2 and _is_shape(described[1])
+        _check_described(described[0])
+    else:
+        good = isinstance(described, list)
+        for entry in described if good else ():
+            good = good and isinstance(entry, tuple) and len(entry) in (2, 3)
+            good = good and all(map(_is_shape, entry[2:]))
+            _check_described(entry[1])
+    if not good:
+        raise ValueError("no description of a dtype")
+
+
+def _is_shape(item: Any) -> bool:
+    return isinstance(item, tuple) and all(type(size) is int and size >= 0 for size in item)
 
 
 def order_of(array: Any) -> str:
@@ -60,15 +87,15 @@ def content(array: Any) -> memoryview:
     return memoryview(rows.reshape(-1).view(np.uint8))
 
 
-def hash_rows(array: Any) -> bytes:
-    """SHA-256 of the elements row by row, however the array is laid out."""
+def hash_elements(array: Any) -> bytes:
+    """SHA-256 of the elements, in the order that :func:`order_of` says."""
     import numpy as np
 
     hasher = hashlib.sha256()
-    if array.nbytes == 0 or array.flags.c_contiguous:
+    if array.nbytes == 0 or array.flags.c_contiguous or array.flags.f_contiguous:
         hasher.update(content(array))
         return hasher.digest()
-    # Scattered or in columns: put in order a block of rows at a time, not the whole.
+    # Scattered: put in order a block of rows at a time, not the whole.
     rows = max(1, _BLOCK * len(array) // array.nbytes)
     for start in range(0, len(array), rows):
         hasher.update(content(np.ascontiguousarray(array[start : start + rows])))
@@ -135,7 +162,7 @@ def make_scalar(described: Any, data: Any) -> Any:
         return np.str_(data)
     if described == "S":
         return np.bytes_(data)
-    dtype = np.dtype(described) if isinstance(described, str) else make_dtype(described)
+    dtype = make_dtype(described)
     if dtype.hasobject or dtype.itemsize != len(data):
         raise ValueError("no such scalar")
     return np.frombuffer(bytearray(data), dtype, 1)[0] if data else np.zeros((), dtype)[()]

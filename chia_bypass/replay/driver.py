@@ -12,6 +12,7 @@ from chia_bypass.identity import names, position
 from chia_bypass.identity.driver import DriverEngine, DriverParent
 from chia_bypass.identity.producers import Producers
 from chia_bypass.recording.layout import NONCE
+from chia_bypass.recording.redaction import hide_in_command
 from chia_bypass.replay.classes import ClassTable
 from chia_bypass.replay.engine import ReplayEngine
 from chia_bypass.replay.home import ReplayHome
@@ -38,8 +39,8 @@ def start(session: Session) -> DriverEngine[ReplayEngine]:
 def _claim(session: Session, index: Index, parent: position.Parent) -> str:
     """The recorded driver that this process is: one with the same arguments, else the next."""
     script = names.script()
-    recorded = index.drivers(script)
-    recorded.sort(key=lambda driver: list(driver.argv) != sys.argv)  # stable: numbers stay in order
+    recorded, argv = index.drivers(script), hide_in_command(sys.argv)
+    recorded.sort(key=lambda driver: driver.argv != argv)  # stable: numbers stay in order
     folder = Path(session.control) / _CLAIMS
     folder.mkdir(exist_ok=True)
     for driver in recorded:
@@ -59,6 +60,7 @@ def _build(
     folder = Path(session.recording)
     nonce = (folder / NONCE).read_bytes()
     home = ReplayHome(
+        run=session.run,
         source=Source(str(folder), nonce, session.control, DriverProcess.here()),
         script=names.script(),
         config=rules,

@@ -20,9 +20,9 @@ from chia_bypass.identity import known, position
 from chia_bypass.identity.describe import describe
 from chia_bypass.identity.names import function_name, named
 from chia_bypass.identity.producers import Producers
-from chia_bypass.recording.records import Call, Result
+from chia_bypass.recording.records import Call, Outcome, Result
 from chia_bypass.recording.reference import Reference
-from chia_bypass.replay import misses
+from chia_bypass.replay import misses, offers
 from chia_bypass.replay.classes import loaded_modules
 from chia_bypass.replay.home import ReplayHome
 from chia_bypass.replay.index import Answers
@@ -31,8 +31,7 @@ from chia_bypass.replay.matching import Found, Matcher, Missed, MissReason
 from chia_bypass.replay.origin import ReplayOrigin
 from chia_bypass.replay.outcomes import Event, Kind, Outcomes
 from chia_bypass.replay.policy import serves
-from chia_bypass.replay.serve import Serve, serve_reference
-
+from chia_bypass.replay.serve import Pending, Serve, serve_reference
 
 _RECORDED = "recorded"
 """Key of a parent's memory: the path that it has in the recording, if it has another one here."""
@@ -68,6 +67,7 @@ class ReplayEngine:
         """Serve the recorded call, or raise a Miss; run for real only what was allowed to."""
         missed_before = self._failed
         call, entry, answer = self._match(dispatch)
+        self._check_place(call, dispatch)
         if self._runs_for_real(call, entry):
             return self._live(call, answer, missed_before)
         if entry is None:
@@ -84,7 +84,7 @@ class ReplayEngine:
     def _match(self, dispatch: Dispatch) -> tuple[Call, Entry | None, Found | Missed]:
         here = position.current()
         assert here is not None, "a replaying process has a parent"
-        call = describe(dispatch, here, self.producers, time.time())
+        call = describe(dispatch, here, self.producers, time.time(), self._policy.redaction)
         entry = find(self._config.entries, call.function)
         matcher: Matcher = here.parent.memory[self.home.source.folder]
         return call, entry, matcher.match(call, self._policy.rule(entry))
@@ -105,6 +105,14 @@ class ReplayEngine:
         self._note(Event(Kind.MISSED, call.function, call.tag, message=str(error)))
         return error
 
+    def _check_place(self, call: Call, dispatch: Dispatch) -> None:
+        """Miss what the replay's Ray can never place, since it would wait without a word."""
+        why = offers.process.why_call_never_placed(dispatch.options) if self.home.run else ""
+        if why and self.home.invented:
+            raise self._missed(call, Missed(MissReason.NEVER_PLACED, None, detail=why))
+        if why:
+            offers.warn(call.function, why)
+
     def _note(self, event: Event) -> None:
         if self.outcomes is not None:
             self.outcomes.add(event)
@@ -115,7 +123,7 @@ class ReplayEngine:
         if refused is not None:
             raise self._missed(call, refused)
         try:
-            serve = self._provider(result)
+            serve = Pending() if result.outcome is Outcome.CANCELLED else self._provider(result)
         except RecordingCorrupt as error:
             raise self._missed(
                 call, Missed(MissReason.CORRUPT, result.call, detail=str(error))

@@ -22,6 +22,8 @@ class ReplayHome:
     policy: Policy
     invented: Mapping[str, float]
     """Resources that this Ray only pretends to have."""
+    run: str = ""
+    """Id of the session, if there is one."""
 
     def packed(self) -> bytes:
         """The form that travels."""

@@ -35,6 +35,7 @@ class MissReason(str, Enum):
     NEEDS_IMPORT = "its value needs classes that may not be imported"
     NEEDS_PICKLE = "its value was kept as pickle, which may run code"
     NOT_SERVED = "not in the bypass YAML"
+    NEVER_PLACED = "can never be placed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +89,14 @@ def _answers(candidate: Candidate) -> bool:
         Outcome.VALUE,
         Outcome.EXCEPTION,
         Outcome.UNKEPT,
+        Outcome.CANCELLED,
     )
 
 
 def differing(recorded: Call, call: Call, ignored: frozenset[str]) -> tuple[str, ...]:
     """Names of the arguments in which the two calls differ."""
-    before = {argument.name: argument.digest for argument in recorded.arguments}
-    after = {argument.name: argument.digest for argument in call.arguments}
+    before = {argument.name: argument.digest_without(ignored) for argument in recorded.arguments}
+    after = {argument.name: argument.digest_without(ignored) for argument in call.arguments}
     names = dict.fromkeys([*after, *before])
     return tuple(n for n in names if n not in ignored and before.get(n) != after.get(n))
 
@@ -102,7 +104,8 @@ def differing(recorded: Call, call: Call, ignored: frozenset[str]) -> tuple[str,
 def _digests(arguments: Iterable[Argument], rule: Rule) -> Hashable:
     if rule.match is Match.ORDER:
         return ()
-    return tuple((a.name, a.digest) for a in arguments if a.name not in rule.ignored)
+    ignored = rule.ignored
+    return tuple((a.name, a.digest_without(ignored)) for a in arguments if a.name not in ignored)
 
 
 class _Bucket:

@@ -6,6 +6,8 @@ from chia_bypass.errors import Miss
 from chia_bypass.recording.records import Call
 from chia_bypass.replay.matching import Missed, MissReason
 
+PLACE_REMEDY = "Record the loop again with what it asks for, or replay on a cluster with --address"
+
 
 def miss(call: Call, missed: Missed, yaml: str) -> Miss:
     """The error for ``call``; ``yaml`` is the bypass YAML where it could be accepted."""
@@ -66,4 +68,6 @@ def _remedy(call: Call, missed: Missed, yaml: str) -> str:
             f"If it was renamed, accept with 'was: MODULE:OLD_NAME' {entry}; "
             f"to run it for real, --live {key}"
         )
+    if missed.reason is MissReason.NEVER_PLACED:
+        return PLACE_REMEDY
     return f"Record the loop again, or let it run for real with --live {key}"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from chia_bypass.engine import Engine
-from chia_bypass.identity import names, position
+from chia_bypass.identity import names
 from chia_bypass.recording.records import attempt_path
 from chia_bypass.replay.home import unpack
+
+if TYPE_CHECKING:
+    from chia_bypass.identity.worker import ToldParent
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +25,13 @@ class ReplayOrigin:
     """Its path in the recording, if its starter was recorded."""
     table: bytes
 
-    def enter(self, incarnation: int) -> Engine:
-        """Make it the parent of this process; ``incarnation``: how often it was started before."""
+    def enter(self, parent: ToldParent, incarnation: int) -> Engine:
+        """Tell ``parent`` that it is this one; ``incarnation``: how often it was started before."""
         from chia_bypass.replay.live import worker
 
         engine = worker(self.home, self.table)
         names.set_script(unpack(self.home).script)
-        parent = position.Parent(attempt_path(self.path, incarnation))
+        parent.is_at(attempt_path(self.path, incarnation))
         recorded = self.recorded
         engine.is_recorded_as(parent, recorded and attempt_path(recorded, incarnation))
-        position.set_process(parent)
         return engine

@@ -16,11 +16,11 @@ from chia_bypass import engine as engines
 from chia_bypass.bypass.runtime import Bypass
 from chia_bypass.companion import DriverProcess
 from chia_bypass.errors import UsageError
-from chia_bypass.hook import drivers
 from chia_bypass.identity import names, position, puts
 from chia_bypass.identity.driver import DriverParent
 from chia_bypass.identity.producers import Producers
 from chia_bypass.recording.layout import NONCE
+from chia_bypass.recording.redaction import Redaction, hide_in_command
 from chia_bypass.replay.classes import ClassTable
 from chia_bypass.replay.engine import ReplayEngine
 from chia_bypass.replay.home import ReplayHome
@@ -51,10 +51,12 @@ def _build(bypass: Bypass) -> ReplayEngine:
     index = Index.open(folder)
     source = Source(str(folder), (folder / NONCE).read_bytes(), "", DriverProcess.here())
     parent = _root()
-    home = ReplayHome(source, names.script(), bypass.config, Policy(closed=False), invented={})
+    policy = Policy(closed=False, redaction=Redaction.of_runs(index.recording.contents.runs))
+    home = ReplayHome(source, names.script(), bypass.config, policy, invented={})
     producers = Producers(lambda object_id: None)
     engine = ReplayEngine(home, index, producers, None, ClassTable(index.classes()).packed)
-    recorded = sorted(index.drivers(names.script()), key=lambda d: list(d.argv) != sys.argv)
+    argv = hide_in_command(sys.argv)
+    recorded = sorted(index.drivers(names.script()), key=lambda d: d.argv != argv)
     engine.is_recorded_as(parent, recorded[0].path if recorded else None)
     return engine
 
@@ -74,7 +76,9 @@ def _root() -> position.Parent:
     here = position.current()
     if here is not None:
         return here.parent
-    names.set_script(drivers.script_name())
+    from chia_bypass.hook.process import script_name  # of the driver, which workers do not carry
+
+    names.set_script(script_name())
     parent = DriverParent(lambda: f"{names.script()}.0")
     position.install()
     puts.install()

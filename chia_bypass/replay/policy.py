@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chia_bypass.bypass.config import Entry, Match, Repeats
+from chia_bypass.recording.redaction import NO_RULES, Redaction
 from chia_bypass.replay.matching import Rule
 
 
@@ -31,6 +32,9 @@ class Policy:
     """A function that the YAML does not list is a miss; False: it runs for real, as the
     bypass runtime by itself has it."""
 
+    redaction: Redaction = NO_RULES
+    """The rules under which the calls were recorded: their digests know nothing else."""
+
     @staticmethod
     def of(options: Mapping[str, Any]) -> Policy:
         """From the options of a session."""
@@ -42,6 +46,7 @@ class Policy:
             allow_local=tuple(options.get("allow_local", ())),
             allow_import=tuple(options.get("allow_import", ())),
             allow_pickle=bool(options.get("allow_pickle", False)),
+            redaction=Redaction.of(options),
         )
 
     def rule(self, entry: Entry | None) -> Rule:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +21,9 @@ from chia_bypass.replay import classes
 
 if TYPE_CHECKING:
     from chia_bypass.replay.server import RemoteServer
+
+_PAUSE = 0.1
+"""Seconds between two chances to be interrupted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,16 @@ class Serve:
         if isinstance(self.document, bytes):
             return self.document
         return bytes(self.source.read(self.document))
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A provider for a call that was cancelled while it ran: it runs until it is cancelled."""
+
+    def __call__(self, tag: str | None, data_path: str | None, /, *args: Any, **kwargs: Any) -> Any:
+        """Ends by being interrupted, which is what Ray does to cancel."""
+        while True:
+            time.sleep(_PAUSE)
 
 
 def serve_reference(serve: Serve) -> Any:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from chia_bypass.bypass import config
 from chia_bypass.errors import UsageError
-from chia_bypass.hook import environment, handshake
+from chia_bypass.hook import environment, guard, handshake
 from chia_bypass.record.yaml_file import bypass_yaml
 from chia_bypass.recording.layout import BYPASS_YAML, is_recording
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Call
+from chia_bypass.recording.redaction import REDACTED, Redaction
+from chia_bypass.replay.feasible import together
 from chia_bypass.replay.outcomes import Event, Kind, events
+from chia_bypass.replay.shape import shape
 from chia_bypass.session import Mode, Session
 
 
@@ -66,6 +69,12 @@ class Replayed:
         return tuple(event for event in self.events if event.drift)
 
     @property
+    def redacted(self) -> tuple[Call, ...]:
+        """Calls whose results were served without what the rules of the recording hide."""
+        stored = filter(None, map(self.recording.result, self.served))
+        return tuple(s.result.call for s in stored if s.result.redacted)
+
+    @property
     def misses(self) -> tuple[str, ...]:
         """The messages of the misses, each once."""
         found = (event.message for event in self.events if event.kind is Kind.MISSED)
@@ -91,17 +100,24 @@ class ReplaySession:
         self._control = Path(tempfile.mkdtemp(prefix="chia-bypass-"))
         yaml = self._yaml or self._write_yaml()
         config.load(yaml)  # before anything is started
+        nodes = shape(self.recording)
         self._session = Session(
             Mode.REPLAY,
             str(self.recording.folder),
             str(self._control),
             self.recording.contents.runs[0].id,
-            resources=resources(self.recording),
+            resources=together(nodes),
+            nodes=nodes[1:],
             address=self._address,
-            options={**self._options, "yaml": str(yaml)},
+            options={**self._options, "yaml": str(yaml), "redact": self._redact()},
         )
         self._session.save()
         return self
+
+    def _redact(self) -> list[tuple[str, str]]:
+        """The rules of every run that wrote here, as a session carries them."""
+        rules = Redaction.of_runs(self.recording.contents.runs).rules
+        return [(rule.pattern, rule.function) for rule in rules]
 
     def _write_yaml(self) -> Path:
         """A recording that was cut off has no YAML yet; it may be read-only, too."""
@@ -111,8 +127,12 @@ class ReplaySession:
 
     @property
     def command(self) -> tuple[str, ...]:
-        """The recorded command."""
-        return self.recording.contents.runs[0].command
+        """The recorded command. Raises UsageError if a secret in it was not stored."""
+        command = self.recording.contents.runs[0].command
+        if any(REDACTED in word for word in command):
+            shown = " ".join(command)
+            raise UsageError(f"the recorded command has a secret in it: {shown}", "Give it: -- ...")
+        return command
 
     @property
     def directory(self) -> Path:
@@ -122,7 +142,7 @@ class ReplaySession:
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """The environment in which the command has to run."""
-        return environment.environment(str(self._session.file), base)
+        return guard.guarded(environment.environment(str(self._session.file), base))
 
     def finish(self) -> Replayed:
         """What happened, after the command ended."""
@@ -145,35 +165,6 @@ def located(source: Path) -> tuple[Path, Path | None]:
         f"{source} is not beside a recording",
         "Name the recording folder, or a bypass YAML inside it",
     )
-
-
-def resources(recording: Recording) -> dict[str, float]:
-    """What a Ray must offer for the recorded calls.
-
-    Of custom resources what the recorded cluster had in all, so that as many calls run at a time;
-    of CPUs and GPUs only what the most demanding call asks for, since the machine has its own.
-    """
-    needed: defaultdict[str, float] = defaultdict(float)
-    for cluster in recording.contents.clusters[:1]:
-        for node in cluster.nodes:
-            if node.get("alive", True):
-                for name, amount in _numbers(node.get("resources", {})).items():
-                    needed[name] += amount if _travels(name) else 0
-    for call in recording.calls():
-        asked = {"CPU": call.options.get("num_cpus", 1), "GPU": call.options.get("num_gpus")}
-        for name, amount in _numbers({**asked, **(call.options.get("resources") or {})}).items():
-            needed[name] = max(needed[name], amount)
-    return {name: amount for name, amount in needed.items() if amount}
-
-
-def _numbers(amounts: Mapping[str, object]) -> dict[str, float]:
-    return {name: float(a) for name, a in amounts.items() if isinstance(a, int | float)}
-
-
-def _travels(name: str) -> bool:
-    """Whether a resource means something apart from the node that had it."""
-    own = ("CPU", "GPU", "memory", "object_store_memory")
-    return not name.startswith("node:") and name not in own
 
 
 def totals(events_: Sequence[Event]) -> Mapping[str, Counter[Kind]]:

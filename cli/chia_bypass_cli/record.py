@@ -41,6 +41,17 @@ def record(
         list[str] | None,
         typer.Option("--tag", help="Capture only tags that this regex matches whole."),
     ] = None,
+    redact: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="REGEX",
+            help="Replace what this regex matches in arguments and results, before digests.",
+        ),
+    ] = None,
+    redact_in: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB=REGEX", help="The same, for functions that the glob matches."),
+    ] = None,
     keep_env: Annotated[
         list[str] | None,
         typer.Option("--keep-env", help="Store the value of this environment variable, too."),
@@ -61,13 +72,30 @@ def record(
         "functions": function or [],
         "tags": tag or [],
         "keep_env": keep_env or [],
+        "output": "" if output is None else str(output),
+        "redact": [
+            *((pattern, "*") for pattern in redact or ()),
+            *map(_rule, redact_in or ()),
+        ],
     }
     folder = output or _default_folder(command)
     with RecordSession(folder, command, options) as session:
         terminal.line(f"chia-bypass: recording into {folder}", stderr=True)
         status = launch.run(command, session.environment(os.environ))
         recorded = session.finish(status)
+    if recorded is None:  # a job records: where, was said when it was submitted
+        raise typer.Exit(status)
     raise typer.Exit(_report(folder, recorded, status))
+
+
+def _rule(given: str) -> tuple[str, str]:
+    """Pattern and glob of ``--redact-in GLOB=REGEX``."""
+    from chia_bypass.errors import UsageError
+
+    glob, equals, pattern = given.partition("=")
+    if not equals:
+        raise UsageError(f"--redact-in {given}: no '='", "Write GLOB=REGEX: 'Node.*=key-[0-9]+'")
+    return pattern, glob
 
 
 def _default_folder(command: tuple[str, ...]) -> Path:

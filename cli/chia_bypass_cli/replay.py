@@ -117,6 +117,8 @@ def _report(replayed: Replayed, status: int) -> int:
         tagged = f" (tag {event.tag})" if event.tag is not None else ""
         changed = ", ".join(event.drift)
         terminal.line(f"drift: {event.function}{tagged}: {changed} differs", stderr=True)
+    for call in replayed.redacted:
+        terminal.line(f"redacted: the result of {call.function} at {call.path}", stderr=True)
     for message in replayed.misses:
         terminal.line(f"missed: {message}", stderr=True)
     terminal.line(_final_line(replayed), stderr=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ OFFERED = {
     "num_cpus": 64,
     "num_gpus": 2,
     "_memory": 5_000_000_000,
-    "resources": {"fpga": 1.0, "accelerator_type:V100": 1.0},
+    "resources": {"fpga": 1.0, "accelerator_type:V100": 1.0, "node:192.0.2.1": 1.0},
 }
 
 
@@ -80,7 +81,7 @@ def test_a_cluster_is_replaced_by_a_local_ray_with_all_that_can_be_asked_for() -
         "_temp_dir": "/shared",
         "allow_multiple": True,
     }
-    adapted = adapt(replay(NEEDED), arguments, "ray://lab:10001", unasked)
+    adapted = adapt(replay(NEEDED), arguments, "ray://lab:10001", machine)
     kept = {
         name: arguments[name]
         for name in (
@@ -98,11 +99,42 @@ def test_a_cluster_is_replaced_by_a_local_ray_with_all_that_can_be_asked_for() -
         "include_dashboard": False,
     }
     assert adapted.instead_of == "ray://lab:10001"
-    assert adapted.invented.keys() == {"CPU", "GPU", "fpga", "memory", "accelerator_type:V100"}
+    assert adapted.invented.keys() == {"CPU", "GPU", "memory", *OFFERED["resources"]}
     assert adapted.notice == (
         "replay: using a local Ray with CPU: 64, GPU: 1.5, fpga: 1, memory: 5e+09, "
-        "accelerator_type:V100: 1 instead of the cluster at ray://lab:10001"
+        "accelerator_type:V100: 1, node:192.0.2.1: 1 instead of the cluster at ray://lab:10001"
     )
+
+
+def test_a_local_ray_has_no_fewer_cpus_than_the_machine() -> None:
+    adapted = adapt(replay({"CPU": 1.0}), {"address": "auto"}, "auto", machine)
+    assert adapted.arguments["num_cpus"] == 4
+    assert adapted.invented == {"CPU": 1.0}
+
+
+NODES = [{"CPU": 2.0, "fpga": 1.0}, {"CPU": 1.0}]
+
+
+def spread(resources: dict[str, float]) -> Session:
+    return replace(replay(resources), nodes=NODES)
+
+
+def test_the_first_node_offers_what_the_others_do_not() -> None:
+    adapted = adapt(spread({"CPU": 9.0, "fpga": 2.0}), {"address": "auto"}, "auto", machine)
+    assert adapted.nodes == tuple(NODES)
+    assert adapted.arguments["num_cpus"] == 6
+    assert adapted.arguments["resources"] == {"fpga": 1.0}
+    assert adapted.invented == {"CPU": 9.0, "fpga": 2.0}
+    assert " with CPU: 9, fpga: 2 on 3 nodes instead of" in adapted.notice
+
+
+def test_nodes_are_added_to_a_ray_that_the_loop_starts() -> None:
+    arguments = {"num_cpus": 8, "_system_config": {"enable_worker_prestart": True}}
+    adapted = adapt(spread({"CPU": 9.0, "fpga": 1.0}), arguments, None, machine)
+    assert adapted.nodes == tuple(NODES)
+    assert adapted.invented == {"CPU": 3.0, "fpga": 1.0}
+    assert "adding CPU: 3, fpga: 1 on 3 nodes to the Ray that the loop starts" in adapted.notice
+    assert adapted.arguments["_system_config"]["enable_worker_prestart"] is True
 
 
 def test_dashboard_only_if_the_loop_asks() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ import pytest
 from hook.hooked import Hooked, hooked
 
 from chia_bypass.hook import ray_init
+from chia_bypass.recording.folder import RunFolder
+from chia_bypass.recording.records import Run
 from chia_bypass.session import VARIABLE, Mode
 
 HEAD = """
@@ -28,6 +32,15 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("r")
 
 
+def replaying(folder: Path, **fields: object) -> Hooked:
+    """A replay of a recording in which nothing was called."""
+    yaml = folder / "bypass.yaml"
+    yaml.write_text("bypass:\n")
+    run = Run("0" * 32, ("python", "loop.py"), "..", 0.0, {}, "", ())
+    RunFolder.create(folder / "recording", run, "host").close(0, 0.0)
+    return hooked(folder, Mode.REPLAY, options={"yaml": str(yaml)}, **fields)
+
+
 def run(place: Hooked, code: str, **variables: str) -> tuple[list[dict[str, Any]], str]:
     """What a driver showed, and its standard error."""
     (place.folder / "loop.py").write_text(HEAD + code)
@@ -42,7 +55,7 @@ def test_replay_without_a_cluster_gives_a_local_ray_that_can_run_everything(
     tmp_path: Path, short: Path
 ) -> None:
     resources = {"CPU": 6, "GPU": 2, "fpga": 1, "memory": 5e9, "accelerator_type:V100": 1}
-    place = hooked(tmp_path, Mode.REPLAY, resources=resources)
+    place = replaying(tmp_path, resources=resources)
     code = """
 import ray._private.worker
 from ray import init
@@ -79,6 +92,81 @@ show(connected=ray.is_initialized(), visible=os.environ["CUDA_VISIBLE_DEVICES"])
     assert connection.address.rpartition(":")[2].isdigit()
 
 
+def test_spread_groups_find_nodes_that_end_with_the_driver(tmp_path: Path, short: Path) -> None:
+    nodes = [{"CPU": 1.0, "fpga": 1.0}, {"CPU": 1.0, "fpga": 1.0}]
+    place = replaying(tmp_path, resources={"CPU": 64.0, "fpga": 3.0}, nodes=nodes)
+    (place.folder / "loop.py").write_text(
+        HEAD
+        + """
+import signal
+from ray.util.placement_group import placement_group
+ray.init("auto", log_to_driver=False)
+group = placement_group([{"fpga": 1}] * 3, strategy="STRICT_SPREAD")
+ray.get(group.ready(), timeout=60)
+show(nodes=len(ray.nodes()), fpga=ray.cluster_resources()["fpga"])
+for arguments in (([{"fpga": 1}] * 4, "STRICT_SPREAD"), ([{"fgpa": 1}],)):
+    try:
+        placement_group(*arguments)
+    except Exception as error:
+        print(error)
+@ray.remote(num_cpus=0, resources={"db1": 1})
+class Server: pass
+try:
+    Server.remote()
+except Exception as error:
+    print(error)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    )
+    done = place.try_run([sys.executable, "loop.py"], RAY_TMPDIR=str(short))
+    assert done.returncode == -9, done.stderr
+    facts, spread, bundle, actor = done.stdout.splitlines()
+    assert json.loads(facts) == {"nodes": 3, "fpga": 3.0}
+    assert "can never be placed; it spreads 4 bundles, and 3 nodes" in spread
+    assert "in a bundle it asks for fgpa: 1: no node has fgpa (nearest: fpga)" in bundle
+    assert "actor __main__:Server" in actor
+    assert "no node has db1" in actor
+    until(lambda: processes_of(short) == [])
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Command lines of the processes of a Ray that lives in ``folder``."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:  # it has ended
+            continue
+        if str(folder) in line:
+            found.append(line)
+    return found
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what the kernel does in its own time after a kill."""
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it did not come about within a minute")
+
+
+@pytest.mark.parametrize(
+    "connect", ["ray.client('lab:10001').connect()", "ray.util.connect('lab:10001')"]
+)
+def test_a_replay_joins_no_cluster_as_a_client(tmp_path: Path, connect: str) -> None:
+    place = replaying(tmp_path)
+    code = f"""
+try:
+    {connect}
+except Exception as error:
+    show(kind=type(error).__name__, told=str(error))
+"""
+    ((refused,), _) = run(place, code)
+    assert refused["kind"] == "UsageError"
+    assert 'ray.init("ray://lab:10001")' in refused["told"]
+
+
 def test_replay_of_a_loop_with_its_own_ray_adds_only_what_is_missing(
     tmp_path: Path, short: Path
 ) -> None:
@@ -107,7 +195,7 @@ own(resources={"fpga": 1}, expected={})
 def test_replay_at_a_given_address_joins_it_at_first_use_of_ray(
     tmp_path: Path, ray_session: str
 ) -> None:
-    place = hooked(tmp_path, Mode.REPLAY, resources={"fpga": 1}, address=ray_session)
+    place = replaying(tmp_path, resources={"fpga": 1}, address=ray_session)
     code = """
 nothing = ray.remote(num_cpus=0)(lambda: None)
 ray.get(nothing.remote())

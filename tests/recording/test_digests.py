@@ -79,7 +79,9 @@ def test_functions_count_by_name_defaults_and_captured_values() -> None:
 
 def test_arrays_count_by_content_however_they_are_laid_out() -> None:
     array = np.arange(24).reshape(4, 6)
-    assert digest(array) == digest(np.asfortranarray(array))
+    columns = np.asfortranarray(array)
+    assert digest(columns) == digest(columns.copy(order="F"))
+    assert digest(columns) != digest(array)
     assert digest(array[::2, ::3]) == digest(array[::2, ::3].copy())
 
 
@@ -157,8 +159,14 @@ def test_source_digest_follows_the_source_and_falls_back_on_the_code() -> None:
     assert len(source_digest(len)) == hashlib.sha256().digest_size
 
 
+PROCESSES = int(os.environ.get("CHIA_BYPASS_PROCESSES", "5"))
+"""In how many fresh processes digests are compared; 50 where it is done thoroughly."""
 SCRIPT = """
 import sys, functools
+from chia.base.tools.ChiaTool import ChiaTool
+from chia.models.claude import ClaudeCodeLLM
+class Tool(ChiaTool):
+    def __init__(self, name): super().__init__(name); self.folders = set("abc")
 from dataclasses import dataclass
 from chia_bypass.recording.digests import digest
 from chia_bypass.recording.encode import encode
@@ -172,7 +180,10 @@ words = [str(i) * (i % 40) for i in range(200)]
 plain = {"s": set(words), "d": {w: len(w) for w in set(words)}}
 value = [plain, {(w, frozenset(words[:5])) for w in words},
          Result("a", frozenset(words)), {Result(w, frozenset(words[:9])) for w in words}]
-print(digest([value, work, functools.partial(work, 1), value[2].method, Result]).value.hex())
+shared = [1, {"a"}]
+models = [ClaudeCodeLLM(model="m", resume_session=True), Tool(str(id(shared))), shared, shared]
+functions = [work, functools.partial(work, 1), value[2].method, Result]
+print(digest([value, models, functions]).value.hex())
 print(encode([set(words), *value[1:]]).document.hex())
 """
 
@@ -181,7 +192,7 @@ def test_fresh_processes_with_other_hash_seeds_agree(tmp_path: Path) -> None:
     script = tmp_path / "loop.py"
     script.write_text(SCRIPT)
     outputs = set()
-    for _ in range(5):
+    for _ in range(PROCESSES):
         seed = str(random.randrange(1, 2**32))
         environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
         done = subprocess.run(

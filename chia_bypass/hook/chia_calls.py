@@ -1,0 +1,210 @@
+"""How calls of CHIA's ChiaFunction reach the engine, and how their tokens and providers travel.
+
+CHIA looks these functions up in its module at every call, so replacing them there is enough:
+
+- ``_pop_chia_hooks(kwargs)`` sees each dispatch first, with its tag. What it returns CHIA hands on,
+  unread, as ``hooks``, all the way to the worker: our luggage rides in it.
+- ``_try_proxy(func, opts, state, hooks, args, kwargs, display_name)`` comes after the loop's own
+  Bypass declined, with everything that makes up the call, and may answer with a reference.
+- ``_maybe_wrap_cache(ref, name, tag)`` sees the reference last.
+- ``_chia_trampoline`` and ``_chia_trampoline_profiled`` run the call on the worker.
+
+The loop's own Bypass is neither replaced nor asked by us.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import pickle
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import ray
+
+from chia_bypass import engine as engines
+from chia_bypass.engine import Dispatch, Plan, Provider, Token
+
+TAG = "_chia_tag"
+LUGGAGE = "_chia_bypass"
+"""Key of ours in CHIA's dictionary of hooks: the tag at first, then the pickled token.
+
+Pickled, so that a worker that we did not get into can do without us.
+"""
+_HOOKS = "_chia_hooks_"
+"""The trampolines' parameter that receives the dictionary."""
+_NO_HOOKS: Mapping[str, Any] = {
+    "setup": None,
+    "setup_args": (),
+    "cleanup": None,
+    "cleanup_args": (),
+}
+
+Function = Callable[..., Any]
+
+
+class Pending(threading.local):
+    """The plan of the dispatch that is under way in a thread."""
+
+    plan: Plan | None = None
+
+
+_pending = Pending()
+
+
+def pop_hooks(original: Function) -> Function:
+    """Stands in for ``_pop_chia_hooks``: adds the tag to what it returns."""
+
+    @functools.wraps(original)
+    def _pop_chia_hooks(kwargs: dict[str, Any]) -> Any:
+        hooks = original(kwargs)
+        _pending.plan = None
+        if engines.current() is None:
+            return hooks
+        return {**(hooks or _NO_HOOKS), LUGGAGE: kwargs.get(TAG)}
+
+    return _pop_chia_hooks
+
+
+def try_proxy(original: Function) -> Function:
+    """Stands in for ``_try_proxy``: asks the engine, and serves what it says is to be served."""
+
+    @functools.wraps(original)
+    def _try_proxy(
+        func: Function,
+        opts: Mapping[str, Any],
+        state: Any,
+        hooks: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        display_name: str | None,
+    ) -> Any:
+        engine = engines.current()
+        if engine is None or not isinstance(hooks, dict) or LUGGAGE not in hooks:
+            return original(func, opts, state, hooks, args, kwargs, display_name)
+        tag = hooks.pop(LUGGAGE)
+        plan = engine.plan(Dispatch(_plain(func), tag, args, kwargs, opts))
+        if plan.provider is not None:
+            served = Served(func, plan.provider, tag, plan.data)
+            named = {**opts, "name": f"BYPASS_{func.__qualname__}"}
+            # A call that CHIA relays, from a tunnelled worker, is served where it is relayed to.
+            reference = original(served, named, state, None, args, kwargs, display_name)
+            if reference is None:
+                reference = _serve(served, named, state, args, kwargs, display_name)
+        else:
+            if plan.token is not None:
+                hooks[LUGGAGE] = pickle.dumps(plan.token)
+            reference = original(func, opts, state, hooks, args, kwargs, display_name)
+        _pending.plan = plan
+        return reference
+
+    return _try_proxy
+
+
+def maybe_wrap_cache(original: Function) -> Function:
+    """Stands in for ``_maybe_wrap_cache``: learns what Ray returned for the call."""
+
+    @functools.wraps(original)
+    def _maybe_wrap_cache(ref: Any, func_name: str, tag: str | None) -> Any:
+        plan, _pending.plan = _pending.plan, None
+        if plan is not None:
+            plan.dispatched(ref)
+        else:
+            _count_bypassed(sys._getframe(1).f_locals.get("func"), tag)
+        return original(ref, func_name, tag)
+
+    return _maybe_wrap_cache
+
+
+def _count_bypassed(func: Function | None, tag: str | None) -> None:
+    """The loop's own Bypass answered: CHIA never got to where calls run."""
+    engine = engines.current()
+    if engine is not None and func is not None:
+        engine.bypassed(Dispatch(_plain(func), tag, (), {}, {}))
+
+
+def _plain(func: Any) -> Function:
+    """The function inside a static method."""
+    return cast("Function", getattr(func, "__func__", func))
+
+
+class Served:
+    """Stands for the real function of a call that a provider answers, under its name."""
+
+    def __init__(self, function: Function, provider: Provider, tag: str | None, data: str | None):
+        self.__name__, self.__qualname__ = function.__name__, function.__qualname__
+        self.provider, self.tag, self.data = provider, tag, data
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """What the provider returns or raises."""
+        return self.provider(self.tag, self.data, *args, **kwargs)
+
+
+def run_served(served: Served, /, *args: Any, **kwargs: Any) -> Any:
+    """What Ray runs for a served call. Its arguments are Ray's to resolve, whatever their names."""
+    return served(*args, **kwargs)
+
+
+@functools.cache
+def _remote_of(task: Function) -> Any:
+    """The remote function of ``task``: made once, because Ray exports each that is made."""
+    return ray.remote(task)
+
+
+def _serve(
+    served: Served,
+    options: Mapping[str, Any],
+    state: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    display_name: str | None,
+) -> Any:
+    from chia.trace.profiler import get_profiler
+
+    profiler = get_profiler()
+    if not profiler.enabled:
+        return _remote_of(run_served).options(**options).remote(served, *args, **kwargs)
+    # The loop's profile lists its calls, so the served ones must be in it.
+    about = profiler.prepare_dispatch(options, args, kwargs, display_name=display_name)
+    trampoline = sys.modules["chia.base.ChiaFunction"]._chia_trampoline_profiled
+    remote = _remote_of(trampoline).options(**options)
+    return remote.remote(served, profiler.next_call_id(), about, state, None, *args, **kwargs)
+
+
+def trampoline(original: Function) -> Function:
+    """Stands in for a trampoline of CHIA's: runs the call as its token says.
+
+    Under CHIA's name, by which it is pickled, and with its signature, which Ray checks.
+    """
+    place = list(inspect.signature(original).parameters).index(_HOOKS)
+
+    @functools.wraps(original)
+    def stand_in(*args: Any, **kwargs: Any) -> Any:
+        hooks = args[place]
+        luggage = hooks.pop(LUGGAGE, None) if isinstance(hooks, dict) else None
+        if luggage is None:
+            return original(*args, **kwargs)
+        token: Token = pickle.loads(luggage)
+        return _run(token, lambda: original(*args, **kwargs))
+
+    return stand_in
+
+
+def _run(token: Token, body: Callable[[], Any]) -> Any:
+    """Run ``body`` as the token's call. What counts as its value is what ``get`` will give."""
+    from chia.trace.profiler import _ProfiledResult
+
+    wrapped: Any = None
+
+    def value() -> Any:
+        nonlocal wrapped
+        wrapped = body()
+        return wrapped.value if isinstance(wrapped, _ProfiledResult) else wrapped
+
+    got = token.run(value)
+    if not isinstance(wrapped, _ProfiledResult):
+        return got
+    wrapped.value = got
+    return wrapped

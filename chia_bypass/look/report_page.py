@@ -1,0 +1,92 @@
+"""The page of a report: HTML around charts and tables, with everything inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from string import Template
+from typing import Final
+
+from chia_bypass.look.wording import visible
+
+_PAGE: Final = Template("""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
+<title>$title</title>
+<style>
+:root { color-scheme: light; }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 1400px; padding: 1rem 2rem;
+  color: #222; background: #fff; }
+h1 { font-size: 1.5rem; overflow-wrap: anywhere; }
+h2 { font-size: 1.15rem; margin: 2.2rem 0 .2rem; }
+p { margin: .3rem 0; color: #555; max-width: 75ch; }
+nav a { margin-right: 1em; }
+table { border-collapse: collapse; font-size: .9rem; margin: .5rem 0; }
+th, td { text-align: left; padding: .2rem .9rem .2rem 0; vertical-align: top;
+  border-bottom: 1px solid #e4e4e4; overflow-wrap: anywhere; }
+td.number, th.number { text-align: right; }
+.chart { width: 100%; }
+</style>
+<script>$script</script>
+</head>
+<body>
+<h1>$title</h1>
+<nav>$contents</nav>
+$sections
+</body>
+</html>
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the page. What is in it is HTML already."""
+
+    name: str
+    """A word, for links."""
+    title: str
+    about: str
+    """What is seen, in a sentence."""
+    body: str
+
+
+def page(title: str, sections: Sequence[Section], script: str) -> str:
+    """The whole page; `script` is what the charts need."""
+    return _PAGE.substitute(
+        title=text(title),
+        contents=" ".join(f'<a href="#{one.name}">{text(one.title)}</a>' for one in sections),
+        sections="\n".join(map(_section, sections)),
+        script=script,
+    )
+
+
+def _section(section: Section) -> str:
+    about = f"<p>{text(section.about)}</p>\n" if section.about else ""
+    return (
+        f'<section id="{section.name}">\n<h2>{text(section.title)}</h2>\n{about}{section.body}\n'
+        "</section>"
+    )
+
+
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: Sequence[str] = ()
+) -> str:
+    """An HTML table of texts; ``numbers`` are the columns that stand to the right."""
+    kinds = [' class="number"' if name in numbers else "" for name in columns]
+    head = "".join(f"<th{k}>{text(name)}</th>" for k, name in zip(kinds, columns, strict=True))
+    body = "\n".join(
+        "<tr>"
+        + "".join(f"<td{k}>{text(str(c))}</td>" for k, c in zip(kinds, row, strict=True))
+        + "</tr>"
+        for row in rows
+    )
+    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
+
+
+def text(shown: str) -> str:
+    """A text as HTML."""
+    return escape(visible(shown))

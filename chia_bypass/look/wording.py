@@ -1,0 +1,62 @@
+"""Texts from recordings, made safe and short enough for people.
+
+Tags, names, messages and tracebacks are whatever a user's program said: they may hold escape
+sequences that would steer a terminal, line ends, or halves of characters that cannot be printed.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Final
+
+_COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
+CUT: Final = "…"
+_FRAME: Final = re.compile(r'  File "(.*)", line \d+')
+_OURS: Final = re.compile(r"\bchia_bypass/(record|replay|function|hook|bypass)/")
+
+
+def visible(text: str) -> str:
+    """`text` in one line, everything that is no printable character as an escape like ``\\x1b``."""
+    if text.isprintable():
+        return text
+    return "".join(map(_visible_character, text))
+
+
+def visible_lines(text: str) -> list[str]:
+    """The lines of `text`, each made visible; colours, as Ray puts them into tracebacks, go."""
+    plain = _COLOURS.sub("", text)
+    return [visible(line.expandtabs(4)) for line in plain.rstrip("\n").split("\n")]
+
+
+def _visible_character(character: str) -> str:
+    return character if character.isprintable() else ascii(character)[1:-1]
+
+
+def short_name(qualified: str) -> str:
+    """``GccNode.compile`` of ``loop:GccNode.compile``, ``dict`` of ``builtins:dict``."""
+    return qualified.partition(":")[2] or qualified
+
+
+def moment(seconds: float) -> str:
+    """Unix seconds as local date and time; empty for 0, which stands for unknown."""
+    if not seconds:
+        return ""
+    try:
+        return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")
+    except (OverflowError, OSError, ValueError):  # the number comes from a file
+        return f"{seconds!r} s after 1970"
+
+
+def without_our_frames(traceback: str) -> str:
+    """A traceback without what called the user's function."""
+    kept, ours = [], False
+    for line in traceback.split("\n"):
+        frame = _FRAME.match(line)
+        if frame is not None:
+            ours = _OURS.search(frame[1]) is not None
+        elif not line.startswith("    "):  # source lines of a frame do
+            ours = False
+        if not ours:
+            kept.append(line)
+    return "\n".join(kept)

@@ -1,0 +1,173 @@
+"""Keeping secrets out of recordings: by well-known forms for what is shown, by rules for values.
+
+Pure. What is shown (renderings, messages, commands) is never compared, so it loses whatever looks
+like a secret. Values are: they are changed only by rules that the user gave, and by the same ones
+when recording and when replaying.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Final, NamedTuple
+
+from chia_bypass.errors import UsageError
+from chia_bypass.recording.records import RedactionRule, Run
+from chia_bypass.recording.renderings import render
+
+REDACTED: Final = "[redacted]"
+
+_NAME: Final = r"(?:api[-_]?key|access[-_]?key|secret(?:[-_]?key)?|token|passw(?:or)?d|passphrase)"
+_FORMS: Final[Mapping[str, str]] = {
+    "API key": r"\bsk-[A-Za-z0-9_-]{16,}",
+    "GitHub token": r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})",
+    "GitLab token": r"\bglpat-[A-Za-z0-9_-]{16,}",
+    "AWS key": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
+    "Google key": r"\bAIza[0-9A-Za-z_-]{35}",
+    "Slack token": r"\bxox[abposr]-[A-Za-z0-9-]{10,}",
+    "Hugging Face token": r"\bhf_[A-Za-z0-9]{20,}",
+    "bearer token": r"(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{8,}",
+    "JSON web token": r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
+    "password in a URL": r"(?<=://)(?P<user>[^\s/:@'\"]*:)[^\s/@'\"]+(?=@)",
+    "private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?s:.*?)(?:-----END [A-Z ]*-----|\Z)",
+    "named secret": (
+        rf"(?P<name>(?i:{_NAME})(?:['\"]?\s?[:=]\s?|(?<=[a-zA-Z])\s)['\"]?)[^\s'\",;&)}}\]]{{6,}}"
+    ),
+}
+"""What secrets look like. A named group is what stays of the match."""
+_SECRET: Final = re.compile("|".join(f"(?:{form})" for form in _FORMS.values()))
+_KINDS: Final = {name: re.compile(form) for name, form in _FORMS.items()}
+_HINT: Final = re.compile(
+    r"sk-|gh[pousr]_|_pat_|pat-|AKIA|ASIA|AIza|xox|hf_|earer |eyJ|://|PRIVATE|"
+    r"(?i:key|secret|token|passw|passphrase)"
+)
+"""What no secret is without: most texts are done with after this one search."""
+_OPTION: Final = re.compile(rf"--?(?i:[\w-]*{_NAME})")
+
+
+class Secret(NamedTuple):
+    """Something that looks like a secret."""
+
+    kind: str
+    """``API key``, ``password in a URL``, ..."""
+    shown: str
+    """Its first characters."""
+
+
+def hide_secrets(text: str) -> str:
+    """``text`` without what looks like a secret."""
+    return _SECRET.sub(_what_stays, text) if _HINT.search(text) else text
+
+
+def _what_stays(match: re.Match[str]) -> str:
+    return "".join(filter(None, match.groupdict().values())) + REDACTED
+
+
+def hide_in_command(command: Sequence[str]) -> tuple[str, ...]:
+    """The words of a command without secrets: ``--api-key X`` too, which are two words."""
+    hidden = [hide_secrets(word) for word in command]
+    for place, word in enumerate(command[:-1]):
+        if _OPTION.fullmatch(word):
+            hidden[place + 1] = REDACTED
+    return tuple(hidden)
+
+
+def find_secrets(text: str) -> Iterator[Secret]:
+    """What looks like a secret in ``text``."""
+    if _HINT.search(text):
+        for kind, form in _KINDS.items():
+            for match in form.finditer(text):
+                kept = "".join(filter(None, match.groupdict().values()))
+                if REDACTED not in match.group():
+                    yield Secret(kind, match.group().removeprefix(kept)[:6] + "…")
+
+
+class Redactor:
+    """Applies the rules of one function to texts and bytes, and counts what they changed."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._texts = [re.compile(pattern) for pattern in patterns]
+        self._bytes = [re.compile(pattern.encode()) for pattern in patterns]
+        self.count = 0
+
+    def text(self, text: str) -> str:
+        """``text``, each match replaced."""
+        for pattern in self._texts:
+            text, times = pattern.subn(REDACTED, text)
+            self.count += times
+        return text
+
+    def data(self, data: bytes) -> bytes:
+        """``data``, each match replaced."""
+        for pattern in self._bytes:
+            data, times = pattern.subn(REDACTED.encode(), data)
+            self.count += times
+        return data
+
+    def finds(self, data: bytes | memoryview) -> bool:
+        """Whether any rule matches in bytes that cannot be changed."""
+        return any(pattern.search(data) for pattern in self._bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """The rules of a run."""
+
+    rules: tuple[RedactionRule, ...] = ()
+
+    @staticmethod
+    def of(options: Mapping[str, Any]) -> Redaction:
+        """From the options of a session: pairs of a pattern and a glob of functions.
+
+        Raises UsageError for a pattern that is no regular expression.
+        """
+        rules = tuple(RedactionRule(*rule) for rule in options.get("redact", ()))
+        for rule in rules:
+            check(rule.pattern)
+        return Redaction(rules)
+
+    @staticmethod
+    def of_runs(runs: Iterable[Run]) -> Redaction:
+        """The rules under which a recording was made, each once."""
+        return Redaction(tuple(dict.fromkeys(rule for run in runs for rule in run.redact)))
+
+    def redactor(self, function: str) -> Redactor | None:
+        """What applies the rules to arguments and results of ``function``; None without rules."""
+        if not self.rules:
+            return None
+        qualified = function.partition(":")[2]
+        patterns = tuple(
+            rule.pattern
+            for rule in self.rules
+            if fnmatchcase(function, rule.function) or fnmatchcase(qualified, rule.function)
+        )
+        return Redactor(patterns) if patterns else None
+
+    def shown(self, text: str, function: str) -> str:
+        """``text``, to be shown to people, without secrets and without what the rules match."""
+        redactor = self.redactor(function)
+        return hide_secrets(text if redactor is None else redactor.text(text))
+
+    def rendered(self, value: object, function: str, limit: int = 120) -> str:
+        """``value`` in at most ``limit`` characters, without secrets."""
+        # Cut only afterwards: half of a key looks like none.
+        text = self.shown(render(value, 4 * limit), function)
+        return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+NO_RULES: Final = Redaction()
+
+
+def check(pattern: str) -> None:
+    """Raises UsageError if ``pattern`` is no regular expression, or matches the empty text."""
+    try:
+        empty = re.compile(pattern).search("")
+        re.compile(pattern.encode())
+    except re.error as error:
+        raise UsageError(
+            f"--redact {pattern}: not a regular expression: {error.msg} at {error.pos}"
+        ) from None
+    if empty:
+        raise UsageError(f"--redact {pattern}: it matches everywhere", "Say what a secret has")

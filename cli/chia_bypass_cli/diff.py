@@ -1,0 +1,120 @@
+"""`chia-bypass diff`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from chia_bypass_cli import terminal
+
+if TYPE_CHECKING:
+    from chia_bypass.look.diff import Change, Diff
+    from chia_bypass.look.pairing import Ended
+
+DIFFERENT = 1
+_LISTED = 20
+_EXAMPLE = """\b
+Example: chia-bypass diff recordings/monday recordings/tuesday
+         chia-bypass diff --json a b > difference.json
+
+The fields of --json are told in the module chia_bypass.look.diff_json."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("diff", epilog=_EXAMPLE)(diff)
+
+
+def diff(
+    a: Annotated[Path, typer.Argument(metavar="A", help="A recording.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Another one, of the same loop.")],
+    all_rows: Annotated[
+        bool, typer.Option("--all", help=f"More than {_LISTED} of each kind of difference.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts.")] = False,
+) -> None:
+    """Compare two recordings: calls, results field by field, arguments, durations.
+
+    Exit status 0: the same calls with the same arguments and results; 1: they differ.
+    """
+    from chia_bypass.look.diff import diff as compare
+    from chia_bypass.recording.reader import Recording
+
+    with terminal.working("comparing"):
+        found = compare(Recording.open(a, tolerant=True), Recording.open(b, tolerant=True))
+    if as_json:
+        from chia_bypass.look.as_json import text_of
+        from chia_bypass.look.diff_json import diff_json
+
+        terminal.line(text_of(diff_json(found)))
+    else:
+        _print(found, None if all_rows else _LISTED)
+    raise typer.Exit(0 if found.same else DIFFERENT)
+
+
+def _print(found: Diff, most: int | None) -> None:
+    _section("only in A", [_ended(one) for one in found.only_a], most)
+    _section("only in B", [_ended(one) for one in found.only_b], most)
+    causes = [change for change in found.changed if not change.causes]
+    consequences = [change for change in found.changed if change.causes]
+    _section("changed by itself, or by what no recorded call explains", _told(causes), most)
+    _section("changed because of others", _told(consequences), most)
+    moved = [
+        f"{_named(one.pair.a)}: {terminal.seconds(one.a)} → {terminal.seconds(one.b)}"
+        for one in found.moved
+    ]
+    _section("took another time", moved, most)
+    terminal.line(
+        f"{'the same' if found.same else 'different'}: {found.pairs} calls in both · "
+        f"{len(found.only_a)} only in A · {len(found.only_b)} only in B · "
+        f"{len(causes)} changed · {len(consequences)} in consequence"
+    )
+
+
+def _section(title: str, entries: Sequence[str], most: int | None) -> None:
+    if not entries:
+        return
+    terminal.heading(f"{title}:")
+    for entry in entries[:most]:
+        for number, line in enumerate(entry.split("\n")):
+            terminal.line(("  " if number == 0 else "      ") + line)
+    if most is not None and len(entries) > most:
+        terminal.line(f"  … {len(entries) - most} more: --all")
+
+
+def _told(changes: Sequence[Change]) -> list[str]:
+    return ["\n".join(_lines(change)) for change in changes]
+
+
+def _lines(change: Change) -> Iterator[str]:
+    why = f", because of {', '.join(change.causes)}" if change.causes else ""
+    code = ", its code changed" if change.code_changed else ""
+    other = change.pair.b.call.path
+    renamed = f" (in B {other})" if other != change.pair.a.call.path else ""
+    yield f"{_named(change.pair.a)}{renamed}{code}{why}"
+    for drift in change.drifted:
+        origin = f" (result of {drift.cause})" if drift.cause else ""
+        yield f"argument {drift.name}{origin}: {_from_to(drift.a, drift.b)}"
+    for field in change.fields[:_LISTED]:
+        yield f"{field.place}: {_from_to(field.a, field.b)}"
+    if len(change.fields) > _LISTED:
+        yield f"… {len(change.fields) - _LISTED} more places: --json"
+
+
+def _from_to(a: str, b: str) -> str:
+    return f"{a or 'absent'} → {b or 'absent'}"
+
+
+def _ended(one: Ended) -> str:
+    outcome = "unfinished" if one.result is None else one.result.outcome.value
+    return f"{_named(one)}: {outcome}"
+
+
+def _named(one: Ended) -> str:
+    from chia_bypass.look.wording import short_name, visible
+
+    tag = "" if one.call.tag is None else f" (tag {visible(one.call.tag)})"
+    return f"{one.call.path} {short_name(one.call.function)}{tag}"

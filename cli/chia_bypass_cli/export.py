@@ -1,0 +1,54 @@
+"""`chia-bypass export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chia_bypass.look.choices import Format
+from chia_bypass_cli import terminal
+
+_EXAMPLE = """\b
+Example: chia-bypass export recordings/tuesday --format trace -o tuesday.json
+         chia-bypass export recordings/tuesday | jq -r 'select(.seconds > 60) | .call'
+
+jsonl: a call a line, as the module chia_bypass.look.as_json tells. trace: Chrome's Trace Event
+Format, to be opened in ui.perfetto.dev. chia: the log of CHIA's profiler: `chia viz-profile`."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("export", epilog=_EXAMPLE)(export)
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A recording.")],
+    format_: Annotated[
+        Format, typer.Option("--format", help="What to write: --format trace.")
+    ] = Format.JSONL,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="File to write [default: standard output]"),
+    ] = None,
+    values: Annotated[
+        bool, typer.Option("--values", help="jsonl: with the values that the calls returned.")
+    ] = False,
+) -> None:
+    """Write a recording as JSON lines, as a trace for Perfetto, or as CHIA's profiler log."""
+    from chia_bypass.errors import UsageError
+    from chia_bypass.look.calls import rows
+    from chia_bypass.look.export import export as pieces_of
+    from chia_bypass.recording.reader import Recording
+
+    if values and format_ is not Format.JSONL:
+        raise UsageError(f"--values: {format_.value} holds no values", "Use --format jsonl")
+    recording = Recording.open(folder, tolerant=True)
+    every = terminal.progress(rows(recording), "reading", len(recording.index))
+    pieces = pieces_of(recording, every, format_, values=values)
+    if output is None:
+        terminal.stream().writelines(pieces)
+        return
+    terminal.publish(output, pieces)
+    terminal.line(f"{output}: {terminal.size(output.stat().st_size)}", stderr=True)

@@ -1,0 +1,196 @@
+"""What `chia-bypass inspect DIR CALL` shows: one call whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from chia_bypass.errors import UsageError
+from chia_bypass.look.as_json import call_json, plain, result_json, text_of
+from chia_bypass.look.calls import Row, find
+from chia_bypass.look.neighbours import Neighbour, children, needed, needed_by
+from chia_bypass.look.pretty import pretty
+from chia_bypass.look.value import part as part_of
+from chia_bypass.look.value import raw, rebuilt, sketched
+from chia_bypass.look.wording import moment, short_name, visible_lines, without_our_frames
+from chia_bypass.recording.reader import Recording
+from chia_bypass.recording.records import Outcome, Result
+from chia_bypass_cli import terminal
+
+_PIPE_WIDTH = 100
+"""Columns in which a value is laid out where there is no terminal."""
+_LISTED = 12
+"""Neighbours that are listed."""
+
+
+def show(folder: Path, wanted: str, part: str | None, *, as_json: bool) -> None:
+    """Print the call; or only the ``part`` of what it returned."""
+    recording = Recording.open(folder, tolerant=True)
+    found = find(recording, wanted)
+    if as_json:
+        _show_json(recording, found, part)
+        return
+    if part is None:
+        _show_facts(recording, found)
+        _show_result_facts(found)
+        _show_neighbours(recording, found)
+        _show_failure(found.result)
+    _show_value(recording, found, part)
+
+
+def _show_json(recording: Recording, found: Row, part: str | None) -> None:
+    content = call_json(found)
+    content["needed_by"] = [one.path for one in needed_by(recording, found.call)]
+    content["children"] = [one.path for one in children(recording, found.call)]
+    stored = recording.result(found.call.path)
+    if stored is not None and _has_value(stored.result):
+        value = sketched(recording, stored)
+        content["value"] = plain(part_of(value, part) if part else value)
+    terminal.line(text_of(content))
+
+
+def _has_value(result: Result | None) -> bool:
+    return result is not None and result.outcome in (Outcome.VALUE, Outcome.EXCEPTION)
+
+
+def _show_facts(recording: Recording, found: Row) -> None:
+    call = found.call
+    terminal.heading(f"{found.name} · {call.path} · {found.outcome}")
+    options = ((name, value) for name, value in call.options.items() if value is not None)
+    terminal.facts(
+        [
+            ("function", call.function),
+            ("tag", "none" if call.tag is None else call.tag),
+            ("called by", f"{call.parent}, lane {call.lane}"),
+            ("dispatched", f"{moment(call.dispatched)}{_since_start(recording, call.dispatched)}"),
+            *(("option", f"{name}: {value}") for name, value in options),
+            *(("not in digests", place) for place in call.unstable),
+        ]
+    )
+    if call.arguments:
+        terminal.heading("arguments")
+        terminal.facts(((a.name, a.shown) for a in call.arguments), indent="  ")
+
+
+def _since_start(recording: Recording, dispatched: float) -> str:
+    runs = [run.started for run in recording.contents.runs if run.started <= dispatched]
+    return f", {terminal.seconds(dispatched - runs[-1])} after the start" if runs else ""
+
+
+def _show_result_facts(found: Row) -> None:
+    result = found.result
+    if result is None:
+        terminal.line("It never finished: cancelled, lost, or still running when the run ended.")
+        return
+    terminal.heading("ended")
+    where = f"host {result.host}, process {result.pid}"
+    waited = terminal.seconds(max(result.started - found.call.dispatched, 0.0))
+    terminal.facts(
+        [
+            ("outcome", found.outcome),
+            ("ran", f"{terminal.seconds(result.seconds)}, after waiting {waited}"),
+            ("on", f"{where}, node {result.node[:12]}"),
+            *([("attempt", f"{result.attempt}: --history shows all")] if result.attempt else []),
+            ("type", result.type),
+            ("size", terminal.size(result.size)),
+            *(("kept as pickle", place) for place in result.pickled),
+            *([("redacted", f"{result.redacted} texts")] if result.redacted else []),
+            *(("holds the result of", reference.call) for reference in result.references),
+        ],
+        indent="  ",
+    )
+
+
+def _show_neighbours(recording: Recording, found: Row) -> None:
+    groups: Sequence[tuple[str, list[Neighbour]]] = (
+        ("depends on", needed(recording, found.call)),
+        ("needed by", needed_by(recording, found.call)),
+        ("dispatched itself", children(recording, found.call)),
+    )
+    for title, neighbours in groups:
+        if neighbours:
+            terminal.heading(title)
+            terminal.facts(map(_neighbour, neighbours[:_LISTED]), indent="  ")
+            if len(neighbours) > _LISTED:
+                terminal.line(f"  … {len(neighbours) - _LISTED} more: --json lists all")
+
+
+def _neighbour(one: Neighbour) -> tuple[str, str]:
+    function = short_name(one.function) if one.function else "no recorded call"
+    return one.path, function + (f", argument {one.argument}" if one.argument else "")
+
+
+def _show_failure(result: Result | None) -> None:
+    if result is not None and (result.reason or result.traceback):
+        terminal.heading("what went wrong")
+        for text in filter(None, (result.reason, without_our_frames(result.traceback))):
+            for line in visible_lines(text):
+                terminal.line(f"  {line}")
+
+
+def _show_value(recording: Recording, found: Row, part: str | None) -> None:
+    stored = recording.result(found.call.path)
+    if stored is None or not _has_value(stored.result):
+        if part is not None:
+            raise UsageError(f"--part {part}: {found.call.path} has no result")
+        return
+    value = sketched(recording, stored)
+    if part is None:
+        returned = stored.result.outcome is Outcome.VALUE
+        terminal.heading("returned" if returned else "raised")
+    else:
+        value = part_of(value, part)
+    shown = pretty(value, (terminal.width() or _PIPE_WIDTH) - 2)
+    for line in shown.lines:
+        terminal.line(f"  {line}" if part is None else line)
+    if shown.elided:
+        terminal.line("  (shortened: --json has all; --part NAME and --raw a part of it)")
+
+
+def write_raw(folder: Path, wanted: str, part: str | None) -> None:
+    """Write the bytes or the text that the call returned to standard output."""
+    recording = Recording.open(folder, tolerant=True)
+    found = find(recording, wanted)
+    stored = recording.result(found.call.path)
+    if stored is None or not _has_value(stored.result):
+        raise UsageError(f"{found.call.path} has no result", f"It is {found.outcome}")
+    value = rebuilt(recording, stored)
+    data = raw(part_of(value, part) if part else value)
+    out = terminal.stream()
+    if out.isatty():
+        raise UsageError("--raw writes bytes, which a terminal may obey", "Append: > FILE")
+    out.flush()
+    out.buffer.write(data)
+    out.buffer.flush()
+
+
+def show_history(folder: Path, wanted: str, *, as_json: bool) -> None:
+    """Every attempt of the call, oldest first."""
+    recording = Recording.open(folder, tolerant=True)
+    found = find(recording, wanted)
+    attempts = [stored.result for stored in recording.contents.results.get(found.call.path, ())]
+    if as_json:
+        terminal.lines_of_json(map(result_json, attempts), text_of)
+        return
+    terminal.heading(f"{found.name} · {found.call.path} · {len(attempts)} attempts")
+    numbers = ("attempt", "time", "bytes")
+    terminal.table(
+        (*numbers, "started", "host", "outcome", "result", "counts"),
+        _attempts(attempts, found.result),
+        numbers=numbers,
+        optional=("bytes", "host"),
+    )
+
+
+def _attempts(attempts: Sequence[Result], counting: Result | None) -> Iterator[tuple[object, ...]]:
+    for result in attempts:
+        yield (
+            result.attempt,
+            terminal.seconds(result.seconds),
+            terminal.size(result.size),
+            moment(result.started),
+            result.host,
+            result.outcome.value,
+            result.reason or result.shown,
+            "yes" if result == counting else "",
+        )

@@ -1,0 +1,103 @@
+"""`chia-bypass pack` and `chia-bypass unpack`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from chia_bypass_cli import terminal
+
+if TYPE_CHECKING:
+    from chia_bypass.look.pack import Leaving
+
+_PACK = "Example: chia-bypass pack recordings/tuesday -o bug.tar.gz --keep loop.0/3 --keep sum"
+_UNPACK = "Example: chia-bypass unpack bug.tar.gz -o recordings/bug"
+_SHOWN = 20
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("pack", epilog=_PACK)(pack)
+    app.command("unpack", epilog=_UNPACK)(unpack)
+
+
+def pack(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A recording.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="The archive to write.")
+    ],
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CALL|FUNCTION", help="Include the values of this call, or of these."),
+    ] = None,
+    values: Annotated[str, typer.Option(help="none|all: those without --keep.")] = "none",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask after the list.")] = False,
+) -> None:
+    """Make one file of a recording, for CI or a bug report. Values stay out unless named."""
+    from chia_bypass.errors import UsageError
+    from chia_bypass.look import pack as library
+    from chia_bypass.recording.reader import Recording
+
+    if values not in ("none", "all"):
+        raise UsageError(f"--values {values} is none of its choices", "Use none or all")
+    recording = Recording.open(folder)
+    choice = library.Choice(values == "all", tuple(keep or ()))
+    _print(library.leaving(recording, choice))
+    if not yes:
+        _ask()
+    size = library.pack(recording, choice, output)
+    terminal.line(f"packed: {output}, {terminal.size(size)}")
+
+
+def _ask() -> None:
+    import sys
+
+    from chia_bypass.errors import UsageError
+
+    if not sys.stdin.isatty():
+        raise UsageError("nobody can be asked here, so nothing was written", "Add --yes")
+    typer.confirm("Write it?", abort=True)
+
+
+def _print(leaving: Leaving) -> None:
+    terminal.line("What leaves with the file:")
+    for function, calls, size in leaving.values:
+        terminal.line(f"  values of {function}: {calls} results, {terminal.size(size)}")
+    terminal.line(f"  without values: {leaving.withheld} results, only how long they took")
+    _list("functions", leaving.functions)
+    terminal.line(f"  {leaving.tags} tags, types of results, digests of all arguments")
+    terminal.line(f"  command: {' '.join(leaving.command)}")
+    _list("paths", leaving.paths)
+    _list("hosts", leaving.hosts)
+    terminal.line(f"  names of {leaving.environment} environment variables")
+    _list("values of environment variables", leaving.kept)
+    for path, secret in leaving.secrets[:_SHOWN]:
+        terminal.line(f"  LOOKS LIKE A SECRET: {secret.kind} {secret.shown} in the value of {path}")
+    if len(leaving.secrets) > _SHOWN:
+        terminal.line(f"  … and {len(leaving.secrets) - _SHOWN} more that look like secrets")
+
+
+def _list(what: str, items: tuple[str, ...]) -> None:
+    if items:
+        more = f", … {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
+        terminal.line(f"  {what}: {', '.join(items[:_SHOWN])}{more}")
+
+
+def unpack(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `pack` wrote.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Folder [default: that packed]"),
+    ] = None,
+    max_size: Annotated[
+        int | None, typer.Option(metavar="BYTES", help="Refuse more [default: 10 GB]")
+    ] = None,
+) -> None:
+    """Unpack a recording. The file may come from anybody: it is checked, nothing in it runs."""
+    from chia_bypass.look import unpack as library
+
+    limit = library.MAX_SIZE if max_size is None else max_size
+    folder = library.unpack(file, output, max_size=limit)
+    terminal.line(f"unpacked: {folder}. Look at it with: chia-bypass inspect {folder}")

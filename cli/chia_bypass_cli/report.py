@@ -1,0 +1,53 @@
+"""`chia-bypass report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chia_bypass_cli import terminal
+
+_EXAMPLE = """\b
+Example: chia-bypass report recordings/tuesday -o tuesday.html
+         chia-bypass report recordings/monday recordings/tuesday -o both.html
+
+The file needs no network and no server. Drawing needs plotly: pip install 'chia-bypass[report]'."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("report", epilog=_EXAMPLE)(report)
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A recording.")],
+    other: Annotated[
+        Path | None,
+        typer.Argument(metavar="[DIR]", help="Another run of the loop, to lay over it."),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="HTML file to write: -o tuesday.html.")
+    ] = Path("report.html"),
+    replayed: Annotated[
+        Path | None,
+        typer.Option(
+            "--replay", help="JSON file with what a replay did: misses and drift are shown."
+        ),
+    ] = None,
+) -> None:
+    """Draw a recording: timeline, resources, critical path, functions, sizes; or two of them."""
+    from chia_bypass.look.replay_outcome import read_outcome
+    from chia_bypass.look.report import report as page_about
+    from chia_bypass.recording.reader import Recording
+
+    outcome = None if replayed is None else read_outcome(replayed)
+    folders = [folder] if other is None else [folder, other]
+    page = page_about(
+        [Recording.open(one, tolerant=True) for one in folders],
+        outcome,
+        lambda rows, total: terminal.progress(rows, "reading", total),
+    )
+    terminal.publish(output, [page])
+    terminal.line(f"{output}: {terminal.size(output.stat().st_size)}, open it in a browser")

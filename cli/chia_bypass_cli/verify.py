@@ -1,0 +1,54 @@
+"""`chia-bypass verify`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from chia_bypass_cli import terminal
+
+if TYPE_CHECKING:
+    from chia_bypass.look.verify import Verified
+
+INCOMPLETE, CORRUPT = 24, 26
+_EXAMPLE = "Example: chia-bypass verify recordings/tuesday"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("verify", epilog=_EXAMPLE)(verify)
+
+
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A recording.")],
+    as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts.")] = False,
+) -> None:
+    """Check every byte of a recording. Exit status 26: damaged; 24: incomplete; 0: whole."""
+    from chia_bypass.look import verify as library
+
+    found = library.verify(folder)
+    status = CORRUPT if found.faults else INCOMPLETE if found.unfinished else 0
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        terminal.line(json.dumps({"status": status, **asdict(found)}, indent=1))
+    else:
+        _print(found)
+    raise typer.Exit(status)
+
+
+def _print(found: Verified) -> None:
+    for fault in found.faults:
+        terminal.line(f"damaged: {fault}", stderr=True)
+    for reason in found.unfinished:
+        terminal.line(f"incomplete: {reason}", stderr=True)
+    for file in found.extra:
+        terminal.line(f"extra: {file}: nothing refers to it", stderr=True)
+    state = "damaged" if found.faults else "incomplete" if found.unfinished else "whole"
+    terminal.line(
+        f"{state}: {found.calls} calls, {found.results} results, {found.blobs} blobs, "
+        f"{terminal.size(found.size)} checked"
+    )

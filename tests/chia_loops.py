@@ -1,0 +1,54 @@
+"""Loops that import CHIA's own ChiaFunction and know nothing of us."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from loops import Loops
+
+PREAMBLE = """\
+import dataclasses, os, sys, threading, time
+import ray
+from chia.base.ChiaFunction import (
+    ChiaCallRemote, ChiaFunction, ObjectRefCallback, TrackedRef, chia_actor, chia_cancel,
+    chia_wait, get,
+)
+
+def real(name):
+    "Note that the real function ran: the tests count these."
+    with open({log!r}, "a") as file:
+        print(name, file=file)
+
+def fresh():
+    "Another number each time that it really runs."
+    return int.from_bytes(os.urandom(6), "big")
+
+"""
+
+
+class ChiaLoops(Loops):
+    """As Loops, with loops of CHIA's."""
+
+    def write(self, body: str, name: str = "loop.py") -> Path:
+        path = self.folder / name
+        path.write_text(PREAMBLE.format(log=str(self.log)) + body)
+        return path
+
+    def same(self, body: str, *options: str, status: int = 0) -> str:
+        """Record and replay ``body``: same output and status, nothing real. Returns the output."""
+        self.write(body)
+        recorded = self.record()
+        assert recorded.returncode == status, recorded.stdout + recorded.stderr
+        assert self.real_runs() != []
+        replayed = self.replay(*options)
+        assert replayed.returncode == status, replayed.stdout + replayed.stderr
+        assert self.real_runs() == []
+        assert " 0 real · 0 missed · 0 unused" in replayed.stderr, replayed.stderr
+        before, after = own_output(recorded.stdout), own_output(replayed.stdout)
+        assert after == before, f"recorded:\n{before}\nreplayed:\n{after}"
+        return before
+
+
+def own_output(output: str) -> str:
+    """What the loop printed, without what Ray puts between, which begins with a colour."""
+    return "\n".join(line for line in output.splitlines() if not line.startswith("\x1b["))

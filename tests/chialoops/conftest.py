@@ -1,0 +1,13 @@
+"""The fixture for loops of CHIA's."""
+
+from __future__ import annotations
+
+import pytest
+from chia_loops import ChiaLoops
+from loops import Loops
+
+
+@pytest.fixture
+def chia_loops(loops: Loops) -> ChiaLoops:
+    """A folder for loops of CHIA's, run by the command line on the shared Ray."""
+    return ChiaLoops(loops.folder, loops.environment, loops.address)

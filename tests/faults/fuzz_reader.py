@@ -1,0 +1,253 @@
+"""Feeds hostile bytes to the reader and the decoder: only declared errors, nothing executed.
+
+The campaign, guided by coverage, one million executions or more in about an hour::
+
+    pip install atheris
+    python tests/faults/fuzz_reader.py -runs=1000000 -rss_limit_mb=2048 CORPUS
+
+where CORPUS is a folder that keeps what is found; all options are libFuzzer's. Where atheris has no
+wheel, ``--plain`` uses the loop below, which is guided by the lines that were run, and slower.
+A finding is a file ``crash-*``; name it instead of CORPUS to run it again.
+"""
+
+from __future__ import annotations
+
+import random
+import resource
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+MEMORY: Final = 3 * 2**30
+"""Bytes of address space: asking for more is a finding."""
+FORBIDDEN: Final = frozenset(
+    {"import", "exec", "compile", "os.system", "os.exec", "os.posix_spawn", "subprocess.Popen"}
+    | {"pickle.find_class", "ctypes.dlopen", "open", "socket.connect"}
+)
+"""What reading must never do, as audit events."""
+_watching = False
+
+
+class Executed(BaseException):
+    """The bytes made the reader do something that it must never do."""
+
+
+def watch() -> None:
+    """From now on, whatever reading must not do raises Executed."""
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if _watching and event in FORBIDDEN:
+            raise Executed(event, arguments)
+
+    sys.addaudithook(hook)
+
+
+def targets() -> Sequence[Callable[[bytes], object]]:
+    """What bytes are fed to. The first byte of an input chooses."""
+    import numpy as np
+
+    from chia_bypass.recording.classes import ImportedClasses, Sketches
+    from chia_bypass.recording.decode import decode
+    from chia_bypass.recording.frames import Frame, FrameType, frame, payload_of, scan
+    from chia_bypass.recording.index_building import IndexBuilder
+    from chia_bypass.recording.index_file import unpack_index
+    from chia_bypass.recording.records import build, unpack_map
+    from chia_bypass.recording.renderings import render
+
+    np.lib.format.descr_to_dtype("<f8")  # numpy imports on first use
+    render(np.zeros(1))
+    content = memoryview(bytes(70_000))
+
+    def decoded(data: bytes, classes: Any) -> object:
+        value = decode(
+            data,
+            classes=classes,
+            buffer=lambda digest, length: content[:length],
+            reference=lambda reference: reference,
+        )
+        return render(value)
+
+    def records(data: bytes) -> object:
+        """Whole frames around pieces of the input: its checksums are right."""
+        builder = IndexBuilder(["run"])
+        builder.begin("segment", len(data), "run")
+        for piece in data.split(b"\xffPIECE\xff"):
+            from_map = unpack_map(piece)
+            build(from_map)
+            builder.add(from_map, Spot("segment", 0))
+        return builder.built()
+
+    def segment(data: bytes) -> object:
+        view = memoryview(data + frame(b"\x80", FrameType.RECORD, len(data)))
+        frames = (found for found in scan(view) if isinstance(found, Frame))
+        return [payload_of(view, found) for found in frames]
+
+    from chia_bypass.recording.call_index import Spot
+
+    return (
+        lambda data: decoded(data, Sketches()),
+        lambda data: decoded(data, ImportedClasses(("collections", "datetime"))),
+        records,
+        segment,
+        unpack_index,
+    )
+
+
+def one_input(data: bytes, feed: Sequence[Callable[[bytes], object]]) -> None:
+    """Run one input; whatever comes out of here is a finding."""
+    global _watching
+    from chia_bypass.errors import ChiaBypassError
+    from chia_bypass.recording.fitting import Malformed
+
+    if not data:
+        return
+    _watching = True
+    try:
+        feed[data[0] % len(feed)](data[1:])
+    except (ChiaBypassError, Malformed):
+        pass
+    finally:
+        _watching = False
+
+
+def seeds() -> Iterator[bytes]:
+    """Inputs that are accepted, one or more for each target."""
+    sys.path[:0] = [str(ROOT / "tests")]
+    import collections
+    import datetime
+    import decimal
+    import pathlib
+    import re
+    import uuid
+
+    import numpy as np
+    from samples import make_call, make_result, make_run
+
+    from chia_bypass.recording.encode import encode
+    from chia_bypass.recording.frames import FrameType, frame
+    from chia_bypass.recording.index_building import IndexBuilder
+    from chia_bypass.recording.index_file import pack_index
+    from chia_bypass.recording.records import pack
+    from chia_bypass.recording.reference import Reference
+
+    cycle: list[Any] = [1]
+    cycle.append(cycle)
+    values: list[Any] = [
+        [1, -1, 2**70, 1.5, "é", b"x", None, True, ..., (1, (2,)), {3}, frozenset({4})],
+        {1: "a", (2, 3): [{}]},
+        [collections.OrderedDict(a=1), collections.deque([1], 3), collections.Counter("aab")],
+        [collections.defaultdict(list, a=[1]), "long" * 100, bytearray(b"y"), 1j, range(3)],
+        [datetime.datetime(2020, 1, 2), datetime.timedelta(1), decimal.Decimal("1.5")],
+        [uuid.UUID(int=5), pathlib.PurePosixPath("/a"), re.compile("a+"), slice(1), datetime.date],
+        [
+            np.arange(6).reshape(2, 3),
+            np.float32(1),
+            np.dtype([("a", "i4")]),
+            np.array([[], 1], "O"),
+        ],
+        [ValueError("a", 1), OSError(2, "b"), KeyError],
+        cycle,
+        bytes(70_000),
+    ]
+    for value in values:
+        document = encode(value).document
+        yield b"\x00" + document
+        yield b"\x01" + document
+    yield b"\x00" + encode([object], reference=lambda v: Reference("a/1")).document
+    call = make_call(1, tag="t", x=1)
+    records = [pack(item) for item in (call, make_result(call, classes=("a:B",)), make_run())]
+    yield b"\x02" + b"\xffPIECE\xff".join(records)
+    whole = b""
+    for payload in records:
+        whole += frame(payload, FrameType.RECORD, len(whole))
+    yield b"\x03" + whole
+    yield b"\x04" + pack_index(IndexBuilder(()).built())
+
+
+def mutate(chance: random.Random, data: bytes, others: Sequence[bytes]) -> bytes:
+    """A neighbour of ``data``: bits, bytes, cuts, repeats, splices, and tempting numbers."""
+    found = bytearray(data)
+    for _ in range(chance.choice((1, 1, 2, 4))):
+        at, end = sorted(chance.randrange(len(found) + 1) for _ in range(2))
+        match chance.randrange(6):
+            case 0 if found:
+                found[at % len(found)] ^= 1 << chance.randrange(8)
+            case 1 if found:
+                found[at % len(found)] = chance.randrange(256)
+            case 2:
+                del found[at:end]
+            case 3:
+                found[at:at] = found[at : min(end, at + 64)]
+            case 4:
+                other = chance.choice(others)
+                cut = chance.randrange(len(other) + 1)
+                found[at:end] = other[cut : cut + 64]
+            case _:
+                tempting = (b"\xff" * 4, b"\xdd\xff\xff\xff\xff", b"\xdc\xff\xff", b"\xc7\x00\x01")
+                found[at:at] = chance.choice((*tempting, b"\xd4\x01", b"\xd4\x04\x00", b"\xcb"))
+    return bytes(found[:100_000])
+
+
+def plain(runs: int, seed: int = 0, *, guided: bool = True) -> int:
+    """Mutate what reaches new lines, without atheris; returns how many inputs were kept."""
+    chance, feed = random.Random(seed), targets()
+    kept = list(seeds())
+    seen: set[tuple[str, int]] = set()
+    for run in range(runs):
+        data = mutate(chance, chance.choice(kept), kept) if run >= len(kept) else kept[run]
+        lines: set[tuple[str, int]] = set()
+        if guided:
+            sys.settrace(_tracer(lines))
+        try:
+            one_input(data, feed)
+        except BaseException:
+            Path(f"crash-{seed}-{run}").write_bytes(data)
+            raise
+        finally:
+            if guided:
+                sys.settrace(None)
+        if not lines <= seen:
+            seen |= lines
+            kept.append(data)
+    return len(kept)
+
+
+def _tracer(lines: set[tuple[str, int]]) -> Any:
+    def trace(frame: FrameType, event: str, argument: object) -> Any:
+        if "/chia_bypass/recording/" not in frame.f_code.co_filename:
+            return None
+        lines.add((frame.f_code.co_filename, frame.f_lineno))
+        return trace
+
+    return trace
+
+
+def main(arguments: list[str]) -> None:
+    """The campaign."""
+    sys.path[:0] = [str(ROOT)]
+    if "--plain" in arguments:
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        watch()
+        runs = next((int(a.partition("=")[2]) for a in arguments if a.startswith("-runs=")), 10**6)
+        print(f"{runs} executions, {plain(runs)} inputs kept")
+        return
+    import atheris
+
+    with atheris.instrument_imports(include=["chia_bypass.recording"]):
+        feed = targets()
+    corpus = Path(next((a for a in arguments[1:] if not a.startswith("-")), "corpus"))
+    if not corpus.is_file():
+        corpus.mkdir(exist_ok=True)
+        for number, data in enumerate(seeds()):
+            (corpus / f"seed-{number:02}").write_bytes(data)
+    watch()
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    atheris.Setup(arguments, lambda data: one_input(data, feed))
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main(sys.argv)
