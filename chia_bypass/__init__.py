@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
-from chia_bypass.errors import (
-    CannotKeep,
-    CannotRebuild,
-    ChiaBypassError,
-    ClassRefused,
-    CommandNotExecutable,
-    CommandNotFound,
-    ConfigError,
-    Miss,
-    NotPicklable,
-    PickleRefused,
-    RealRunRefused,
-    RecordingAbsent,
-    RecordingCorrupt,
-    RecordingError,
-    RecordingExists,
-    RecordingLocked,
-    RecordingTooNew,
-    ServedFileMissing,
-    ServedFileUnreadable,
-    SourceMissing,
-    UsageError,
-    ValueProblem,
-)
-
+TYPE_CHECKING = False  # typing's own would cost every Python start that the hook is in
 if TYPE_CHECKING:
     from chia_bypass.bypass.active import get_active_bypass
     from chia_bypass.bypass.runtime import Bypass
+    from chia_bypass.errors import (
+        CannotKeep,
+        CannotRebuild,
+        ChiaBypassError,
+        ClassRefused,
+        CommandNotExecutable,
+        CommandNotFound,
+        ConfigError,
+        Miss,
+        NotPicklable,
+        PickleRefused,
+        RealRunRefused,
+        RecordingAbsent,
+        RecordingCorrupt,
+        RecordingError,
+        RecordingExists,
+        RecordingLocked,
+        RecordingTooNew,
+        ServedFileMissing,
+        ServedFileUnreadable,
+        SourceMissing,
+        UsageError,
+        ValueProblem,
+    )
     from chia_bypass.function.calling import ChiaCallRemote
     from chia_bypass.function.decorator import ChiaFunction
     from chia_bypass.function.getting import get
@@ -68,21 +65,25 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Bypass": "chia_bypass.bypass.runtime",
-    "get_active_bypass": "chia_bypass.bypass.active",
-    "ChiaFunction": "chia_bypass.function.decorator",
-    "ChiaCallRemote": "chia_bypass.function.calling",
-    "get": "chia_bypass.function.getting",
+    "Bypass": "bypass.runtime",
+    "get_active_bypass": "bypass.active",
+    "ChiaFunction": "function.decorator",
+    "ChiaCallRemote": "function.calling",
+    "get": "function.getting",
 }
-"""Public name -> the module that defines it. Imported when the name is first asked for: they need
-Ray, and a command line that prints its help does not."""
+"""Public name -> the module that defines it, ``errors`` if it is not here. Imported when the name
+is first asked for: this module is imported at every Python start that the hook is in, and most of
+the names need Ray, which a command line that prints its help does not."""
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+def __getattr__(name: str) -> object:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    import importlib
+
+    home = importlib.import_module(f"{__name__}.{_HOMES.get(name, 'errors')}")
+    return getattr(home, name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *__all__})
