@@ -87,7 +87,7 @@ def _argument(name: str, value: Any) -> Argument:
 
     content = digest(value, reference=reference).value
     shown = f"result of {value.call}" if isinstance(value, Reference) else render(value)
-    return Argument(name, content, shown, tuple(found))
+    return Argument(name, content, shown, tuple(dict.fromkeys(found)))
 
 
 def _write(segment: SegmentWriter, writer: ResultWriter, one: Made, call: Call) -> None:

@@ -20,8 +20,6 @@ HOOK = "worker_process_setup_hook"
 WORKER_HOOKS = (
     "guard",
     "process",
-    "startup",
-    "announcing",
     "importing",
     "placement",
     "worker_start",
@@ -34,9 +32,12 @@ WORKER_HOOKS = (
 
 _DRIVERS = {
     ("record", "driver"),
+    ("record", "job"),
+    ("record", "job"),
     ("record", "session"),
     ("record", "yaml_file"),
     ("replay", "driver"),
+    ("replay", "nothing_real"),
     ("replay", "session"),
 }
 """What only drivers and the command line need of the other packages."""

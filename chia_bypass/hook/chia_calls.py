@@ -20,6 +20,7 @@ import pickle
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any, cast
 
 import ray
@@ -153,6 +154,11 @@ def _remote_of(task: Function) -> Any:
     return ray.remote(task)
 
 
+def _profiling() -> Any:
+    """CHIA's profiler; imported late, as CHIA does."""
+    return import_module("chia.trace.profiler")
+
+
 def _serve(
     served: Served,
     options: Mapping[str, Any],
@@ -161,9 +167,7 @@ def _serve(
     kwargs: dict[str, Any],
     display_name: str | None,
 ) -> Any:
-    from chia.trace.profiler import get_profiler
-
-    profiler = get_profiler()
+    profiler = _profiling().get_profiler()
     if not profiler.enabled:
         return _remote_of(run_served).options(**options).remote(served, *args, **kwargs)
     # The loop's profile lists its calls, so the served ones must be in it.
@@ -194,17 +198,16 @@ def trampoline(original: Function) -> Function:
 
 def _run(token: Token, body: Callable[[], Any]) -> Any:
     """Run ``body`` as the token's call. What counts as its value is what ``get`` will give."""
-    from chia.trace.profiler import _ProfiledResult
-
+    profiled: Any = _profiling()._ProfiledResult
     wrapped: Any = None
 
     def value() -> Any:
         nonlocal wrapped
         wrapped = body()
-        return wrapped.value if isinstance(wrapped, _ProfiledResult) else wrapped
+        return wrapped.value if isinstance(wrapped, profiled) else wrapped
 
     got = token.run(value)
-    if not isinstance(wrapped, _ProfiledResult):
+    if not isinstance(wrapped, profiled):
         return got
     wrapped.value = got
     return wrapped

@@ -29,14 +29,18 @@ def install(module: ModuleType) -> Callable[[], None]:
         if engine is not None:
             frame = sys._getframe(1)
             if frame.f_code.co_name == _IN_PLACE and frame.f_globals.get("__name__") == _CHIA:
-                function = frame.f_locals.get("func")
+                function: Any = frame.f_locals["func"]
                 engine.ran_in_place(getattr(function, "__func__", function))
         return original()
 
-    setattr(module, "get_profiler", get_profiler)
+    _put(module, get_profiler)
 
     def undo() -> None:
-        if getattr(module, "get_profiler") is get_profiler:
-            setattr(module, "get_profiler", original)
+        if module.get_profiler is get_profiler:
+            _put(module, original)
 
     return undo
+
+
+def _put(module: Any, get_profiler: Callable[[], Any]) -> None:
+    module.get_profiler = get_profiler

@@ -26,7 +26,10 @@ class UnknownChia(Exception):
         self.missing = missing
 
     def __str__(self) -> str:
-        return f"chia.base.ChiaFunction has no {self.missing}: this needs chialoops 2.0 or a newer chia-bypass"
+        return (
+            f"chia.base.ChiaFunction has no {self.missing}: this needs chialoops 2.0, "
+            "or a newer chia-bypass"
+        )
 
 
 def install(module: ModuleType) -> Callable[[], None]:

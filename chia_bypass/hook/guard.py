@@ -26,14 +26,18 @@ def guarded(environment: Mapping[str, str]) -> dict[str, str]:
     return {**environment, **own, _VARIABLE: f"{__name__}.{check.__name__}"}
 
 
+def _entered() -> bool:
+    from chia_bypass.hook import startup  # no worker has it
+
+    return startup.entered()
+
+
 def check(runtime_env: Any) -> Any:
     """What Ray calls in ``ray.init``: gives the runtime environment back as it is to be.
 
     Raises UsageError in a driver that would not replay.
     """
-    from chia_bypass.hook import startup
-
-    if not startup.entered() and ray_role(sys.orig_argv) is None:
+    if ray_role(sys.orig_argv) is None and not _entered():
         raise UsageError(
             "this process cannot be replayed, because our start-up did not get into it",
             "python -I, -E and -S and an overwritten PYTHONPATH keep it out: run without them",

@@ -46,9 +46,7 @@ Described = Callable[[Any, Any, dict[str, Any]], "tuple[str, str, bytes] | None"
 
 def _wrap(original: Any, described: Described, prepare: Callable[[], None]) -> Any:
     @functools.wraps(original)
-    def _remote(
-        self: Any, args: Any = None, kwargs: Any = None, **options: Any
-    ) -> Any:
+    def _remote(self: Any, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
         if getattr(_starting, "now", False):
             return original(self, args, kwargs, **options)
         _starting.now = True
@@ -83,15 +81,13 @@ def _actor(actor_class: Any, handle: Any, options: dict[str, Any]) -> tuple[str,
     return "actor", f"{name}[{given}]" if given else name, handle._actor_id.binary()
 
 
-def _task(
-    remote: Any, returned: Any, options: dict[str, Any]
-) -> tuple[str, str, bytes] | None:
+def _task(remote: Any, returned: Any, options: dict[str, Any]) -> tuple[str, str, bytes] | None:
     function = remote._function
     if function.__name__ == _PROVIDED:
         kind, name = "provider", options.get("name", _PROVIDED)
     else:
         kind, name = "task", function.__qualname__
-    first = returned[0] if isinstance(returned, list) and returned else returned
+    first: Any = returned[0] if isinstance(returned, list) and returned else returned
     # Not __module__: our own tasks bear the names of the functions that they run.
     module = getattr(function, "__globals__", {}).get("__name__", "")
     if (kind == "task" and _is_ours(module)) or not hasattr(first, "task_id"):

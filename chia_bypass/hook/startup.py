@@ -102,12 +102,22 @@ def _arrange(control: str, session: Callable[[], Session]) -> Callable[[], None]
 
         undoings.append(chia_in_place.install(module))
 
+    def tools_imported(module: ModuleType) -> None:
+        from chia_bypass.session import Mode
+
+        if session().mode is Mode.REPLAY:
+            from chia_bypass.hook import chia_tools
+            from chia_bypass.replay.nothing_real import serves_everything
+
+            undoings.append(chia_tools.install(module, lambda: serves_everything(session())))
+
     for name, action in (
         ("ray._private.worker", ray_imported),
         ("ray.remote_function", plain_ray_imported),
         ("chia_bypass.function", start_engine),
         ("chia.base.ChiaFunction", chia_imported),
         ("chia.trace.profiler", profiler_imported),
+        ("chia.base.tools.ChiaTool", tools_imported),
         ("ray.dashboard.modules.job.sdk", jobs_imported),
     ):
         undoings.append(after_import(name, _guard(control, session, action)))

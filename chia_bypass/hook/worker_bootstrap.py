@@ -96,7 +96,7 @@ class WorkerSetup:
         for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
             del sys.modules[name]  # an installed one, which our site hook may have imported
         sources = json.loads(zlib.decompress(self._packed))
-        sys.meta_path.insert(0, CarriedSources(sources))  # type: ignore[arg-type]
+        sys.meta_path.insert(0, CarriedSources(sources))
 
     def run_own(self) -> None:
         """The loop's own hook: what it raises, Ray reports as ever."""

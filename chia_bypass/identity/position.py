@@ -87,8 +87,8 @@ class Position:
 _position: ContextVar[Position | None] = ContextVar("chia_bypass_position", default=None)
 _process: Position | None = None
 """The task of this process, for threads that started before we could see it."""
-_find: Callable[[], Position | None] = lambda: None
-"""Where a worker process is that does not run a call."""
+_find: Callable[[], Position | None] | None = None
+"""Says where a worker process is that does not run a call."""
 
 
 def _owner() -> tuple[int, int]:
@@ -125,7 +125,7 @@ def current() -> Position | None:
     if position is None:
         position = getattr(threading.current_thread(), _ATTRIBUTE, None)
         if position is None:
-            return _find() if _process is None else _process
+            return _find() if _process is None and _find is not None else _process
         position.adopt()
     else:
         # An asyncio task, or a copied context: it began as a copy of its starter's.

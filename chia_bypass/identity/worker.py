@@ -3,6 +3,10 @@
 That is the doing of a plain actor, of a plain task, or of a provider of the loop's own Bypass. Who
 that is, its starter made known (see known.py); it is asked when it matters first, because most
 never dispatch anything.
+
+Both are numbered by their starter: an actor by class and given name, a task by its function's name,
+each as how-manieth such of its lane. So what a plain task dispatches is found again as long as
+its starter starts tasks of that name in the same order, whichever of them runs first.
 """
 
 from __future__ import annotations
@@ -89,8 +93,8 @@ class _Whereabouts:
         ):
             return self._position  # such a thread has a task id that means nothing
         if process != self._process:
-            incarnation = _attempt if actor.is_nil() else lambda: known.incarnation(
-                self._run, process
+            incarnation = (
+                _attempt if actor.is_nil() else lambda: known.incarnation(self._run, process)
             )
             self._position = position.Position(ToldParent(self._run, process, incarnation))
             self._process = process

@@ -45,7 +45,7 @@ from chia_bypass.recording.records import Call, Result
 from chia_bypass.recording.reference import Reference
 from chia_bypass.recording.renderings import render
 
-_PARTS: Final = 1_000_000
+_PARTS: Final = 200_000
 _LEVELS: Final = 200
 
 
@@ -134,8 +134,8 @@ def _number(amount: float) -> float | None:
 def plain(value: object) -> Any:
     """A value that was rebuilt with Sketches, or options of a call, as JSON has it.
 
-    Parts that are shared come out as often as they are met, so what is written is bounded: parts
-    beyond a million, and those inside themselves, are objects with ``$type`` and ``shown`` alone.
+    Parts that are shared come out as often as they are met, so what is written is bounded: what
+    comes after 200,000 containers, and what is inside itself, is ``$type`` and ``shown`` alone.
     """
     return _Plain().of(value)
 

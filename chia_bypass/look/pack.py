@@ -5,7 +5,6 @@ from __future__ import annotations
 import tarfile
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,11 +12,12 @@ from chia_bypass.errors import RecordingError, RecordingExists, UsageError
 from chia_bypass.identity.names import named
 from chia_bypass.look.inventory import belongs, files_of
 from chia_bypass.look.rewriting import rewrite
+from chia_bypass.look.secrets import secrets_in
 from chia_bypass.recording.call_index import CallIndex
 from chia_bypass.recording.layout import LOCK
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Argument, Call, Outcome, Record, Result
-from chia_bypass.recording.redaction import Secret, find_secrets
+from chia_bypass.recording.redaction import Secret
 
 WITHHELD = "not kept (withheld): `chia-bypass pack` left it out; --keep names what it includes"
 
@@ -94,7 +94,7 @@ def leaving(recording: Recording, choice: Choice) -> Leaving:
         hosts=_hosts(recording, chosen),
         environment=len({name for run in runs for name in run.environment}),
         kept=_unique(*(name for run in runs for name in run.kept)),
-        secrets=tuple(_secrets(recording, chosen)),
+        secrets=tuple(secrets_in(recording, chosen)),
     )
 
 
@@ -106,16 +106,6 @@ def _hosts(recording: Recording, chosen: frozenset[str]) -> tuple[str, ...]:
     contents = recording.contents
     nodes = (str(node.get("host")) for cluster in contents.clusters for node in cluster.nodes)
     return _unique(*(driver.host for driver in contents.drivers), *nodes)
-
-
-def _secrets(recording: Recording, chosen: frozenset[str]) -> Iterator[tuple[str, Secret]]:
-    for path in sorted(chosen & set(recording.contents.results)):
-        for stored in recording.contents.results[path]:
-            parts = [recording.document(stored)] if stored.result.content else []
-            parts += [recording.buffer(b.digest, b.length) for b in stored.result.buffers]
-            for part in parts:
-                found = find_secrets(bytes(part).decode("latin-1"))
-                yield from ((path, secret) for secret in dict.fromkeys(found))
 
 
 def pack(recording: Recording, choice: Choice, file: Path) -> int:

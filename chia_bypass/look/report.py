@@ -10,7 +10,6 @@ from chia_bypass.errors import UsageError
 from chia_bypass.look.calls import Row, rows
 from chia_bypass.look.diff import Diff, diff
 from chia_bypass.look.fields import Difference
-from chia_bypass.look.graph import critical_path
 from chia_bypass.look.listing import state
 from chia_bypass.look.pairing import pair
 from chia_bypass.look.replay_outcome import ReplayOutcome
@@ -93,8 +92,7 @@ def _charts() -> _Charts:
 
 
 def _run(charts: _Charts, recording: Recording, found: Iterable[Row]) -> Run:
-    ended = spans(found)
-    run: Run = charts.draw.Run(_name(recording.folder), ended, critical_path(ended))
+    run: Run = charts.draw.Run.of(_name(recording.folder), spans(found))
     return run
 
 

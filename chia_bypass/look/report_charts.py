@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from plotly.colors import qualitative
 from plotly.subplots import make_subplots
 
-from chia_bypass.look.graph import edges, running
+from chia_bypass.look.graph import critical_path, edges, running
 from chia_bypass.look.pairing import Pair
 from chia_bypass.look.timeline import Span, rows_of_workers
 from chia_bypass.look.wording import short_name, visible
@@ -20,6 +20,8 @@ from chia_bypass.look.wording import short_name, visible
 DRAWN: Final = 5000
 """Calls that one chart draws: the longest ones."""
 _FAILED, _CRITICAL = "#d62728", "#000000"
+_FRAMED: Final = 300
+"""Bars up to which they have room for a frame that stands out."""
 _COLOURS: Final[Sequence[str]] = qualitative.D3 + qualitative.Set2 + qualitative.Pastel
 
 
@@ -30,16 +32,17 @@ class Run:
     name: str
     spans: Sequence[Span]
     critical: Sequence[Span]
+    begin: float
+    """Unix seconds that are 0 in the charts: of the first dispatch."""
+    seconds: float
+    """From there to the last end."""
 
-    @property
-    def begin(self) -> float:
-        """Unix seconds that are 0 in the charts."""
-        return min((min(span.started, span.dispatched) for span in self.spans), default=0.0)
-
-    @property
-    def seconds(self) -> float:
-        """From the first dispatch to the last end."""
-        return max((span.finished for span in self.spans), default=self.begin) - self.begin
+    @staticmethod
+    def of(name: str, spans: Sequence[Span]) -> Run:
+        """The run that those calls made up."""
+        begin = min((min(span.started, span.dispatched) for span in spans), default=0.0)
+        end = max((span.finished for span in spans), default=begin)
+        return Run(name, spans, critical_path(spans), begin, end - begin)
 
 
 def colours(runs: Sequence[Run]) -> dict[str, str]:
@@ -56,12 +59,13 @@ def timeline(runs: Sequence[Run], colour: Mapping[str, str]) -> go.Figure:
     """Calls on the workers that ran them; of several runs one below the other, on one axis."""
     workers = [rows_of_workers(run.spans) for run in runs]
     heights = [max(len(set(rows.values())), 1) for rows in workers]
+    height = min(160 + 26 * sum(heights) + 60 * (len(runs) - 1), 1200)
     figure = make_subplots(
         rows=len(runs),
         cols=1,
         shared_xaxes=True,
         row_heights=heights,
-        vertical_spacing=0.08 if len(runs) > 1 else 0.0,
+        vertical_spacing=60 / height if len(runs) > 1 else 0.0,
         subplot_titles=[_text(run.name) for run in runs] if len(runs) > 1 else None,
     )
     seen: set[str] = set()
@@ -80,7 +84,7 @@ def timeline(runs: Sequence[Run], colour: Mapping[str, str]) -> go.Figure:
             col=1,
         )
     figure.update_xaxes(title_text="seconds since the start", row=len(runs), col=1)
-    figure.update_layout(barmode="overlay", bargap=0.15, height=min(160 + 26 * sum(heights), 1200))
+    figure.update_layout(barmode="overlay", bargap=0.15, height=height)
     return figure
 
 
@@ -103,7 +107,7 @@ def _bars(
             "color": colour,
             "line": {
                 "color": [_edge(span, critical) for span in spans],
-                "width": [2 if _edge(span, critical) != colour else 0 for span in spans],
+                "width": 2 if len(run.spans) <= _FRAMED else 0.7,
             },
         },
         hovertext=[_hover(span, run, critical) for span in spans],
@@ -152,6 +156,7 @@ def resources(run: Run) -> go.Figure | None:
             col=1,
         )
         figure.update_yaxes(title_text=_text(name), rangemode="tozero", row=number, col=1)
+    figure.update_xaxes(range=[0, run.seconds])
     figure.update_xaxes(title_text="seconds since the start", row=len(names), col=1)
     figure.update_layout(showlegend=False, height=80 + 110 * len(names))
     return figure
@@ -185,7 +190,7 @@ def dependencies(run: Run, colour: Mapping[str, str]) -> go.Figure:
             )
         )
     figure.update_yaxes(type="category", categoryorder="category descending")
-    figure.update_xaxes(title_text="seconds since the start")
+    figure.update_xaxes(title_text="seconds since the start", range=[0, run.seconds])
     figure.update_layout(height=min(200 + 26 * len(set(rows.values())), 900))
     return figure
 

@@ -101,7 +101,8 @@ class Encoder:
         self.pickled: list[str] = []
         self.path: list[object] = []
         """Steps from the root to the value at hand, as `value_places` reads them."""
-        self.shapes: dict[tuple[type, tuple[str, ...]], int] = {}
+        self.shapes: dict[tuple[type, tuple[str, ...]], ExtType] = {}
+        """What leads back to each class and its fields once they are written."""
         self._root = place
         self._numbers: dict[int, int] = {}
         self._texts: dict[str, int] = {}

@@ -18,13 +18,11 @@ from chia_bypass.recording.redaction import Redactor
 from chia_bypass.recording.reference import Reference
 from chia_bypass.recording.value_forms import CONSTANT, CONSTANTS, HEADS, Kind, back
 from chia_bypass.recording.value_leaves import LEAVES, Leaf
-from chia_bypass.recording.value_shapes import Shape, class_name, shape_of
+from chia_bypass.recording.value_shapes import Shape, class_name, instance_dict, shape_of
 
 SMALL_TUPLE: Final = 16
 """Tuples up to this length that hold only atoms are written anew each time: whether two equal
 ones are one object is an accident of the interpreter, and stored bytes must not depend on it."""
-
-_NO_STATE: Final = ((), ())
 
 
 def _constant(encoder: Encoder, value: object) -> ExtType:
@@ -177,10 +175,10 @@ def _class(encoder: Encoder, value: type) -> list[Any]:
 
 def _shape(encoder: Encoder, cls: type, shape: Shape, names: tuple[str, ...]) -> Any:
     """Class and names of the fields, written once per document."""
-    number = encoder.shapes.get((cls, names))
-    if number is not None:
-        return back(number)
-    encoder.shapes[cls, names] = encoder.open()
+    known = encoder.shapes.get((cls, names))
+    if known is not None:
+        return known
+    encoder.shapes[cls, names] = back(encoder.open())
     if not shape.native:
         encoder.classes.add(shape.name)
     return [HEADS[Kind.SHAPE], shape.name, *names]
@@ -204,11 +202,20 @@ def _object(encoder: Encoder, value: Any) -> list[Any]:
     mutable = base.content is None or base.fill is not None
     if mutable:
         encoder.share(value, number)
-    names, state = tuple(zip(*shape.state(value), strict=True)) or _NO_STATE
+    names, state = _state(value, shape)
     content = None if base.content is None else base.content(value)
     tree = [HEADS[Kind.OBJECT], _shape(encoder, cls, shape, names), encoder.node(content)]
     _fields(encoder, tree, names, state)
     return tree if mutable else encoder.close(value, number, tree)
+
+
+def _state(value: Any, shape: Shape) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+    """Names and values of the fields."""
+    if shape.slots:
+        items = list(shape.state(value))
+        return tuple(name for name, _ in items), tuple(item for _, item in items)
+    attributes = instance_dict(value)
+    return tuple(attributes), tuple(attributes.values())
 
 
 def _exception(encoder: Encoder, value: BaseException, shape: Shape) -> list[Any]:
@@ -216,7 +223,7 @@ def _exception(encoder: Encoder, value: BaseException, shape: Shape) -> list[Any
     group = shape.base is not None and shape.base.type.__name__ == "BaseExceptionGroup"
     if not group:
         encoder.share(value, number)
-    names, state = tuple(zip(*shape.state(value), strict=True)) or _NO_STATE
+    names, state = _state(value, shape)
     tree = [HEADS[Kind.EXCEPTION], _shape(encoder, type(value), shape, names)]
     tree.append(encoder.child("args", BaseException.args.__get__(value)))  # type: ignore[attr-defined]
     tree.append(encoder.child("__cause__", value.__cause__))

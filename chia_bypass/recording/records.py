@@ -303,11 +303,12 @@ KINDS: Mapping[str, type[Record]] = {
 
 def pack(record: Record) -> bytes:
     """The msgpack form of ``record``."""
-    packed: bytes = msgpack.packb(
+    packed: Any = msgpack.packb(
         {"kind": type(record).__name__.lower(), **_plain(record)},
         default=_plain,
         unicode_errors="surrogatepass",
     )
+    assert isinstance(packed, bytes), "packb without a stream gives bytes"
     return packed
 
 

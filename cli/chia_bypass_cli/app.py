@@ -8,7 +8,18 @@ from collections.abc import Sequence
 import typer
 
 from chia_bypass.errors import ChiaBypassError
-from chia_bypass_cli import diff, export, inspect, pack, prune, record, replay, report, verify
+from chia_bypass_cli import (
+    diff,
+    doctor,
+    export,
+    inspect,
+    pack,
+    prune,
+    record,
+    replay,
+    report,
+    verify,
+)
 from chia_bypass_cli.command_line import split_command
 
 app = typer.Typer(
@@ -19,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for module in (record, replay, inspect, verify, pack, prune, diff, export, report):
+for module in (record, replay, inspect, verify, pack, prune, diff, export, report, doctor):
     module.register(app)
 
 

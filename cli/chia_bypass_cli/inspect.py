@@ -63,6 +63,9 @@ def inspect(
     history: Annotated[
         bool, typer.Option("--history", help="All attempts of the call, not only what counts.")
     ] = False,
+    scan_secrets: Annotated[
+        bool, typer.Option("--scan-secrets", help="Name values that look like keys or passwords.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts.")] = False,
 ) -> None:
     """List recordings, the calls of one, or one call whole."""
@@ -76,6 +79,10 @@ def inspect(
         )
     if folder is None:
         inspect_recordings.show(Path("recordings"), as_json=as_json)
+    elif scan_secrets:
+        from chia_bypass_cli import inspect_secrets
+
+        inspect_secrets.show(folder, as_json=as_json)
     elif call is not None:
         if raw:
             inspect_call.write_raw(folder, call, part)

@@ -35,7 +35,7 @@ def show(folder: Path, selection: Selection, most: int | None, *, as_json: bool)
             _COLUMNS,
             (_cells(recording, place, tree=tree) for place in shown),
             numbers=_NUMBERS,
-            optional=("node", "bytes", "tag", "call"),
+            optional=("node", "bytes", "call", "tag"),
         )
         terminal.line(_total(recording, len(found), len(shown)))
     for problem in recording.contents.problems:

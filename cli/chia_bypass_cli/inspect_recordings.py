@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from chia_bypass.look.as_json import listed_json, text_of
@@ -33,10 +34,15 @@ def show(parent: Path, *, as_json: bool) -> None:
                 terminal.seconds(item.seconds),
                 item.state,
                 item.revision,
-                shlex.join(item.command),
+                _short(item.command),
             )
             for item in found
         ),
         numbers=numbers,
         optional=("code", "functions", "bytes", "command"),
     )
+
+
+def _short(command: Sequence[str]) -> str:
+    """A command without the folders of absolute paths; --json has it whole."""
+    return shlex.join(Path(part).name if part.startswith("/") else part for part in command)

@@ -70,7 +70,8 @@ print(get(ChiaCallRemote(leaf, 5)), get(leaf.options(num_cpus=0).remote(6)))
 print(get(Node.inner.chia_remote(1)), get(Node.outer.chia_remote(1)))
 print(get(keywords.chia_remote(tag=1, name=2, provider=3, args=4)))
 first, second = pair.chia_remote(7)
-print(get([second, first]), get(leaf.chia_remote(first)), get(leaf.chia_remote(leaf.chia_remote(8))))
+print(get([second, first]), get(leaf.chia_remote(first)))
+print(get(leaf.chia_remote(leaf.chia_remote(8))))
 print(ray.get(leaf.chia_remote([leaf.chia_remote(9)]))[1])
 ready, rest = ray.wait([leaf.chia_remote(x) for x in range(2)], num_returns=2)
 print([type(r).__name__ for r in ready], rest, glue(10), parent.chia_remote_blocking.__name__)
@@ -82,7 +83,8 @@ print([type(r).__name__ for r in ready], rest, glue(10), parent.chia_remote_bloc
 
 
 def test_exceptions_setup_and_cleanup(chia_loops: ChiaLoops) -> None:
-    output = chia_loops.same("""
+    output = chia_loops.same(
+        """
 class Broken(Exception):
     def __init__(self, step):
         super().__init__(step)
@@ -121,6 +123,8 @@ except Broken as error:
 print(get(step.chia_remote(6, _chia_cleanup=bad_cleanup)))
 print(get(retried.chia_remote("retried.txt")))
 sys.exit(3 if step.chia_remote_blocking(7) else 4)
-""", status=3)
+""",
+        status=3,
+    )
     assert "broken at 2 True" in output
     assert "broken in setup" in output

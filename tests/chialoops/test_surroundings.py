@@ -10,7 +10,8 @@ from chia_bypass.recording.reader import Recording
 
 
 def test_the_loops_own_bypass_and_cache(chia_loops: ChiaLoops) -> None:
-    (chia_loops.folder / "bypass.yaml").write_text("""\
+    (chia_loops.folder / "bypass.yaml").write_text(
+        """\
 bypass:
   Node.build: true
   served: {bypass: true, tags: ["yes.*"]}
@@ -18,7 +19,9 @@ bypass:
   text: {bypass: true, data: %s}
 cache:
   cached: true
-""" % (chia_loops.folder / "text.txt"))
+"""
+        % (chia_loops.folder / "text.txt")
+    )
     (chia_loops.folder / "text.txt").write_text("from the file server")
     output = chia_loops.same("""
 from chia.base.bypass import Bypass, get_active_bypass
@@ -147,7 +150,8 @@ class Tool:
         self.first = get(leaf.chia_remote(0))
         self.children = [Tool.options(name=f"child{i}").remote() for i in range(children)]
     def work(self, x):
-        return self.first, get(leaf.chia_remote(x)), [ray.get(c.work.remote(x)) for c in self.children]
+        below = [ray.get(child.work.remote(x)) for child in self.children]
+        return self.first, get(leaf.chia_remote(x)), below
 
 @ray.remote(num_cpus=0)
 class Asynchronous:

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "recordings" / "generated_c" / "golden"
-COMMANDS = ("record", "replay", "inspect")
+COMMANDS = ("record", "replay", "inspect", "diff", "export", "report", "doctor")
 
 
 def chia_bypass(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

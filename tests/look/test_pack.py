@@ -186,7 +186,7 @@ def test_a_cut_archive_is_refused(recording: Recording, tmp_path: Path, cut: int
     assert not (tmp_path / "r2").exists()
 
 
-def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def run_command(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "chia_bypass_cli", *arguments],
         capture_output=True,
@@ -198,14 +198,31 @@ def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_commands(recording: Recording, tmp_path: Path) -> None:
-    refused = run("pack", "r", "-o", "a.tar.gz", folder=tmp_path)
+    refused = run_command("pack", "r", "-o", "a.tar.gz", folder=tmp_path)
     assert refused.returncode == 2
     assert "Add --yes" in refused.stderr
     assert not (tmp_path / "a.tar.gz").exists()
-    packed = run("pack", "r", "-o", "a.tar.gz", "--keep", "t1", "--yes", folder=tmp_path)
+    packed = run_command("pack", "r", "-o", "a.tar.gz", "--keep", "t1", "--yes", folder=tmp_path)
     assert packed.returncode == 0, packed.stderr
     assert "values of loop:f: 1 results" in packed.stdout
     assert "hosts: host" in packed.stdout
-    unpacked = run("unpack", "a.tar.gz", "-o", "b", folder=tmp_path)
+    unpacked = run_command("unpack", "a.tar.gz", "-o", "b", folder=tmp_path)
     assert unpacked.returncode == 0, unpacked.stderr
     assert Recording.open(tmp_path / "b").complete
+
+
+def test_secrets_of_a_recording_are_listed(tmp_path: Path) -> None:
+    with RunFolder.create(tmp_path / "r", make_run(), "host") as run:
+        header = segment_header("run", "worker", "host", 1, 0.0)
+        segment = SegmentWriter.unique(tmp_path / "r", header)
+        writer = ResultWriter(tmp_path / "r", segment)
+        writer.write(make_result(make_call(0)), encoded({"header": "Bearer abcdefgh12345678"}))
+        writer.write(make_result(make_call(1)), encoded("nothing"))
+        segment.close()
+        run.close(0, 1.0)
+    listed = run_command("inspect", "r", "--scan-secrets", folder=tmp_path)
+    assert listed.returncode == 0, listed.stderr
+    assert listed.stdout.splitlines() == [
+        "bearer token abcdef… in the value of loop.0/0",
+        "1 that look like secrets in 2 calls",
+    ]

@@ -97,14 +97,19 @@ def test_a_renamed_function_is_found_under_its_old_name() -> None:
 
 
 def test_what_did_not_end_with_an_answer_is_not_served() -> None:
-    assert path(recorded(make_call(0), outcome=Outcome.CANCELLED).match(make_call(0), Rule())) is (
-        MissReason.UNFINISHED
-    )
     assert path(Matcher([Candidate(make_call(0), None)]).match(make_call(0), Rule())) is (
         MissReason.UNFINISHED
     )
     unkept = recorded(make_call(0), outcome=Outcome.UNKEPT).match(make_call(0), Rule())
     assert path(unkept) is MissReason.NOT_KEPT
+
+
+def test_a_call_that_was_cancelled_has_its_place_before_the_one_that_came_after() -> None:
+    cancelled, again = make_call(0), make_call(1)
+    stored = Stored(make_result(cancelled, outcome=Outcome.CANCELLED), "segment")
+    served = Stored(make_result(again), "segment")
+    matcher = Matcher([Candidate(again, served), Candidate(cancelled, stored)])
+    assert [path(matcher.match(make_call(n), Rule())) for n in (0, 1)] == ["loop.0/0", "loop.0/1"]
 
 
 calls = st.lists(

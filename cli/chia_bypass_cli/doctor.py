@@ -1,0 +1,50 @@
+"""`chia-bypass doctor`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chia_bypass_cli import terminal
+
+_EXAMPLE = """\b
+Example: chia-bypass doctor --python .venv/bin/python
+
+With --json, a list of objects: verdict (ok, note or wrong), subject, found and remedy."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("doctor", epilog=_EXAMPLE)(doctor)
+
+
+def doctor(
+    python: Annotated[
+        str, typer.Option(help="What runs your loops: --python /opt/loops/bin/python.")
+    ] = "python",
+    as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts.")] = False,
+) -> None:
+    """Tell what is installed, whether recording can work here, and what is wrong.
+
+    Exit status 0: nothing is wrong; 1: something is.
+    """
+    import os
+
+    from chia_bypass.look.diagnosis import Verdict, diagnose
+
+    with terminal.working("looking"):
+        found = list(diagnose(python, Path("recordings"), os.environ))
+    if as_json:
+        from dataclasses import asdict
+
+        from chia_bypass.look.as_json import text_of
+
+        terminal.lines_of_json(map(asdict, found), text_of)
+    else:
+        for finding in found:
+            terminal.facts([(f"{finding.verdict.value:5}", f"{finding.subject}: {finding.found}")])
+            if finding.remedy:
+                terminal.facts([("     ", finding.remedy)])
+    raise typer.Exit(int(any(finding.verdict is Verdict.WRONG for finding in found)))

@@ -1,0 +1,24 @@
+"""`chia-bypass inspect DIR --scan-secrets`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from chia_bypass_cli import terminal
+
+
+def show(folder: Path, *, as_json: bool) -> None:
+    """List what looks like a secret in the values of the recording."""
+    from chia_bypass.look.secrets import secrets_in
+    from chia_bypass.recording.reader import Recording
+
+    recording = Recording.open(folder)
+    found = list(secrets_in(recording, recording.index.paths))
+    if as_json:
+        shown = [{"call": path, **secret._asdict()} for path, secret in found]
+        terminal.line(json.dumps(shown, indent=1))
+        return
+    for path, secret in found:
+        terminal.line(f"{secret.kind} {secret.shown} in the value of {path}")
+    terminal.line(f"{len(found)} that look like secrets in {len(recording.index)} calls")
