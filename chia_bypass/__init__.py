@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # typing's own would cost every Python start that the hook is in
 if TYPE_CHECKING:
+    from chia_bypass.blocks import record, replay
     from chia_bypass.bypass.active import get_active_bypass
     from chia_bypass.bypass.runtime import Bypass
     from chia_bypass.errors import (
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         ServedFileMissing,
         ServedFileUnreadable,
         SourceMissing,
+        Swallowed,
         UsageError,
         ValueProblem,
     )
@@ -58,10 +60,13 @@ __all__ = [
     "ServedFileMissing",
     "ServedFileUnreadable",
     "SourceMissing",
+    "Swallowed",
     "UsageError",
     "ValueProblem",
     "get",
     "get_active_bypass",
+    "record",
+    "replay",
 ]
 
 _HOMES = {
@@ -70,6 +75,8 @@ _HOMES = {
     "ChiaFunction": "function.decorator",
     "ChiaCallRemote": "function.calling",
     "get": "function.getting",
+    "record": "blocks",
+    "replay": "blocks",
 }
 """Public name -> the module that defines it, ``errors`` if it is not here. Imported when the name
 is first asked for: this module is imported at every Python start that the hook is in, and most of

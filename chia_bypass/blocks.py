@@ -12,9 +12,9 @@ from typing import Any
 from chia_bypass import engine as engines
 from chia_bypass.errors import Swallowed
 from chia_bypass.hook import startup
-from chia_bypass.record.session import Recorded, RecordSession
+from chia_bypass.recorder.session import Recorded, RecordSession
 from chia_bypass.recording.folder import new_name
-from chia_bypass.replay.session import Replayed, ReplaySession
+from chia_bypass.replayer.session import Replayed, ReplaySession
 from chia_bypass.session import Session
 
 

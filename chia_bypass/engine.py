@@ -76,6 +76,10 @@ class Engine(Protocol):
         """``ray.put`` returned ``reference`` for ``value``."""
         ...
 
+    def flush(self) -> None:
+        """Write all that waits to be written."""
+        ...
+
     def ran_in_place(self, function: Callable[..., Any]) -> None:
         """Count an in-place call, which is neither captured nor served."""
         ...

@@ -23,6 +23,7 @@
     │   ├── ClassRefused           its class may not be imported here
     │   └── PickleRefused          kept as pickle, and pickle is not allowed
     ├── Miss                       a call that the recording cannot answer
+    ├── Swallowed                  misses that the program went on after
     └── RealRunRefused             a call that must not run for real here
 
 Facts are attributes; each class passes them to ``super().__init__`` so that the
@@ -32,6 +33,7 @@ error survives a pickle through Ray (unpickling calls ``cls(*args)``).
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -232,6 +234,19 @@ class Miss(ChiaBypassError):
             f"{self.function}{tagged}, called by {self.parent}: {self.reason}{detail}. "
             f"{self.remedy}"
         )
+
+
+class Swallowed(ChiaBypassError):
+    """Calls missed, and the program went on as if they had not."""
+
+    status = 20
+
+    def __init__(self, misses: Sequence[str]) -> None:
+        super().__init__(tuple(misses))
+        self.misses = tuple(misses)
+
+    def __str__(self) -> str:
+        return f"{len(self.misses)} missed, which the program swallowed: " + "; ".join(self.misses)
 
 
 class RealRunRefused(ChiaBypassError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -38,23 +39,19 @@ def test_a_miss_is_raised_where_it_happens_and_cannot_be_swallowed(tmp_path: Pat
             draw.chia_remote(2)
     with pytest.raises(Swallowed, match="recorded under other arguments"):
         with chia_bypass.replay(folder):
-            try:
+            with contextlib.suppress(Miss):
                 draw.chia_remote(2)
-            except Miss:
-                pass
 
 
 def test_a_block_that_raises_leaves_its_recording(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError):
-        with chia_bypass.record(tmp_path / "r"):
-            get(draw.chia_remote(1))
-            raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError), chia_bypass.record(tmp_path / "r"):
+        get(draw.chia_remote(1))
+        raise ZeroDivisionError
     recording = Recording.open(tmp_path / "r")
     assert [closed.status for closed in recording.contents.closed] == [1]
     assert len(list(recording.calls())) == 1
-    with pytest.raises(RecordingExists):
-        with chia_bypass.record(tmp_path / "r"):
-            pass
+    with pytest.raises(RecordingExists), chia_bypass.record(tmp_path / "r"):
+        pass
 
 
 def test_a_block_without_a_call_leaves_nothing(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ import chia_bypass
 from chia_bypass import errors
 
 RUNTIME = ("Bypass", "ChiaCallRemote", "ChiaFunction", "get", "get_active_bypass")
+BLOCKS = ("record", "replay")
 
 
-@pytest.mark.parametrize("name", RUNTIME)
+@pytest.mark.parametrize("name", RUNTIME + BLOCKS)
 def test_the_runtime_is_flat(name: str) -> None:
     assert getattr(chia_bypass, name).__name__ == name
     assert name in dir(chia_bypass)

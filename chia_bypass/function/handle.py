@@ -20,7 +20,7 @@ from chia_bypass.function.exports import Exports
 from chia_bypass.function.getting import get
 from chia_bypass.function.reserved import KEYWORDS, Reserved
 from chia_bypass.function.signatures import Call
-from chia_bypass.replay import own
+from chia_bypass.replayer import own
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -31,14 +31,14 @@ WORKER_HOOKS = (
 """What workers need of this package."""
 
 _DRIVERS = {
-    ("record", "driver"),
-    ("record", "job"),
-    ("record", "job"),
-    ("record", "session"),
-    ("record", "yaml_file"),
-    ("replay", "driver"),
-    ("replay", "nothing_real"),
-    ("replay", "session"),
+    ("blocks", "blocks"),
+    ("recorder", "driver"),
+    ("recorder", "job"),
+    ("recorder", "session"),
+    ("recorder", "yaml_file"),
+    ("replayer", "driver"),
+    ("replayer", "nothing_real"),
+    ("replayer", "session"),
 }
 """What only drivers and the command line need of the other packages."""
 

@@ -2,7 +2,7 @@
 
 The environment of the process that submits does not reach the driver of the job. So our sources go
 to the cluster as a package, like the working directory does, and the entrypoint is prefixed by a
-line that unpacks them there and lets :mod:`chia_bypass.record.job` record the entrypoint. (Not as
+line that unpacks them there and lets :mod:`chia_bypass.recorder.job` record the entrypoint. (Not as
 ``py_modules``: those of the job and those of a loop's own ``ray.init`` exclude each other.)
 """
 
@@ -34,7 +34,7 @@ _UNPACK = (
     "zipfile.ZipFile(io.BytesIO(G(address=os.environ['RAY_ADDRESS'])"
     ".internal_kv_get({uri!r},None))).extractall(d);"
     "sys.path.insert(0,d);"
-    "from chia_bypass.record.job import main;"
+    "from chia_bypass.recorder.job import main;"
     "main(d)"
 )
 """Run by ``python -c`` in the job; Ray keeps packages in its key-value store."""

@@ -107,7 +107,7 @@ def _arrange(control: str, session: Callable[[], Session]) -> Callable[[], None]
 
         if session().mode is Mode.REPLAY:
             from chia_bypass.hook import chia_tools
-            from chia_bypass.replay.nothing_real import serves_everything
+            from chia_bypass.replayer.nothing_real import serves_everything
 
             undoings.append(chia_tools.install(module, lambda: serves_everything(session())))
 
@@ -134,10 +134,10 @@ def _reservations(session: Session) -> Observer:
     from chia_bypass.session import Mode
 
     if session.mode is Mode.RECORD:
-        from chia_bypass.record import reservations
+        from chia_bypass.recorder import reservations
 
         return reservations.process
-    from chia_bypass.replay import offers
+    from chia_bypass.replayer import offers
 
     return offers.check_of(session)
 
@@ -146,11 +146,11 @@ def _start_engine(session: Session) -> None:
     from chia_bypass.session import Mode
 
     if session.mode is Mode.RECORD:
-        from chia_bypass.record import driver as recording
+        from chia_bypass.recorder import driver as recording
 
         recording.start(session)
     else:
-        from chia_bypass.replay import driver as replaying
+        from chia_bypass.replayer import driver as replaying
 
         replaying.start(session)
 

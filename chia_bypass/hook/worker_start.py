@@ -39,6 +39,6 @@ def enter(run: str, replays: bool) -> None:
 
 
 def _reservations() -> placement.Observer:
-    from chia_bypass.record import reservations
+    from chia_bypass.recorder import reservations
 
     return reservations.process

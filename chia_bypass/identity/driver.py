@@ -76,6 +76,11 @@ class DriverEngine(Generic[E]):
                 self._ran.clear()
             return self._engine
 
+    def flush(self) -> None:
+        """Write all that waits to be written."""
+        if self._engine is not None:
+            self._engine.flush()
+
     def plan(self, dispatch: Dispatch) -> Plan:
         """As the engine does."""
         return self.engine().plan(dispatch)

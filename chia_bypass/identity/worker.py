@@ -139,6 +139,9 @@ class WorkerEngine:
         """As the engine of the actor or task does."""
         self._do(lambda engine: engine.stored(reference, value))
 
+    def flush(self) -> None:
+        """Nothing waits here: those that do the work write for themselves."""
+
     def ran_in_place(self, function: Callable[..., Any]) -> None:
         """As the engine of the actor or task does."""
         self._do(lambda engine: engine.ran_in_place(function))

@@ -46,7 +46,7 @@ class _Comparison:
         """Pairs of containers that were met before: values may be shared, or hold themselves."""
 
     def of(self, a: Any, b: Any, place: str, level: int) -> Iterator[Difference]:
-        if type(a) is not type(b) and not (isinstance(a, Sketch) and isinstance(b, Sketch)):
+        if _kind(a) is not _kind(b):
             yield Difference(place, _typed(a), _typed(b))
         elif isinstance(a, Sketch | dict | list | tuple | deque):
             pair = (id(a), id(b))
@@ -98,6 +98,11 @@ class _Comparison:
                 yield from self.of(a[name][1], b[name][1], place + step, level)
         if a.keys() == b.keys() and list(a) != list(b):
             yield Difference(place, _order(a), _order(b))
+
+
+def _kind(value: Any) -> type:
+    """The type; one for all sketches, which differ by their name."""
+    return Sketch if isinstance(value, Sketch) else type(value)
 
 
 def identity(value: Any) -> Hashable:

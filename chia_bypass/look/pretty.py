@@ -128,13 +128,13 @@ class _Printer:
             fields += [(key, item) for key, item in named if not key.startswith("__")]
             return f"{name}(", ")", len(fields), lambda level: self._fields(fields, level)
         if isinstance(value, dict):
-            return (
-                *(("{", "}") if type(value) is dict else (f"{type(value).__name__}({{", "})")),
-                *(len(value), lambda level: self._items(value.items(), level)),
-            )
+            name = "" if type(value) is dict else type(value).__name__
+            opening, closing = (f"{name}({{", "})") if name else ("{", "}")
+            return opening, closing, len(value), lambda level: self._items(value.items(), level)
         brackets = _BRACKETS.get(type(value))
         if brackets is not None:
-            return (*brackets, len(value), lambda level: self._elements(value, level))
+            opening, closing = brackets
+            return opening, closing, len(value), lambda level: self._elements(value, level)
         numpy = numpy_if_loaded()
         if numpy and isinstance(value, numpy.ndarray) and 0 < value.size <= _SMALL_ARRAY:
             opening = render(value)[:-1] + ", "

@@ -2,7 +2,7 @@
 
 Of each object these fields count: ``kind`` (``served``, ``real``, ``missed``, ...), ``function``,
 ``tag``, ``recorded`` (path of the recorded call), ``drift`` (names of the arguments that differed)
-and ``message``. They are those of `chia_bypass.replay.outcomes.Event`.
+and ``message``. They are those of `chia_bypass.replayer.outcomes.Event`.
 """
 
 from __future__ import annotations

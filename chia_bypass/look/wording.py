@@ -13,7 +13,7 @@ from typing import Final
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 CUT: Final = "…"
 _FRAME: Final = re.compile(r'  File "(.*)", line \d+')
-_OURS: Final = re.compile(r"\bchia_bypass/(record|replay|function|hook|bypass)/")
+_OURS: Final = re.compile(r"\bchia_bypass/(recorder|replayer|function|hook|bypass)/")
 
 
 def visible(text: str) -> str:

@@ -11,7 +11,7 @@ from chia_bypass_cli import terminal
 from chia_bypass_cli.command_line import command_of
 
 if TYPE_CHECKING:
-    from chia_bypass.record.session import Recorded
+    from chia_bypass.recorder.session import Recorded
 
 SPOILED = 25
 _EXAMPLE = "Example: chia-bypass record -o recordings/tuesday -- python loop.py --iterations 3"
@@ -61,7 +61,7 @@ def record(
     import os
 
     from chia_bypass.errors import UsageError
-    from chia_bypass.record.session import RecordSession
+    from chia_bypass.recorder.session import RecordSession
     from chia_bypass_cli import launch
 
     command = command_of(context)

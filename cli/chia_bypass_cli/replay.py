@@ -11,7 +11,7 @@ from chia_bypass_cli import terminal
 from chia_bypass_cli.command_line import command_of
 
 if TYPE_CHECKING:
-    from chia_bypass.replay.session import Replayed
+    from chia_bypass.replayer.session import Replayed
 
 MISSED = 20
 _EXAMPLE = "Example: chia-bypass replay recordings/tuesday"
@@ -63,7 +63,7 @@ def replay(
     """Run a recorded loop again, its calls answered from the recording: nothing real runs."""
     import os
 
-    from chia_bypass.replay.session import ReplaySession
+    from chia_bypass.replayer.session import ReplaySession
     from chia_bypass_cli import launch
 
     given = command_of(context)
@@ -103,7 +103,7 @@ def _newest() -> Path:
 
 
 def _report(replayed: Replayed, status: int) -> int:
-    from chia_bypass.replay.outcomes import Kind
+    from chia_bypass.replayer.outcomes import Kind
 
     if not replayed.entered:
         terminal.line(
@@ -126,8 +126,8 @@ def _report(replayed: Replayed, status: int) -> int:
 
 
 def _print_table(replayed: Replayed) -> None:
-    from chia_bypass.replay.outcomes import Kind
-    from chia_bypass.replay.session import totals
+    from chia_bypass.replayer.outcomes import Kind
+    from chia_bypass.replayer.session import totals
 
     kinds = (Kind.SERVED, Kind.REAL, Kind.MISSED, Kind.BYPASSED, Kind.IN_PLACE)
     terminal.table(
@@ -142,7 +142,7 @@ def _print_table(replayed: Replayed) -> None:
 
 
 def _final_line(replayed: Replayed) -> str:
-    from chia_bypass.replay.outcomes import Kind
+    from chia_bypass.replayer.outcomes import Kind
 
     return (
         f"{replayed.count(Kind.SERVED)} replayed · {replayed.count(Kind.REAL)} real · "

@@ -85,6 +85,8 @@ print([type(r).__name__ for r in ready], rest, glue(10), parent.chia_remote_bloc
 def test_exceptions_setup_and_cleanup(chia_loops: ChiaLoops) -> None:
     output = chia_loops.same(
         """
+ray.init(log_to_driver=False)
+
 class Broken(Exception):
     def __init__(self, step):
         super().__init__(step)
@@ -121,7 +123,7 @@ try:
 except Broken as error:
     print("broken in", error.step)
 print(get(step.chia_remote(6, _chia_cleanup=bad_cleanup)))
-print(get(retried.chia_remote("retried.txt")))
+print(get(retried.chia_remote(os.path.abspath("retried.txt"))))
 sys.exit(3 if step.chia_remote_blocking(7) else 4)
 """,
         status=3,

@@ -15,7 +15,7 @@ from chia_bypass.recording.reference import Reference
 HOSTILE = "\x1b[31mred\x1b]0;title\x07\n[bold]list[int]\u202e"
 TRACEBACK = """\
 Traceback (most recent call last):
-  File "/x/chia_bypass/record/capture.py", line 1, in run
+  File "/x/chia_bypass/recorder/capture.py", line 1, in run
     value = body()
   File "/home/me/loop.py", line 7, in sim
     assert ok

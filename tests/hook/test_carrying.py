@@ -70,7 +70,7 @@ print(len({names!r}))
     )
     assert run.returncode == 0, run.stderr
     assert int(run.stdout) > 40
-    assert "chia_bypass.record.capture" in names
+    assert "chia_bypass.recorder.capture" in names
     assert "chia_bypass.hook.startup" not in names
     assert "chia_bypass.look.summary" not in names
 

@@ -19,7 +19,7 @@ import pytest
 from loops import PREAMBLE
 
 from chia_bypass.hook.job_submit import prefixed, sources
-from chia_bypass.record.job import command_of
+from chia_bypass.recorder.job import command_of
 from chia_bypass.recording.reader import Recording
 
 LOOP = """

@@ -10,7 +10,7 @@ from samples import make_call
 
 from chia_bypass.recording.digests import digest
 from chia_bypass.recording.records import Argument
-from chia_bypass.replay.matching import differing
+from chia_bypass.replayer.matching import differing
 
 
 class Shell(ChiaTool):

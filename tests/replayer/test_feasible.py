@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chia_bypass.replay.feasible import (
+from chia_bypass.replayer.feasible import (
     asked_by,
     belongs_to_group,
     held_by,

@@ -12,7 +12,7 @@ import ray
 
 from chia_bypass.errors import Miss
 from chia_bypass.identity import position
-from chia_bypass.replay.feasible import (
+from chia_bypass.replayer.feasible import (
     Amounts,
     asked_by,
     belongs_to_group,
@@ -20,9 +20,9 @@ from chia_bypass.replay.feasible import (
     why_group_never_placed,
     why_never_placed,
 )
-from chia_bypass.replay.matching import MissReason
-from chia_bypass.replay.misses import PLACE_REMEDY
-from chia_bypass.replay.outcomes import Event, Kind, Log, Outcomes
+from chia_bypass.replayer.matching import MissReason
+from chia_bypass.replayer.misses import PLACE_REMEDY
+from chia_bypass.replayer.outcomes import Event, Kind, Log, Outcomes
 from chia_bypass.session import Session
 
 

@@ -22,16 +22,16 @@ from chia_bypass.identity.names import function_name, named
 from chia_bypass.identity.producers import Producers
 from chia_bypass.recording.records import Call, Outcome, Result
 from chia_bypass.recording.reference import Reference
-from chia_bypass.replay import misses, offers
-from chia_bypass.replay.classes import loaded_modules
-from chia_bypass.replay.home import ReplayHome
-from chia_bypass.replay.index import Answers
-from chia_bypass.replay.live import LiveToken
-from chia_bypass.replay.matching import Found, Matcher, Missed, MissReason
-from chia_bypass.replay.origin import ReplayOrigin
-from chia_bypass.replay.outcomes import Event, Kind, Outcomes
-from chia_bypass.replay.policy import serves
-from chia_bypass.replay.serve import Pending, Serve, serve_reference
+from chia_bypass.replayer import misses, offers
+from chia_bypass.replayer.classes import loaded_modules
+from chia_bypass.replayer.home import ReplayHome
+from chia_bypass.replayer.index import Answers
+from chia_bypass.replayer.live import LiveToken
+from chia_bypass.replayer.matching import Found, Matcher, Missed, MissReason
+from chia_bypass.replayer.origin import ReplayOrigin
+from chia_bypass.replayer.outcomes import Event, Kind, Outcomes
+from chia_bypass.replayer.policy import serves
+from chia_bypass.replayer.serve import Pending, Serve, serve_reference
 
 _RECORDED = "recorded"
 """Key of a parent's memory: the path that it has in the recording, if it has another one here."""
@@ -200,6 +200,11 @@ class ReplayEngine:
             ),
             dispatched=lambda got: self.producers.learn(got, f"live:{call.path}"),
         )
+
+    def flush(self) -> None:
+        """Write all events that wait."""
+        if self.outcomes is not None:
+            self.outcomes.flush()
 
     def bypassed(self, dispatch: Dispatch) -> None:
         """The loop's own Bypass serves it: counted."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import PlacementGroup
-from chia_bypass.replay.feasible import (
+from chia_bypass.replayer.feasible import (
     Amounts,
     asked_by,
     belongs_to_group,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chia_bypass.errors import Miss
 from chia_bypass.recording.records import Call
-from chia_bypass.replay.matching import Missed, MissReason
+from chia_bypass.replayer.matching import Missed, MissReason
 
 PLACE_REMEDY = "Record the loop again with what it asks for, or replay on a cluster with --address"
 

@@ -7,7 +7,7 @@ from samples import make_call, make_result
 from chia_bypass.bypass.config import Match
 from chia_bypass.recording.reader import Stored
 from chia_bypass.recording.records import Call, Outcome
-from chia_bypass.replay.matching import Candidate, Found, Matcher, Missed, MissReason, Rule
+from chia_bypass.replayer.matching import Candidate, Found, Matcher, Missed, MissReason, Rule
 
 
 def recorded(*calls: Call, outcome: Outcome = Outcome.VALUE) -> Matcher:

@@ -1,4 +1,4 @@
-"""Who a plain actor or task of a recorded run is."""
+"""Who a plain actor or task of a replay is."""
 
 from __future__ import annotations
 
@@ -7,25 +7,31 @@ from typing import TYPE_CHECKING
 
 from chia_bypass.engine import Engine
 from chia_bypass.identity import names
-from chia_bypass.record.home import unpack
 from chia_bypass.recording.records import attempt_path
+from chia_bypass.replayer.home import unpack
 
 if TYPE_CHECKING:
     from chia_bypass.identity.worker import ToldParent
 
 
 @dataclass(frozen=True, slots=True)
-class RecordOrigin:
-    """What its process must know to record what it dispatches; told by its starter."""
+class ReplayOrigin:
+    """What its process must know to replay what it dispatches; told by its starter."""
 
     home: bytes
     path: str
-    """Its path as a parent."""
+    """Its path as a parent in this run."""
+    recorded: str | None
+    """Its path in the recording, if its starter was recorded."""
+    table: bytes
 
     def enter(self, parent: ToldParent, incarnation: int) -> Engine:
         """Tell ``parent`` that it is this one; ``incarnation``: how often it was started before."""
-        from chia_bypass.record.engine import worker
+        from chia_bypass.replayer.live import worker
 
+        engine = worker(self.home, self.table)
         names.set_script(unpack(self.home).script)
         parent.is_at(attempt_path(self.path, incarnation))
-        return worker(self.home)
+        recorded = self.recorded
+        engine.is_recorded_as(parent, recorded and attempt_path(recorded, incarnation))
+        return engine

@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
-from chia_bypass.record.notes import Notes
+from chia_bypass.recorder.notes import Notes
 
 _FOLDER = "outcomes"
 _MISSED = "missed"
@@ -87,6 +87,10 @@ class Outcomes:
         if event.kind is Kind.MISSED:
             self._notes.flush()
             self._keeper.fail(event.message)
+
+    def flush(self) -> None:
+        """Write all events that wait."""
+        self._notes.flush()
 
     @property
     def failed(self) -> bool:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from chia_bypass.record.home import Home
+from chia_bypass.recorder.home import Home
 from chia_bypass.recording.encode import Encoded
 from chia_bypass.recording.frames import FrameType
 from chia_bypass.recording.records import Result, pack
@@ -71,7 +71,7 @@ class RemoteSink:
         self._actor: Any = None
 
     def _call(self, method: str, *args: Any) -> None:
-        from chia_bypass.record.recorder import recorder_of
+        from chia_bypass.recorder.actor import recorder_of
 
         if self._actor is None:
             self._actor = recorder_of(self._home)
@@ -84,7 +84,7 @@ class RemoteSink:
 
     def keep(self, result: Result, encoded: Encoded | None) -> None:
         """Send the result; it is durable when the recorder has answered."""
-        from chia_bypass.record.recorder import packed
+        from chia_bypass.recorder.actor import packed
 
         self._call("keep", pack(result), None if encoded is None else packed(encoded))
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from chia_bypass.errors import ChiaBypassError
-from chia_bypass.record.session import Recorded, RecordSession
+from chia_bypass.recorder.session import Recorded, RecordSession
 
 SPOILED = 25
 """Exit status, as of the command line, of a recording that lacks results."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from chia_bypass.bypass.config import Entry, Match, Repeats
 from chia_bypass.recording.redaction import NO_RULES, Redaction
-from chia_bypass.replay.matching import Rule
+from chia_bypass.replayer.matching import Rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chia_bypass.companion import companion
-from chia_bypass.record.home import Home, unpack
+from chia_bypass.recorder.home import Home, unpack
 from chia_bypass.recording.encode import Buffer, Encoded
 from chia_bypass.recording.frames import FrameType
 from chia_bypass.recording.records import Malformed, Result

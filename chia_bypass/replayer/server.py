@@ -13,9 +13,9 @@ from chia_bypass.companion import DriverProcess, companion
 from chia_bypass.recording.layout import blob_path
 from chia_bypass.recording.reader import read_blob
 from chia_bypass.recording.records import Blob, Result
-from chia_bypass.replay.index import Index
-from chia_bypass.replay.matching import Candidate
-from chia_bypass.replay.outcomes import Log
+from chia_bypass.replayer.index import Index
+from chia_bypass.replayer.matching import Candidate
+from chia_bypass.replayer.outcomes import Log
 
 
 class ReplayServer:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Blob, Driver, Outcome, Result
-from chia_bypass.replay.matching import Candidate
+from chia_bypass.replayer.matching import Candidate
 
 
 class Answers(Protocol):

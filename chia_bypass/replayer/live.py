@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, TypeVar
 from chia_bypass import engine as engines
 from chia_bypass.identity import names, position, puts
 from chia_bypass.identity.producers import Producers
-from chia_bypass.replay import classes
-from chia_bypass.replay.home import unpack
+from chia_bypass.replayer import classes
+from chia_bypass.replayer.home import unpack
 
 if TYPE_CHECKING:
-    from chia_bypass.replay.engine import ReplayEngine
+    from chia_bypass.replayer.engine import ReplayEngine
 
 R = TypeVar("R")
 
@@ -48,9 +48,9 @@ class LiveToken:
 @lru_cache(maxsize=8)
 def worker(packed_home: bytes, table: bytes) -> ReplayEngine:
     """The engine of this worker process for the replay of that home."""
-    from chia_bypass.replay.engine import ReplayEngine
-    from chia_bypass.replay.index import Answers, Index
-    from chia_bypass.replay.outcomes import Keeper, Log, Outcomes
+    from chia_bypass.replayer.engine import ReplayEngine
+    from chia_bypass.replayer.index import Answers, Index
+    from chia_bypass.replayer.outcomes import Keeper, Log, Outcomes
 
     home = unpack(packed_home)
     classes.unpack(table)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chia_bypass.bypass import config
-from chia_bypass.replay.policy import Policy
+from chia_bypass.replayer.policy import Policy
 from chia_bypass.session import Session
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from chia_bypass.bypass.config import BypassConfig
-from chia_bypass.replay.policy import Policy
-from chia_bypass.replay.serve import Source
+from chia_bypass.replayer.policy import Policy
+from chia_bypass.replayer.serve import Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ from chia_bypass.hook import drivers
 from chia_bypass.identity import known, names
 from chia_bypass.identity.driver import DriverEngine, DriverParent
 from chia_bypass.identity.producers import Producers
-from chia_bypass.record import reservations
-from chia_bypass.record.engine import RecordEngine
-from chia_bypass.record.home import Home
-from chia_bypass.record.sinks import LocalSink
+from chia_bypass.recorder import reservations
+from chia_bypass.recorder.engine import RecordEngine
+from chia_bypass.recorder.home import Home
+from chia_bypass.recorder.sinks import LocalSink
 from chia_bypass.recording.layout import NONCE
 from chia_bypass.recording.records import Cluster, Driver
 from chia_bypass.recording.redaction import hide_in_command

@@ -13,14 +13,14 @@ from chia_bypass.identity.driver import DriverEngine, DriverParent
 from chia_bypass.identity.producers import Producers
 from chia_bypass.recording.layout import NONCE
 from chia_bypass.recording.redaction import hide_in_command
-from chia_bypass.replay.classes import ClassTable
-from chia_bypass.replay.engine import ReplayEngine
-from chia_bypass.replay.home import ReplayHome
-from chia_bypass.replay.index import Index
-from chia_bypass.replay.matching import Matcher
-from chia_bypass.replay.outcomes import Log, Outcomes
-from chia_bypass.replay.policy import Policy
-from chia_bypass.replay.serve import Source
+from chia_bypass.replayer.classes import ClassTable
+from chia_bypass.replayer.engine import ReplayEngine
+from chia_bypass.replayer.home import ReplayHome
+from chia_bypass.replayer.index import Index
+from chia_bypass.replayer.matching import Matcher
+from chia_bypass.replayer.outcomes import Log, Outcomes
+from chia_bypass.replayer.policy import Policy
+from chia_bypass.replayer.serve import Source
 from chia_bypass.session import Session
 
 _CLAIMS = "replayed"

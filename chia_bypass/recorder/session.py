@@ -17,8 +17,8 @@ from pathlib import Path
 
 from chia_bypass.errors import UsageError
 from chia_bypass.hook import environment, handshake
-from chia_bypass.record.spoiled import spoiled_reasons
-from chia_bypass.record.yaml_file import bypass_yaml
+from chia_bypass.recorder.spoiled import spoiled_reasons
+from chia_bypass.recorder.yaml_file import bypass_yaml
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.layout import BYPASS_YAML
 from chia_bypass.recording.reader import Recording
@@ -56,6 +56,11 @@ class RecordSession:
         )
         self._session.save()
         return self
+
+    @property
+    def session(self) -> Session:
+        """What the drivers are told."""
+        return self._session
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """The environment in which the command has to run."""

@@ -17,10 +17,10 @@ from chia_bypass.recording.layout import has_nonce
 from chia_bypass.recording.reader import read_blob
 from chia_bypass.recording.records import Blob, Outcome
 from chia_bypass.recording.reference import Reference
-from chia_bypass.replay import classes
+from chia_bypass.replayer import classes
 
 if TYPE_CHECKING:
-    from chia_bypass.replay.server import RemoteServer
+    from chia_bypass.replayer.server import RemoteServer
 
 _PAUSE = 0.1
 """Seconds between two chances to be interrupted."""
@@ -54,7 +54,7 @@ class Source:
 
 @lru_cache(maxsize=8)
 def _server(source: Source) -> RemoteServer:
-    from chia_bypass.replay.server import RemoteServer
+    from chia_bypass.replayer.server import RemoteServer
 
     name = sha256(f"{source.folder}:{source.control}:{source.driver}".encode()).hexdigest()[:32]
     return RemoteServer(source.folder, source.control, name, source.driver)

@@ -12,14 +12,14 @@ from pathlib import Path
 from chia_bypass.bypass import config
 from chia_bypass.errors import UsageError
 from chia_bypass.hook import environment, guard, handshake
-from chia_bypass.record.yaml_file import bypass_yaml
+from chia_bypass.recorder.yaml_file import bypass_yaml
 from chia_bypass.recording.layout import BYPASS_YAML, is_recording
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Call
 from chia_bypass.recording.redaction import REDACTED, Redaction
-from chia_bypass.replay.feasible import together
-from chia_bypass.replay.outcomes import Event, Kind, events
-from chia_bypass.replay.shape import shape
+from chia_bypass.replayer.feasible import together
+from chia_bypass.replayer.outcomes import Event, Kind, events
+from chia_bypass.replayer.shape import shape
 from chia_bypass.session import Mode, Session
 
 
@@ -124,6 +124,11 @@ class ReplaySession:
         yaml = self._control / BYPASS_YAML
         yaml.write_text(bypass_yaml(self.recording))
         return yaml
+
+    @property
+    def session(self) -> Session:
+        """What the drivers are told."""
+        return self._session
 
     @property
     def command(self) -> tuple[str, ...]:

@@ -21,12 +21,12 @@ from chia_bypass.identity.driver import DriverParent
 from chia_bypass.identity.producers import Producers
 from chia_bypass.recording.layout import NONCE
 from chia_bypass.recording.redaction import Redaction, hide_in_command
-from chia_bypass.replay.classes import ClassTable
-from chia_bypass.replay.engine import ReplayEngine
-from chia_bypass.replay.home import ReplayHome
-from chia_bypass.replay.index import Index
-from chia_bypass.replay.policy import Policy
-from chia_bypass.replay.serve import Source
+from chia_bypass.replayer.classes import ClassTable
+from chia_bypass.replayer.engine import ReplayEngine
+from chia_bypass.replayer.home import ReplayHome
+from chia_bypass.replayer.index import Index
+from chia_bypass.replayer.policy import Policy
+from chia_bypass.replayer.serve import Source
 
 _engines: WeakKeyDictionary[Bypass, tuple[Any, ReplayEngine]] = WeakKeyDictionary()
 

@@ -14,14 +14,14 @@ from chia_bypass.identity import known, position, puts
 from chia_bypass.identity.describe import describe
 from chia_bypass.identity.names import function_name
 from chia_bypass.identity.producers import Producers
-from chia_bypass.record import reservations
-from chia_bypass.record.capture import RecordToken
-from chia_bypass.record.filters import Filters
-from chia_bypass.record.home import Home, unpack
-from chia_bypass.record.notes import Notes
-from chia_bypass.record.origin import RecordOrigin
-from chia_bypass.record.sinks import Sink, sink_for
-from chia_bypass.record.spoiled import report_spoiled
+from chia_bypass.recorder import reservations
+from chia_bypass.recorder.capture import RecordToken
+from chia_bypass.recorder.filters import Filters
+from chia_bypass.recorder.home import Home, unpack
+from chia_bypass.recorder.notes import Notes
+from chia_bypass.recorder.origin import RecordOrigin
+from chia_bypass.recorder.sinks import Sink, sink_for
+from chia_bypass.recorder.spoiled import report_spoiled
 from chia_bypass.recording.records import Call, Record, Uncaptured, pack
 from chia_bypass.recording.redaction import Redaction
 
@@ -98,6 +98,10 @@ class RecordEngine:
     def _counts(self) -> list[bytes]:
         changed, self._changed = self._changed, set()
         return [pack(Uncaptured(*counted, self._uncaptured[counted])) for counted in changed]
+
+    def flush(self) -> None:
+        """Write all notes that wait."""
+        self.notes.flush()
 
     def add(self, records: Sequence[Record]) -> None:
         """Write records that need not be durable at once."""

@@ -7,7 +7,7 @@ import os
 import secrets
 from pathlib import Path
 
-from chia_bypass.record.home import Home
+from chia_bypass.recorder.home import Home
 
 _FOLDER = "spoiled"
 _logger = logging.getLogger("chia_bypass")

@@ -19,7 +19,7 @@ from chia_bypass.recording.records import (
     Run,
 )
 from chia_bypass.recording.writer import SegmentWriter, append_records, segment_header
-from chia_bypass.replay.shape import shape
+from chia_bypass.replayer.shape import shape
 
 LAB = (
     {"CPU": 64.0, "memory": 1e11, "node:192.0.2.1": 1.0},

@@ -16,14 +16,14 @@ from chia_bypass import engine as engines
 from chia_bypass.errors import CannotKeep
 from chia_bypass.identity import known, names, position
 from chia_bypass.identity.producers import is_reference
-from chia_bypass.record.home import unpack
+from chia_bypass.recorder.home import unpack
 from chia_bypass.recording.encode import Encoded, encode
 from chia_bypass.recording.records import Call, Outcome, Result, attempt_path
 from chia_bypass.recording.records import unpack as unpack_record
 from chia_bypass.recording.reference import Reference
 
 if TYPE_CHECKING:
-    from chia_bypass.record.engine import RecordEngine
+    from chia_bypass.recorder.engine import RecordEngine
 
 R = TypeVar("R")
 
@@ -42,7 +42,7 @@ class RecordToken:
 
     def run(self, body: Callable[[], R]) -> R:
         """Run ``body`` as this call. It returns only after the result is durable."""
-        from chia_bypass.record.engine import worker
+        from chia_bypass.recorder.engine import worker
 
         engine = worker(self.home)
         call = unpack_record(self.call)
