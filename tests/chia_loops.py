@@ -7,7 +7,7 @@ from pathlib import Path
 from loops import Loops
 
 PREAMBLE = """\
-import dataclasses, os, sys, threading, time
+import builtins, dataclasses, os, sys, threading, time
 import ray
 from chia.base.ChiaFunction import (
     ChiaCallRemote, ChiaFunction, ObjectRefCallback, TrackedRef, chia_actor, chia_cancel,
@@ -17,7 +17,11 @@ from chia.base.ChiaFunction import (
 def real(name):
     "Note that the real function ran: the tests count these."
     with open({log!r}, "a") as file:
-        print(name, file=file)
+        file.write(name + "\\n")
+
+def print(*values):
+    "Marks what is the loop's among what Ray prints."
+    builtins.print("|", *values)
 
 def fresh():
     "Another number each time that it really runs."
@@ -50,5 +54,6 @@ class ChiaLoops(Loops):
 
 
 def own_output(output: str) -> str:
-    """What the loop printed, without what Ray puts between, which begins with a colour."""
-    return "\n".join(line for line in output.splitlines() if not line.startswith("\x1b["))
+    """What the loop printed, without what Ray prints between."""
+    lines = output.splitlines()
+    return "\n".join(line.removeprefix("| ") for line in lines if line.startswith("| "))

@@ -6,8 +6,10 @@ import logging
 import os
 import secrets
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from chia_bypass.recorder.home import Home
+if TYPE_CHECKING:  # it needs Ray, which the command that sums up does not
+    from chia_bypass.recorder.home import Home
 
 _FOLDER = "spoiled"
 _logger = logging.getLogger("chia_bypass")

@@ -65,11 +65,10 @@ class ReplayEngine:
 
     def plan(self, dispatch: Dispatch) -> Plan:
         """Serve the recorded call, or raise a Miss; run for real only what was allowed to."""
-        missed_before = self._failed
         call, entry, answer = self._match(dispatch)
         self._check_place(call, dispatch)
         if self._runs_for_real(call, entry):
-            return self._live(call, answer, missed_before)
+            return self._live(call, answer)
         if entry is None:
             answer = Missed(MissReason.NOT_SERVED, None, detail="its calls are not served")
         if isinstance(answer, Missed):
@@ -79,7 +78,7 @@ class ReplayEngine:
     def plan_real(self, dispatch: Dispatch) -> Plan:
         """Run it for real, whatever the YAML says; calls that it dispatches may be served."""
         call, _, answer = self._match(dispatch)
-        return self._live(call, answer, missed_before=False)
+        return self._live(call, answer)
 
     def _match(self, dispatch: Dispatch) -> tuple[Call, Entry | None, Found | Missed]:
         here = position.current()
@@ -178,11 +177,15 @@ class ReplayEngine:
         self.producers.learn_object(returned.binary(), reference)
         return returned
 
-    def _live(self, call: Call, answer: Found | Missed, missed_before: bool) -> Plan:
-        if missed_before:
+    def refuse_after_a_miss(self, function: str, tag: str | None) -> None:
+        """Raise RealRunRefused if there was a miss, in whichever process."""
+        if self._failed:
             raise RealRunRefused(
-                call.function, call.tag, "an earlier call missed, and after a miss nothing runs"
+                function, tag, "an earlier call missed, and after a miss nothing runs"
             )
+
+    def _live(self, call: Call, answer: Found | Missed) -> Plan:
+        self.refuse_after_a_miss(call.function, call.tag)
         if self.home.invented and not named(call.function, self._policy.allow_local):
             raise RealRunRefused(
                 call.function,
@@ -196,7 +199,12 @@ class ReplayEngine:
         self._note(Event(Kind.REAL, call.function, call.tag, matched))
         return Plan(
             token=LiveToken(
-                self.home.packed(), call.path, result.path if result else None, self._table()
+                home=self.home.packed(),
+                function=call.function,
+                tag=call.tag,
+                path=call.path,
+                recorded=result.path if result else None,
+                table=self._table(),
             ),
             dispatched=lambda got: self.producers.learn(got, f"live:{call.path}"),
         )

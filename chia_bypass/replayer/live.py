@@ -25,6 +25,8 @@ class LiveToken:
     """Travels with a call that runs for real."""
 
     home: bytes
+    function: str
+    tag: str | None
     path: str
     """Its path in this run."""
     recorded: str | None
@@ -32,8 +34,9 @@ class LiveToken:
     table: bytes
 
     def run(self, body: Callable[[], R]) -> R:
-        """Run ``body`` as this call."""
+        """Run ``body`` as this call, unless a call missed since it was dispatched."""
         engine = worker(self.home, self.table)
+        engine.refuse_after_a_miss(self.function, self.tag)
         names.set_script(unpack(self.home).script)
         parent = position.Parent(self.path)
         engine.is_recorded_as(parent, self.recorded)

@@ -18,6 +18,7 @@ from chia_bypass_cli import (
     record,
     replay,
     report,
+    terminal,
     verify,
 )
 from chia_bypass_cli.command_line import split_command
@@ -40,5 +41,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(args=own, obj=command, prog_name="chia-bypass")
     except ChiaBypassError as error:
-        print(f"chia-bypass: {error}", file=sys.stderr)
+        terminal.line(f"chia-bypass: {error}", stderr=True)
         sys.exit(error.status)

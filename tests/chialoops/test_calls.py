@@ -85,8 +85,6 @@ print([type(r).__name__ for r in ready], rest, glue(10), parent.chia_remote_bloc
 def test_exceptions_setup_and_cleanup(chia_loops: ChiaLoops) -> None:
     output = chia_loops.same(
         """
-ray.init(log_to_driver=False)
-
 class Broken(Exception):
     def __init__(self, step):
         super().__init__(step)

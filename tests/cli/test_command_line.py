@@ -10,7 +10,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "recordings" / "generated_c" / "golden"
-COMMANDS = ("record", "replay", "inspect", "diff", "export", "report", "doctor")
+COMMANDS = (
+    "record",
+    "replay",
+    "inspect",
+    "diff",
+    "export",
+    "report",
+    "verify",
+    "pack",
+    "unpack",
+    "prune",
+    "doctor",
+)
 
 
 def chia_bypass(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
