@@ -29,6 +29,18 @@ def fresh():
 
 """
 
+CLAUDE = """\
+#!/bin/sh
+echo claude >> {log}
+read message
+while [ $# -gt 0 ]; do
+  case "$1" in --session-id|--resume) echo "$1 $message" >> {projects}/$2.jsonl; how=$1;; esac
+  shift
+done
+echo "$how $message $(od -An -N6 -tx1 /dev/urandom)"
+"""
+"""Stands in for the command line tool of the model: answers, and keeps a transcript."""
+
 
 class ChiaLoops(Loops):
     """As Loops, with loops of CHIA's."""

@@ -7,10 +7,10 @@ import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-import ray
 from ray._private import auto_init_hook
 
 from chia_bypass import engine as engines
+from chia_bypass import ray_internals
 from chia_bypass.engine import Dispatch, Engine, Plan
 from chia_bypass.identity import position, puts
 from chia_bypass.identity.producers import Producers
@@ -66,7 +66,7 @@ class DriverEngine(Generic[E]):
         """The engine for the Ray that is connected now; connects as a dispatch would."""
         connect: Callable[[], None] = auto_init_hook.auto_init_ray
         connect()
-        connection = (os.getpid(), ray._private.worker.global_worker.current_cluster_and_job)
+        connection = (os.getpid(), ray_internals.connection())
         with self._lock:
             if self._engine is None or connection != self._connection:
                 self._engine = self._build()

@@ -9,6 +9,7 @@ from typing import Any
 import ray
 
 from chia_bypass import engine as engines
+from chia_bypass.ray_internals import replace_put
 
 _MARK = "_chia_bypass_original"
 
@@ -28,15 +29,10 @@ def install() -> Callable[[], None]:
         return reference
 
     setattr(put, _MARK, original)
-    _replace(put)
+    replace_put(put)
 
     def undo() -> None:
         if ray.put is put:
-            _replace(original)
+            replace_put(original)
 
     return undo
-
-
-def _replace(put: Any) -> None:
-    ray.put = put
-    ray._private.worker.put = put

@@ -16,9 +16,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import ray
-
 from chia_bypass import engine as engines
+from chia_bypass import ray_internals
 from chia_bypass.engine import Dispatch, Engine, Plan
 from chia_bypass.errors import RealRunRefused
 from chia_bypass.identity import known, position, puts
@@ -85,7 +84,7 @@ class _Whereabouts:
 
     def here(self) -> position.Position | None:
         """The position of what runs in the main thread, or None if nothing does."""
-        worker: Any = ray._private.worker.global_worker
+        worker = ray_internals.global_worker()
         actor, task = worker.actor_id, worker.current_task_id
         process = bytes((task if actor.is_nil() else actor).binary())
         if actor.is_nil() and (
@@ -94,16 +93,13 @@ class _Whereabouts:
             return self._position  # such a thread has a task id that means nothing
         if process != self._process:
             incarnation = (
-                _attempt if actor.is_nil() else lambda: known.incarnation(self._run, process)
+                ray_internals.attempt_number
+                if actor.is_nil()
+                else lambda: known.incarnation(self._run, process)
             )
             self._position = position.Position(ToldParent(self._run, process, incarnation))
             self._process = process
         return self._position
-
-
-def _attempt() -> int:
-    worker: Any = ray._private.worker.global_worker
-    return int(worker.core_worker.get_current_task_attempt_number())
 
 
 class WorkerEngine:

@@ -8,14 +8,16 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import ray
+from ray.exceptions import RayTaskError, TaskCancelledError
 
 from chia_bypass import engine as engines
 from chia_bypass.errors import CannotKeep
 from chia_bypass.identity import known, names, position
 from chia_bypass.identity.producers import is_reference
+from chia_bypass.ray_internals import attempt_number
 from chia_bypass.recorder.home import unpack
 from chia_bypass.recording.encode import Encoded, encode
 from chia_bypass.recording.records import Call, Outcome, Result, attempt_path
@@ -50,7 +52,7 @@ class RecordToken:
         names.set_script(unpack(self.home).script)
         for object_id, path, index in self.producers:
             engine.producers.learn_object(object_id, Reference(path, index))
-        attempt = _attempt()
+        attempt = attempt_number()
         previous = engines.activate(engine)
         try:
             with position.inside(position.Parent(attempt_path(call.path, attempt))):
@@ -79,13 +81,8 @@ class RecordToken:
         return value
 
 
-def _attempt() -> int:
-    worker: Any = ray._private.worker.global_worker
-    return int(worker.core_worker.get_current_task_attempt_number())
-
-
 def _outcome_of(error: Exception) -> Outcome:
-    if isinstance(error, ray.exceptions.TaskCancelledError):
+    if isinstance(error, TaskCancelledError):
         return Outcome.CANCELLED
     return Outcome.EXCEPTION
 
@@ -150,8 +147,11 @@ def _described(
 
 def _application_error(error: BaseException) -> BaseException:
     """What a nested task raised, out of Ray's wrapping: Ray wraps it again in a replay."""
-    while isinstance(error, ray.exceptions.RayTaskError) and isinstance(error.cause, BaseException):
-        error = error.cause
+    while isinstance(error, RayTaskError):
+        cause: object = error.cause
+        if not isinstance(cause, BaseException):
+            break
+        error = cause
     return error
 
 

@@ -34,7 +34,7 @@ class ClassTable:
         present = {name: kind for name, kind in found.items() if kind is not None}
         seen = tuple(map(id, present.values()))
         if seen != self._seen:
-            dump: Callable[[object], bytes] = cloudpickle.dumps
+            dump: Callable[[object], bytes] = getattr(cloudpickle, "dumps")  # noqa: B009 - untyped
             self._packed, self._seen = dump(present), seen
         return self._packed
 

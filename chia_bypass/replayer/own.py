@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import ray
-
 from chia_bypass import engine as engines
+from chia_bypass import ray_internals
 from chia_bypass.bypass.runtime import Bypass
 from chia_bypass.companion import DriverProcess
 from chia_bypass.errors import UsageError
@@ -39,7 +38,7 @@ def engine_of(bypass: Bypass) -> ReplayEngine:
     running = engines.current()
     if isinstance(running, ReplayEngine) and not running.home.source.control:
         return running  # inside a real call that such an engine dispatched
-    connection = ray._private.worker.global_worker.current_cluster_and_job
+    connection = ray_internals.connection()
     known = _engines.get(bypass)
     if known is None or known[0] != connection:
         known = _engines[bypass] = (connection, _build(bypass))

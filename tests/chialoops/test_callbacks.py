@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-from chia_loops import ChiaLoops
-
-CLAUDE = """\
-#!/bin/sh
-echo claude >> {log}
-read message
-while [ $# -gt 0 ]; do
-  case "$1" in --session-id|--resume) echo "$1 $message" >> {projects}/$2.jsonl; how=$1;; esac
-  shift
-done
-echo "$how $message $(od -An -N6 -tx1 /dev/urandom)"
-"""
+from chia_loops import CLAUDE, ChiaLoops
 
 
 def test_a_model_that_keeps_its_session(chia_loops: ChiaLoops) -> None:

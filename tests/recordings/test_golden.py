@@ -56,7 +56,6 @@ def test_it_replays_from_a_moved_and_read_only_copy(
     assert done.stdout == expected
 
 
-@pytest.mark.newest_ray
 def test_the_first_replay_of_a_newcomer(tmp_path: Path, script_env: dict[str, str]) -> None:
     """On no cluster at all: the replay brings its own Ray, and nothing is left of it."""
     environment = {k: v for k, v in script_env.items() if k != "RAY_ADDRESS"}
