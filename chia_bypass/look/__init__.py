@@ -1,0 +1,1 @@
+"""Looking at recordings: listing, comparing, exporting, packing. Imports nothing they name."""

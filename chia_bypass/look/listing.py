@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chia_bypass.errors import RecordingError
-from chia_bypass.look.summary import by_function
 from chia_bypass.recording.folder import recordings_in
 from chia_bypass.recording.reader import Recording
+from chia_bypass.recording.summary import by_function
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from chia_bypass.look.summary import by_function
 from chia_bypass.recording.reader import Recording
+from chia_bypass.recording.summary import by_function
 
 _HEAD = """\
 # What a replay of this recording serves. Edit it: a function set to false runs for real, and

@@ -1,0 +1,1 @@
+"""The format of recordings: exact values, checksummed segments, one index. Knows nothing of Ray."""

@@ -132,7 +132,7 @@ def _why_nothing(recorded: Recorded) -> str:
 
 
 def _print_table(recorded: Recorded) -> None:
-    from chia_bypass.look.summary import by_function
+    from chia_bypass.recording.summary import by_function
 
     terminal.table(
         ("function", "calls", "raised", "not kept", "bytes", "time"),
@@ -158,7 +158,7 @@ def _print_table(recorded: Recorded) -> None:
 
 
 def _final_line(folder: Path, recorded: Recorded) -> str:
-    from chia_bypass.look.summary import by_function
+    from chia_bypass.recording.summary import by_function
 
     rows = by_function(recorded.recording)
     calls = sum(row.calls for row in rows)

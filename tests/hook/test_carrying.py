@@ -72,7 +72,7 @@ print(len({names!r}))
     assert int(run.stdout) > 40
     assert "chia_bypass.recorder.capture" in names
     assert "chia_bypass.hook.startup" not in names
-    assert "chia_bypass.look.summary" not in names
+    assert "chia_bypass.recording.summary" not in names
 
 
 def test_what_rides_is_small() -> None:

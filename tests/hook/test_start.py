@@ -241,9 +241,9 @@ def test_hook_that_fails_keeps_ray_out_of_a_replay(tmp_path: Path, broken_site: 
 FAKE_DRIVERS = """
 import sys, types
 for mode in ("record", "replay"):
-    module = types.ModuleType(f"chia_bypass.{mode}.driver")
+    module = types.ModuleType(f"chia_bypass.{mode}er.driver")
     module.start = lambda session, mode=mode: START
-    package = __import__(f"chia_bypass.{mode}", fromlist=["x"])
+    package = __import__(f"chia_bypass.{mode}er", fromlist=["x"])
     package.driver = sys.modules[module.__name__] = module
 import chia_bypass.function
 """
