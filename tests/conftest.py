@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # Set before anything imports Ray: no usage reports, no look at a Ray that somebody else started,
 # and no warning that a two-core machine is small.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_SCHEDULER_EVENTS", "0")  # tips of the autoscaler among the output
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 os.environ.pop("RAY_ADDRESS", None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -59,6 +60,8 @@ def test_it_replays_from_a_moved_and_read_only_copy(
 def test_the_first_replay_of_a_newcomer(tmp_path: Path, script_env: dict[str, str]) -> None:
     """On no cluster at all: the replay brings its own Ray, and nothing is left of it."""
     environment = {k: v for k, v in script_env.items() if k != "RAY_ADDRESS"}
+    # The recorded command says `python`: that of the environment that we are installed in.
+    environment["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), environment["PATH"]))
     done = subprocess.run(
         [sys.executable, "-m", "chia_bypass_cli", "replay", str(golden("generated_c"))],
         env=environment,
