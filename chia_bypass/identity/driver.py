@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from ray._private import auto_init_hook
 from chia_bypass import engine as engines
 from chia_bypass import ray_internals
 from chia_bypass.engine import Dispatch, Engine, Plan
-from chia_bypass.identity import position, puts
+from chia_bypass.identity import known, position, puts
 from chia_bypass.identity.producers import Producers
 
 E = TypeVar("E", bound=Engine)
@@ -50,9 +51,12 @@ class DriverEngine(Generic[E]):
     `ray.init`.
     """
 
-    def __init__(self, parent: DriverParent, producers: Producers, build: Callable[[], E]) -> None:
-        """``build`` makes the engine and needs Ray to be connected."""
+    def __init__(
+        self, run: str, parent: DriverParent, producers: Producers, build: Callable[[], E]
+    ) -> None:
+        """``run``: id of the session; ``build`` makes the engine and needs Ray to be connected."""
         self.parent, self.producers, self._build = parent, producers, build
+        atexit.register(known.forget, run)
         self._lock = threading.Lock()
         self._connection: Any = None
         self._engine: E | None = None

@@ -33,7 +33,7 @@ def start(session: Session) -> DriverEngine[RecordEngine]:
     names.set_script(drivers.script_name())
     parent = DriverParent(lambda: _claim(session))
     producers = Producers(partial(known.ask_producer, session.run))
-    return DriverEngine(parent, producers, lambda: _build(session, parent, producers))
+    return DriverEngine(session.run, parent, producers, lambda: _build(session, parent, producers))
 
 
 def _claim(session: Session) -> str:

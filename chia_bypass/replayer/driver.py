@@ -33,7 +33,9 @@ def start(session: Session) -> DriverEngine[ReplayEngine]:
     rules = config.load(session.options["yaml"])
     parent = DriverParent(lambda: _claim(session, index, parent))
     producers = Producers(lambda object_id: None)
-    return DriverEngine(parent, producers, lambda: _build(session, index, rules, producers))
+    return DriverEngine(
+        session.run, parent, producers, lambda: _build(session, index, rules, producers)
+    )
 
 
 def _claim(session: Session, index: Index, parent: position.Parent) -> str:

@@ -302,3 +302,29 @@ for function in (build, odd):
     assert allowed.stdout.splitlines()[-2:] == ["Part", "Message"]
     assert allowed.returncode == 0
     assert loops.real_runs() == []
+
+
+def test_nothing_of_a_run_stays_in_the_cluster(loops: Loops) -> None:
+    from ray.experimental import internal_kv
+
+    loops.round_trip("""
+@ChiaFunction(num_cpus=0)
+def leaf(x):
+    real("leaf")
+    return x
+
+@ChiaFunction(num_cpus=0)
+def parent(x):
+    real("parent")
+    return leaf.chia_remote(x)  # makes known whose reference it is
+
+@ray.remote(num_cpus=0)
+class Actor:
+    def run(self, x):
+        return get(leaf.chia_remote(x))
+
+print(get(get(parent.chia_remote(1))), ray.get(Actor.remote().run.remote(2)))
+""")
+    (run,) = Recording.open(loops.folder / "r").contents.runs
+    left = internal_kv._internal_kv_list(f"{run.id}:".encode(), namespace=b"chia_bypass")
+    assert left == []
