@@ -34,8 +34,6 @@ def ray_session() -> Iterator[str]:
     import ray
 
     folder = tempfile.mkdtemp(prefix="cb", dir="/tmp")  # Unix socket paths must stay short
-    before = Path.cwd()
-    os.chdir(folder)  # what tasks write to their working directory must not land in the project
     context = ray.init(
         address="local",
         num_cpus=4,
@@ -46,7 +44,6 @@ def ray_session() -> Iterator[str]:
         namespace="tests",
         log_to_driver=False,
     )
-    os.chdir(before)
     try:
         yield str(context.address_info["address"])
     finally:

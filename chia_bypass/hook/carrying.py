@@ -36,6 +36,7 @@ _DRIVERS = {
     ("recorder", "job"),
     ("recorder", "session"),
     ("recorder", "yaml_file"),
+    ("recording", "summary"),
     ("replayer", "driver"),
     ("replayer", "nothing_real"),
     ("replayer", "session"),

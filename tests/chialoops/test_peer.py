@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from chia_loops import ChiaLoops
 
 from chia_bypass.recording.reader import Recording
+
+
+@pytest.fixture(autouse=True)
+def _leave_no_cache_behind() -> Iterator[None]:
+    """CHIA's cache is a folder in the working directory of Ray, which is ours."""
+    folder = Path.cwd() / "cache"
+    was_there = folder.exists()
+    yield
+    if not was_there:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,7 @@ print(len({names!r}))
     assert "chia_bypass.recorder.capture" in names
     assert "chia_bypass.hook.startup" not in names
     assert "chia_bypass.recording.summary" not in names
+    assert not any(name.startswith("chia_bypass.look") for name in names)
 
 
 def test_what_rides_is_small() -> None:
