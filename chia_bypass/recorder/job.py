@@ -22,7 +22,6 @@ from typing import NoReturn
 from chia_bypass.errors import ChiaBypassError
 from chia_bypass.recorder.session import Recorded, RecordSession
 
-SPOILED = 25
 """Exit status, as of the command line, of a recording that lacks results."""
 
 _PLAIN = re.compile(r"[\w@%+:,./-][\w@%+=:,./ -]*")
@@ -83,7 +82,7 @@ def _report(folder: Path, recorded: Recorded, status: int) -> int:
     count = sum(1 for _ in recorded.recording.calls())
     _say(f"{count} recorded into {socket.gethostname()}:{folder}")
     _say(f"replay there with: chia-bypass replay {folder}")
-    return status or (SPOILED if recorded.spoiled else 0)
+    return recorded.exit_status(status)
 
 
 def _say(text: str) -> None:

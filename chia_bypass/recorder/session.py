@@ -26,6 +26,9 @@ from chia_bypass.recording.records import Run
 from chia_bypass.recording.redaction import Redaction, hide_in_command
 from chia_bypass.session import Mode, Session
 
+SPOILED = 25
+"""Exit status of a run that went well and whose recording lacks results."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
@@ -37,6 +40,10 @@ class Recorded:
     troubles: tuple[str, ...]
     """What went wrong when we got in."""
     spoiled: tuple[str, ...]
+
+    def exit_status(self, status: int) -> int:
+        """Ours, for a command that ended with ``status``: its own failure wins."""
+        return status or (SPOILED if self.spoiled else 0)
 
 
 class RecordSession:

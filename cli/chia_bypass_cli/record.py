@@ -13,7 +13,6 @@ from chia_bypass_cli.command_line import command_of
 if TYPE_CHECKING:
     from chia_bypass.recorder.session import Recorded
 
-SPOILED = 25
 _EXAMPLE = "Example: chia-bypass record -o recordings/tuesday -- python loop.py --iterations 3"
 
 
@@ -117,7 +116,7 @@ def _report(folder: Path, recorded: Recorded, status: int) -> int:
     for reason in recorded.spoiled:
         terminal.line(f"chia-bypass: SPOILED, a result is missing: {reason}", stderr=True)
     terminal.line(_final_line(folder, recorded), stderr=True)
-    return status or (SPOILED if recorded.spoiled else 0)
+    return recorded.exit_status(status)
 
 
 def _why_nothing(recorded: Recorded) -> str:
