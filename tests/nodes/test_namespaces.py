@@ -60,10 +60,16 @@ print(get(leaf.chia_remote(7)).where)
 """
 
 
+def _copies_of_the_tool() -> list[Path]:
+    """Where these tests take it from, and where it may be installed as well."""
+    packages = {Path(str(module.__file__)).parent for module in (chia_bypass, chia_bypass_cli)}
+    installed = {Path(folder) / package.name for folder in sys.path for package in packages}
+    return sorted(packages | {path.resolve() for path in installed if path.is_dir()})
+
+
 @pytest.fixture(scope="module")
 def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
-    packages = (Path(str(module.__file__)).parent for module in (chia_bypass, chia_bypass_cli))
-    hidden = [*packages, tmp_path_factory.getbasetemp()]
+    hidden = [*_copies_of_the_tool(), tmp_path_factory.getbasetemp()]
     environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
     machines = Machines(hidden, environment)
     try:
