@@ -45,6 +45,9 @@ class Argument:
     parts: Mapping[str, bytes] = field(default_factory=dict)
     """Of an object or a dictionary, 8 bytes that stand for the digest of each attribute or text
     key: what ``ignore_args: [self._id]`` needs. Empty for all else, and where there are many."""
+    masked: bytes = b""
+    """The digest without what a run makes up by itself (UUIDs, time stamps, ports, temporary
+    paths); empty where there is nothing of that in it."""
 
     def digest_without(self, ignored: frozenset[str]) -> Hashable:
         """What two equal arguments have in common, where ``name.part`` of some is ignored."""
@@ -126,6 +129,9 @@ class Result:
     traceback: str = ""
     redacted: int = 0
     """How many texts in the value the rules of the run have changed: it is served so."""
+    resolved: Mapping[str, bytes] = field(default_factory=dict)
+    """Digests of arguments that were references to what no recorded call produced, as Ray
+    resolved them, by the name of the parameter."""
 
     @property
     def size(self) -> int:
