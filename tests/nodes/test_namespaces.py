@@ -30,8 +30,8 @@ NORTH, SOUTH = {"north": 1}, {"south": 1}
 def where():
     assert not os.path.exists(sys.argv[1] + ".here"), "this is not the driver's machine"
     try:
-        import chia_bypass_cli
-    except (ImportError, OSError):  # hidden: an editable install still points at it
+        import chia_bypass_cli.app  # not the bare package: an empty folder is one, too
+    except (ImportError, OSError):  # hidden: an installation still points at it
         return ray.util.get_node_ip_address()
     raise AssertionError("the tool is installed here")
 
