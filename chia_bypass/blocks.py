@@ -67,9 +67,13 @@ def replay(
     }
     outcome: list[Replayed] = []
     with ReplaySession(Path(source), options, None) as replaying:
-        with _running(replaying.session):
-            yield outcome
-        outcome.append(replaying.finish())
+        status = 1
+        try:
+            with _running(replaying.session):
+                yield outcome
+            status = 0
+        finally:
+            outcome.append(replaying.finish(status))
     if outcome[0].misses:
         raise Swallowed(outcome[0].misses)
 

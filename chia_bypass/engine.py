@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 R = TypeVar("R")
 
@@ -35,11 +35,19 @@ class Dispatch:
     """Ray options of the call: the decorator's merged with ``.options(...)``."""
 
 
+class Invocation(NamedTuple):
+    """What a worker is about to call: references among the arguments are resolved by now."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+
 class Token(Protocol):
     """What travels with a real call to its worker; must be picklable."""
 
-    def run(self, body: Callable[[], R]) -> R:
-        """Run the real function as this call: its value or exception is the loop's."""
+    def run(self, body: Callable[[], R], invocation: Invocation) -> R:
+        """Run ``body``, which is ``invocation``, as this call: its outcome is the loop's."""
         ...
 
 

@@ -47,7 +47,14 @@ class Session:
     address: str | None = None
     """Replay: the address of a real cluster to run on (``--address``), else None."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Filters of a recording or policies of a replay, as JSON values."""
+    """Filters of a recording or policies of a replay, as JSON values. ``at_home``: a replay that
+    joins or starts the Ray that the drivers ask for, as a recording does."""
+
+    @property
+    def own_ray(self) -> bool:
+        """Whether the drivers get a Ray of the replay's own, whatever cluster they ask for."""
+        at_home = self.options.get("at_home", False)
+        return self.mode is Mode.REPLAY and self.address is None and not at_home
 
     @property
     def file(self) -> Path:

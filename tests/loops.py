@@ -69,6 +69,11 @@ class Loops:
         command = command or (sys.executable, "loop.py")
         return self.chia_bypass("record", "-o", "r", *options, "--", *command)
 
+    def recorded(self) -> None:
+        """Record the loop, which must end well."""
+        done = self.record()
+        assert done.returncode == 0, done.stderr
+
     def replay(self, *options: str) -> subprocess.CompletedProcess[str]:
         """Replay ``r`` on the Ray of the session."""
         return self.chia_bypass("replay", "r", "--address", self.address, *options)

@@ -12,6 +12,7 @@ from typing import Any
 
 from chia_bypass.bypass.active import activated
 from chia_bypass.bypass.runtime import Bypass
+from chia_bypass.engine import Invocation
 from chia_bypass.function.envelope import ENVELOPE, RENAMED, BypassedCall, RealCall, State
 
 Body = Callable[..., Any]
@@ -62,7 +63,9 @@ def run_real(function: Body, args: Any, kwargs: dict[str, Any]) -> Any:
             return function(*args, **kwargs)
 
     with within(envelope.state):
-        return body() if envelope.token is None else envelope.token.run(body)
+        if envelope.token is None:
+            return body()
+        return envelope.token.run(body, Invocation(function, args, kwargs))
 
 
 def stream_real(function: Body, args: Any, kwargs: dict[str, Any]) -> Iterator[Any]:
@@ -75,8 +78,13 @@ def stream_real(function: Body, args: Any, kwargs: dict[str, Any]) -> Iterator[A
     def body() -> Any:
         return function(*args, **kwargs)
 
+    def run() -> Any:
+        if envelope.token is None:
+            return body()
+        return envelope.token.run(body, Invocation(function, args, kwargs))
+
     with within(envelope.state), _around(envelope):
-        yield from _sendable(body() if envelope.token is None else envelope.token.run(body))
+        yield from _sendable(run())
 
 
 def run_bypassed(args: Any, kwargs: dict[str, Any]) -> Any:

@@ -37,8 +37,10 @@ _DRIVERS = {
     ("recorder", "session"),
     ("recorder", "yaml_file"),
     ("recording", "summary"),
+    ("replayer", "asked"),
+    ("replayer", "causes"),
     ("replayer", "driver"),
-    ("replayer", "nothing_real"),
+    ("replayer", "forecast"),
     ("replayer", "session"),
 }
 """What only drivers and the command line need of the other packages."""

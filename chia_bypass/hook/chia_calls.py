@@ -26,7 +26,7 @@ from typing import Any, cast
 import ray
 
 from chia_bypass import engine as engines
-from chia_bypass.engine import Dispatch, Plan, Provider, Token
+from chia_bypass.engine import Dispatch, Invocation, Plan, Provider, Token
 
 TAG = "_chia_tag"
 LUGGAGE = "_chia_bypass"
@@ -191,12 +191,13 @@ def trampoline(original: Function) -> Function:
         if luggage is None:
             return original(*args, **kwargs)
         token: Token = pickle.loads(luggage)
-        return _run(token, lambda: original(*args, **kwargs))
+        invocation = Invocation(_plain(args[0]), args[place + 1 :], kwargs)
+        return _run(token, lambda: original(*args, **kwargs), invocation)
 
     return stand_in
 
 
-def _run(token: Token, body: Callable[[], Any]) -> Any:
+def _run(token: Token, body: Callable[[], Any], invocation: Invocation) -> Any:
     """Run ``body`` as the token's call. What counts as its value is what ``get`` will give."""
     profiled: Any = _profiling()._ProfiledResult
     wrapped: Any = None
@@ -206,7 +207,7 @@ def _run(token: Token, body: Callable[[], Any]) -> Any:
         wrapped = body()
         return wrapped.value if isinstance(wrapped, profiled) else wrapped
 
-    got = token.run(value)
+    got = token.run(value, invocation)
     if not isinstance(wrapped, profiled):
         return got
     wrapped.value = got

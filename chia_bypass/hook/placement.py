@@ -32,6 +32,23 @@ class Observer(Protocol):
         ...
 
 
+class Observers:
+    """Several of them, told one after the other."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = observers
+
+    def group(self, bundles: Sequence[Mapping[str, float]], strategy: str, name: str) -> None:
+        """Tell all."""
+        for observer in self._observers:
+            observer.group(bundles, strategy, name)
+
+    def actor(self, class_name: str, name: str, options: Mapping[str, Any]) -> None:
+        """Tell all."""
+        for observer in self._observers:
+            observer.actor(class_name, name, options)
+
+
 def install(observer: Callable[[], Observer]) -> Callable[[], None]:
     """Tell an observer from now on, in whichever order Ray is imported; returns the undoing.
 

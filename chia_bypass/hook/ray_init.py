@@ -11,7 +11,7 @@ from typing import Any
 
 from chia_bypass.hook.announcing import announce
 from chia_bypass.hook.local_ray import CARRIED, Adaptation, adapt, cluster_wanted
-from chia_bypass.session import Mode, Session
+from chia_bypass.session import Session
 
 Init = Callable[..., Any]
 
@@ -75,7 +75,7 @@ def _init(session: Session, original: Init, arguments: dict[str, Any]) -> Any:
     import ray
 
     connected_before = ray.is_initialized()
-    if session.mode is Mode.RECORD:
+    if not session.own_ray and session.address is None:
         context = original(**arguments)
         if not connected_before:
             _note(session, context, Adaptation(arguments))

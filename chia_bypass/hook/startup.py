@@ -70,7 +70,7 @@ def _arrange(control: str, session: Callable[[], Session]) -> Callable[[], None]
         carrying.install(session())
         undoings.extend((ray_init.uninstall, carrying.uninstall))
         undoings.append(placement.install(lambda: _reservations(session())))
-        if not _is_recording(session):
+        if session().own_ray or session().address is not None:
             from chia_bypass.hook import ray_client
 
             undoings.append(ray_client.install(session()))
@@ -139,7 +139,13 @@ def _reservations(session: Session) -> Observer:
         return reservations.process
     from chia_bypass.replayer import offers
 
-    return offers.check_of(session)
+    check = offers.check_of(session)
+    if session.options.get("on_miss") != "record":
+        return check
+    from chia_bypass.hook.placement import Observers
+    from chia_bypass.recorder import reservations
+
+    return Observers((check, reservations.process))
 
 
 def _start_engine(session: Session) -> None:

@@ -6,7 +6,7 @@ import os
 import socket
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,11 +14,13 @@ import ray
 from ray.exceptions import RayTaskError, TaskCancelledError
 
 from chia_bypass import engine as engines
+from chia_bypass.engine import Invocation
 from chia_bypass.errors import CannotKeep
 from chia_bypass.identity import known, names, position
-from chia_bypass.identity.producers import is_reference
+from chia_bypass.identity.producers import FOREIGN, is_reference
 from chia_bypass.ray_internals import attempt_number
 from chia_bypass.recorder.home import unpack
+from chia_bypass.recording.digests import bind, digest
 from chia_bypass.recording.encode import Encoded, encode
 from chia_bypass.recording.records import Call, Outcome, Result, attempt_path
 from chia_bypass.recording.records import unpack as unpack_record
@@ -42,7 +44,7 @@ class RecordToken:
     captured: bool
     """False for a call that a filter left out: its children may be wanted."""
 
-    def run(self, body: Callable[[], R]) -> R:
+    def run(self, body: Callable[[], R], invocation: Invocation) -> R:
         """Run ``body`` as this call. It returns only after the result is durable."""
         from chia_bypass.recorder.engine import worker
 
@@ -56,29 +58,51 @@ class RecordToken:
         previous = engines.activate(engine)
         try:
             with position.inside(position.Parent(attempt_path(call.path, attempt))):
-                return self._run(engine, call, attempt, body)
+                if not self.captured:
+                    return body()
+                return captured(engine, call, attempt, body, invocation)
         finally:
             engines.activate(previous)
 
-    def _run(self, engine: RecordEngine, call: Call, attempt: int, body: Callable[[], R]) -> R:
-        if not self.captured:
-            return body()
-        started = time.time()
-        clock = time.perf_counter()
-        try:
-            value = body()
-        except Exception as error:
-            outcome = _outcome_of(error)
-            finished = started + time.perf_counter() - clock
-            _keep(engine, _result(call, attempt, outcome, started, finished), error)
-            raise
-        except KeyboardInterrupt as stopped:  # how Ray cancels a running task
-            finished = started + time.perf_counter() - clock
-            _keep(engine, _result(call, attempt, Outcome.CANCELLED, started, finished), stopped)
-            raise
+
+def captured(
+    engine: RecordEngine, call: Call, attempt: int, body: Callable[[], R], invocation: Invocation
+) -> R:
+    """Run ``body`` as that attempt of ``call`` and keep its outcome, durably, before it is out."""
+    resolved = _resolved(engine, call, invocation)  # before the function can change them
+    started = time.time()
+    clock = time.perf_counter()
+
+    def keep(outcome: Outcome, value: object) -> None:
         finished = started + time.perf_counter() - clock
-        _keep(engine, _result(call, attempt, Outcome.VALUE, started, finished), value)
-        return value
+        result = _result(call, attempt, outcome, started, finished)
+        _keep(engine, replace(result, resolved=resolved), value)
+
+    try:
+        value = body()
+    except Exception as error:
+        keep(_outcome_of(error), error)
+        raise
+    except KeyboardInterrupt as stopped:  # how Ray cancels a running task
+        keep(Outcome.CANCELLED, stopped)
+        raise
+    keep(Outcome.VALUE, value)
+    return value
+
+
+def _resolved(engine: RecordEngine, call: Call, invocation: Invocation) -> Mapping[str, bytes]:
+    """Digests of the arguments that were references to what no recorded call produced."""
+    foreign = Reference(FOREIGN)
+    names = [argument.name for argument in call.arguments if foreign in argument.producers]
+    if not names:
+        return {}
+    values = dict(bind(*invocation))
+    redactor = engine.redaction.redactor(call.function)
+    return {
+        name: digest(values[name], reference=engine.producers.find, redactor=redactor).value
+        for name in names
+        if name in values
+    }
 
 
 def _outcome_of(error: Exception) -> Outcome:

@@ -33,7 +33,13 @@ def start(session: Session) -> DriverEngine[RecordEngine]:
     names.set_script(drivers.script_name())
     parent = DriverParent(lambda: _claim(session))
     producers = Producers(partial(known.ask_producer, session.run))
-    return DriverEngine(session.run, parent, producers, lambda: _build(session, parent, producers))
+
+    def built() -> RecordEngine:
+        engine = build(session, parent, producers)
+        reservations.process.attach(engine.add)
+        return engine
+
+    return DriverEngine(session.run, parent, producers, built)
 
 
 def _claim(session: Session) -> str:
@@ -41,7 +47,7 @@ def _claim(session: Session) -> str:
     return f"{script}.{drivers.claim(Path(session.control), script, sys.argv)}"
 
 
-def _build(session: Session, parent: DriverParent, producers: Producers) -> RecordEngine:
+def build(session: Session, parent: DriverParent, producers: Producers) -> RecordEngine:
     home = Home(
         session=session,
         script=names.script(),
@@ -53,7 +59,6 @@ def _build(session: Session, parent: DriverParent, producers: Producers) -> Reco
     argv = hide_in_command(sys.argv)
     driver = Driver(parent.path, argv, socket.gethostname(), os.getpid(), started)
     engine.add([driver, Cluster(parent.path, tuple(map(_node, ray.nodes())))])
-    reservations.process.attach(engine.add)
     return engine
 
 

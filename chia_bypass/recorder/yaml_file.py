@@ -7,7 +7,10 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from chia_bypass.bypass import config
+from chia_bypass.bypass.names import find
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.summary import by_function
 
@@ -16,6 +19,11 @@ _HEAD = """\
 # `tags:` (regexes that match a whole tag) narrows which of its calls are served.
 # Paths are relative to this file. All keys: chia-bypass replay --help
 """
+_SECTION = re.compile(
+    rf"^{config.SECTION}:[ \t]*(?:#.*)?\n(?:[ \t]*(?:#.*)?\n)*(?P<first>(?P<indentation>[ ]+)\S)",
+    re.MULTILINE,
+)
+"""The head of the section up to its first entry."""
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 
 
@@ -46,14 +54,36 @@ def bypass_yaml(recording: Recording) -> str:
     keys = _keys([*summaries, *filtered])
     lines = [_HEAD, "bypass:"]
     for function in sorted(summaries):
-        lines.append(f"  {_quoted(keys[function])}:  # {_comment(str(summaries[function]))}")
-        lines.append("    bypass: true")
-        lines.append("    data: .")
+        lines.extend(_entry(keys[function], summaries[function]))
     for function in sorted(filtered - summaries.keys()):
         lines.append(f"  {_quoted(keys[function])}: false  # left out by a filter of record")
     if not keys:
         lines[-1] = "bypass: {}  # no call was recorded"
     return "\n".join(lines) + "\n"
+
+
+def _entry(key: str, summary: _Summary) -> list[str]:
+    return [f"  {_quoted(key)}:  # {_comment(str(summary))}", "    bypass: true", "    data: ."]
+
+
+def grown_yaml(path: Path, recording: Recording) -> str:
+    """The text of the bypass YAML at ``path``, with entries for what it does not list yet.
+
+    They go before all others, so that nothing else in it changes, which users may have edited. A
+    section that is written in one line is left as it is. Raises ConfigError.
+    """
+    entries = config.load(path).entries if path.is_file() else {}
+    if not entries:
+        return bypass_yaml(recording)
+    text, summaries = path.read_text(), _summaries(recording)
+    head = _SECTION.search(text)
+    keys = _keys(summaries)
+    new = [name for name in sorted(summaries) if find(entries, name) is None]
+    if head is None or not new:
+        return text
+    lines = [line[2:] for name in new for line in _entry(keys[name], summaries[name])]
+    indented = "".join(f"{head['indentation']}{line}\n" for line in lines)
+    return text[: head.start("first")] + indented + text[head.start("first") :]
 
 
 def _comment(text: str) -> str:

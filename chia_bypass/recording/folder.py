@@ -31,6 +31,9 @@ from chia_bypass.recording.records import Closed, Run
 from chia_bypass.recording.segments import Segments, map_file
 from chia_bypass.recording.writer import SegmentWriter, append_records, segment_header
 
+GOLDEN = "golden"
+"""Name of the folders of recordings that nothing is ever added to."""
+
 FIXED = (NONCE, RAYIGNORE)
 """Files that are written once, with the folder."""
 
@@ -73,6 +76,10 @@ class RunFolder:
     @staticmethod
     def extend(folder: Path, run: Run, host: str) -> RunFolder:
         """Add to the recording in ``folder``. Raises RecordingLocked or RecordingError."""
+        if folder.name == GOLDEN:
+            raise RecordingError(
+                folder, "is a golden recording, which stays as it is", "Copy it and add to the copy"
+            )
         try:
             lock = Lock.take(folder, host)
             manifest = SegmentWriter.reopen(folder / MANIFEST, end_of_frames(folder / MANIFEST))
@@ -99,7 +106,8 @@ class RunFolder:
         files = {path.name: digest_of(path) for path in map(self.folder.joinpath, FIXED)}
         segments = Segments(self.folder)
         index = read_index(segments, [run.id for run in runs_of(segments)])
-        if not segments.problems:  # what is damaged is read from the segments, which tell more
+        # What is damaged is read from the segments, which tell more; a torn end tells nothing.
+        if all(problem.torn for problem in segments.problems):
             with suppress(OSError):  # a full disk: the recording is whole without it
                 files[INDEX] = hashlib.sha256(write_index(self.folder / INDEX, index)).digest()
         return index.segments, files

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from chia_bypass.errors import RecordingAbsent, RecordingCorrupt
 from chia_bypass.recording.call_index import CallIndex, Spot
@@ -62,7 +62,7 @@ class Recording:
         recording = Recording(folder, _contents(segments, index, manifest), segments)
         problems = recording.contents.problems
         problems.extend(_missing_and_extra(folder, runs, closed))
-        damage = [p for p in problems if recording.complete or not p.torn]
+        damage = [p for p in problems if not recording.excuses(p)]
         if damage and not tolerant:
             raise RecordingCorrupt(folder, "; ".join(map(str, damage)), RESTORE)
         return recording
@@ -74,10 +74,22 @@ class Recording:
 
     @property
     def complete(self) -> bool:
-        """Every run that wrote here ended in order."""
-        ended = {closed.run for closed in self.contents.closed}
+        """The newest run that wrote here ended in order: it went on where others were cut off."""
         runs = self.contents.runs
-        return bool(runs) and all(run.id in ended for run in runs)
+        return bool(runs) and runs[-1].id in self._ended
+
+    @property
+    def _ended(self) -> frozenset[str]:
+        return frozenset(closed.run for closed in self.contents.closed)
+
+    def excuses(self, problem: Problem) -> bool:
+        """Whether it is the torn end of a file whose run was cut off, and no damage."""
+        if not problem.torn:
+            return False
+        if problem.file == MANIFEST:
+            return not self.complete
+        header = self._segments.header(PurePath(problem.file).stem)
+        return header is None or header.run not in self._ended
 
     @property
     def spoiled(self) -> tuple[str, ...]:

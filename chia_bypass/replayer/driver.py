@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from chia_bypass.bypass import config
 from chia_bypass.companion import DriverProcess
 from chia_bypass.hook import drivers, ray_init
-from chia_bypass.identity import names, position
+from chia_bypass.identity import known, names, position
 from chia_bypass.identity.driver import DriverEngine, DriverParent
 from chia_bypass.identity.producers import Producers
+from chia_bypass.recorder import driver as record_driver
+from chia_bypass.recorder import reservations
 from chia_bypass.recording.layout import NONCE
 from chia_bypass.recording.redaction import hide_in_command
+from chia_bypass.replayer import nothing_real
 from chia_bypass.replayer.classes import ClassTable
 from chia_bypass.replayer.engine import ReplayEngine
+from chia_bypass.replayer.growth import Growth, new_ones
 from chia_bypass.replayer.home import ReplayHome
 from chia_bypass.replayer.index import Index
 from chia_bypass.replayer.matching import Matcher
 from chia_bypass.replayer.outcomes import Log, Outcomes
-from chia_bypass.replayer.policy import Policy
+from chia_bypass.replayer.policy import OnMiss, Policy
 from chia_bypass.replayer.serve import Source
 from chia_bypass.session import Session
 
@@ -32,9 +37,9 @@ def start(session: Session) -> DriverEngine[ReplayEngine]:
     index = Index.open(Path(session.recording))
     rules = config.load(session.options["yaml"])
     parent = DriverParent(lambda: _claim(session, index, parent))
-    producers = Producers(lambda object_id: None)
+    producers = Producers(partial(known.ask_producer, session.run))
     return DriverEngine(
-        session.run, parent, producers, lambda: _build(session, index, rules, producers)
+        session.run, parent, producers, lambda: _build(session, parent, index, rules, producers)
     )
 
 
@@ -51,24 +56,36 @@ def _claim(session: Session, index: Index, parent: position.Parent) -> str:
         except FileExistsError:
             continue
         parent.memory[session.recording] = Matcher(index.children(driver.path))
-        return driver.path
+        return driver.path  # so that its calls are named as the recording names them
     parent.memory[session.recording] = Matcher(())
     return f"{script}.{len(recorded) + drivers.claim(Path(session.control), script, sys.argv)}"
 
 
 def _build(
-    session: Session, index: Index, rules: config.BypassConfig, producers: Producers
+    session: Session,
+    parent: DriverParent,
+    index: Index,
+    rules: config.BypassConfig,
+    producers: Producers,
 ) -> ReplayEngine:
     folder = Path(session.recording)
     nonce = (folder / NONCE).read_bytes()
+    policy = Policy.of(session.options)
+    growth = None
+    if policy.on_miss is OnMiss.RECORD:
+        recorder = record_driver.build(session, parent, producers)
+        reservations.process.attach(new_ones(index.recording.contents, recorder.add))
+        growth = Growth(recorder, index)
     home = ReplayHome(
         run=session.run,
         source=Source(str(folder), nonce, session.control, DriverProcess.here()),
         script=names.script(),
         config=rules,
-        policy=Policy.of(session.options),
+        policy=policy,
         invented=ray_init.invented(),
+        recorder=None if growth is None else growth.recorder.home.packed(),
     )
+    nothing_real.refuse_asked(home)
     outcomes = Outcomes(Log(Path(session.control)))
     table = ClassTable(index.classes())
-    return ReplayEngine(home, index, producers, outcomes, table.packed)
+    return ReplayEngine(home, index, producers, outcomes, table.packed, growth)

@@ -1,16 +1,16 @@
 """The engine that replays: finds the recorded call for every dispatch and has it served.
 
-Closed: what the recording cannot answer is a miss, and after a miss nothing runs for real.
+Closed: what the recording cannot answer is a miss, and unless the policy says otherwise nothing
+runs for real after one.
 """
 
 from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
-
-import ray
 
 from chia_bypass.bypass.config import Entry
 from chia_bypass.bypass.names import find
@@ -20,21 +20,56 @@ from chia_bypass.identity import known, position
 from chia_bypass.identity.describe import describe
 from chia_bypass.identity.names import function_name, named
 from chia_bypass.identity.producers import Producers
-from chia_bypass.recording.records import Call, Outcome, Result
+from chia_bypass.recording.digests import digest
+from chia_bypass.recording.records import Call, Outcome, Result, pack
 from chia_bypass.recording.reference import Reference
-from chia_bypass.replayer import misses, offers
-from chia_bypass.replayer.classes import loaded_modules
+from chia_bypass.replayer import misses, nothing_real, offers
+from chia_bypass.replayer.choice import Asked, Why, passes_cut, why_live
+from chia_bypass.replayer.deferred import DeferredToken
+from chia_bypass.replayer.doubts import CannotCompare, checks
+from chia_bypass.replayer.events import event
+from chia_bypass.replayer.failures import means_failure
+from chia_bypass.replayer.growth import Growth
 from chia_bypass.replayer.home import ReplayHome
 from chia_bypass.replayer.index import Answers
 from chia_bypass.replayer.live import LiveToken
 from chia_bypass.replayer.matching import Found, Matcher, Missed, MissReason
 from chia_bypass.replayer.origin import ReplayOrigin
 from chia_bypass.replayer.outcomes import Event, Kind, Outcomes
-from chia_bypass.replayer.policy import serves
-from chia_bypass.replayer.serve import Pending, Serve, serve_reference
+from chia_bypass.replayer.policy import OnMiss
+from chia_bypass.replayer.provision import Provision
+from chia_bypass.replayer.real import KEPT, RealCalls
+from chia_bypass.replayer.serve import Serve
+from chia_bypass.replayer.states import REAL, SERVED, States, states_of
 
 _RECORDED = "recorded"
 """Key of a parent's memory: the path that it has in the recording, if it has another one here."""
+_AFTER = "after"
+"""Whether it has passed a cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Matched:
+    """A dispatch and what the recording has for it."""
+
+    dispatch: Dispatch
+    parent: position.Parent
+    call: Call
+    entry: Entry | None
+    answer: Found | Missed
+    after: bool
+    """It is on the real side of a cut."""
+
+    @property
+    def result(self) -> Result | None:
+        """The recorded result that answers, if one does."""
+        return self.answer.stored.result if isinstance(self.answer, Found) else None
+
+    def missing(self, reason: MissReason, detail: str) -> _Matched:
+        """The same, with a reason why what was found must not be served."""
+        result = self.result
+        nearest = None if result is None else result.call
+        return replace(self, answer=Missed(reason, nearest, detail=detail))
 
 
 class ReplayEngine:
@@ -47,135 +82,179 @@ class ReplayEngine:
         producers: Producers,
         outcomes: Outcomes | None,
         table: Callable[[], bytes],
+        growth: Growth | None = None,
     ) -> None:
         """``table`` gives the packed classes that travel by value."""
-        self.home, self._config, self._policy, self._index = (
-            home,
-            home.config,
-            home.policy,
-            index,
-        )
-        self._table, self.outcomes = table, outcomes
+        self.home, self._config, self._policy = home, home.config, home.policy
+        self._index, self._table, self.outcomes = index, table, outcomes
         self.producers = producers
+        self.real = RealCalls(home, producers, table, growth)
+        self._provision = Provision(home, index, producers, table)
+        self._mixed = not nothing_real.serves_all(home.policy, home.config)
+        self._states = States(outcomes) if outcomes is not None and self._mixed else None
 
-    def is_recorded_as(self, parent: position.Parent, path: str | None) -> None:
-        """Tell the path that ``parent`` has in the recording; None: it was not recorded."""
+    def is_recorded_as(
+        self, parent: position.Parent, path: str | None, kept: str | None, *, after: bool = False
+    ) -> None:
+        """Tell the path that ``parent`` has in the recording; None: it was not recorded.
+
+        ``kept`` is the path below which new calls are recorded, ``after`` whether it is on the real
+        side of a cut.
+        """
         parent.memory[self.home.source.folder] = Matcher(self._index.children(path))
-        parent.memory[_RECORDED] = path
+        parent.memory.update({_RECORDED: path, KEPT: kept, _AFTER: after})
 
     def plan(self, dispatch: Dispatch) -> Plan:
         """Serve the recorded call, or raise a Miss; run for real only what was allowed to."""
-        call, entry, answer = self._match(dispatch)
-        self._check_place(call, dispatch)
-        if self._runs_for_real(call, entry):
-            return self._live(call, answer)
-        if entry is None:
-            answer = Missed(MissReason.NOT_SERVED, None, detail="its calls are not served")
-        if isinstance(answer, Missed):
-            raise self._missed(call, answer)
-        return self._serve(call, answer)
+        matched = self._match(dispatch)
+        self._check_place(matched)
+        why = self._why_live(matched)
+        if why is not None:
+            return self._live(matched, why.value)
+        if matched.entry is None:
+            matched = matched.missing(MissReason.NOT_SERVED, "its calls are not served")
+        elif (result := matched.result) is not None:
+            refused = self._provision.refused(result)
+            if refused is None:
+                return self._serve(matched, result)
+            matched = replace(matched, answer=refused)
+        return self._unanswered(matched)
 
     def plan_real(self, dispatch: Dispatch) -> Plan:
         """Run it for real, whatever the YAML says; calls that it dispatches may be served."""
-        call, _, answer = self._match(dispatch)
-        return self._live(call, answer)
+        return self._live(self._match(dispatch), Why.YAML.value)
 
-    def _match(self, dispatch: Dispatch) -> tuple[Call, Entry | None, Found | Missed]:
+    def _match(self, dispatch: Dispatch) -> _Matched:
         here = position.current()
         assert here is not None, "a replaying process has a parent"
         call = describe(dispatch, here, self.producers, time.time(), self._policy.redaction)
         entry = find(self._config.entries, call.function)
         matcher: Matcher = here.parent.memory[self.home.source.folder]
-        return call, entry, matcher.match(call, self._policy.rule(entry))
+        answer = matcher.match(call, self._policy.rule(entry))
+        after = bool(here.parent.memory.get(_AFTER))
+        return _Matched(dispatch, here.parent, call, entry, answer, after)
 
-    def _runs_for_real(self, call: Call, entry: Entry | None) -> bool:
-        if named(call.function, self._policy.live):
-            return True
-        if entry is None:
-            return not self._policy.closed
-        return not serves(entry, call.tag)
+    def _why_live(self, matched: _Matched) -> Why | None:
+        result, call = matched.result, matched.call
+        if not self._mixed:
+            return None
+        recorded = None if result is None else result.call
+        asked = Asked(call.function, call.tag, recorded, matched.after)
+        if passes_cut(self._policy, asked):
+            matched.parent.memory[_AFTER] = True
+        why = why_live(self._policy, matched.entry, asked)
+        if why is None and result is not None and self._failed_then(matched.entry, result):
+            return Why.FAILED
+        return why
+
+    def _failed_then(self, entry: Entry | None, result: Result) -> bool:
+        if result.outcome is Outcome.EXCEPTION:
+            return self._policy.rerun_exceptions
+        if not self._policy.rerun_failures or entry is None or not entry.failed:
+            return False
+        if result.outcome is not Outcome.VALUE:
+            return False
+        try:
+            return means_failure(self._provision.sketched(result), entry.failed)
+        except ChiaBypassError:  # it cannot be looked into: serving it says why
+            return False
 
     @property
     def _failed(self) -> bool:
         return self.outcomes is not None and self.outcomes.failed
 
+    def _unanswered(self, matched: _Matched) -> Plan:
+        """The miss policy's answer. Raises Miss."""
+        assert isinstance(matched.answer, Missed)
+        if self._policy.on_miss is OnMiss.FAIL or matched.answer.reason in misses.NEEDS_CONSENT:
+            raise self._missed(matched.call, matched.answer)
+        return self._live(matched, matched.answer.reason.value)
+
     def _missed(self, call: Call, missed: Missed) -> Miss:
         error = misses.miss(call, missed, self._config.path or "the bypass YAML")
-        self._note(Event(Kind.MISSED, call.function, call.tag, message=str(error)))
+        reason, nearest = missed.reason.value, missed.nearest
+        self._note(
+            event(Kind.MISSED, call, nearest, missed.differing, reason=reason, message=str(error))
+        )
         return error
 
-    def _check_place(self, call: Call, dispatch: Dispatch) -> None:
+    def _check_place(self, matched: _Matched) -> None:
         """Miss what the replay's Ray can never place, since it would wait without a word."""
-        why = offers.process.why_call_never_placed(dispatch.options) if self.home.run else ""
+        options = matched.dispatch.options
+        why = offers.process.why_call_never_placed(options) if self.home.run else ""
         if why and self.home.invented:
-            raise self._missed(call, Missed(MissReason.NEVER_PLACED, None, detail=why))
+            raise self._missed(matched.call, Missed(MissReason.NEVER_PLACED, None, detail=why))
         if why:
-            offers.warn(call.function, why)
+            offers.warn(matched.call.function, why)
 
     def _note(self, event: Event) -> None:
         if self.outcomes is not None:
             self.outcomes.add(event)
 
-    def _serve(self, call: Call, found: Found) -> Plan:
-        result = found.stored.result
-        refused = self._refused(result)
-        if refused is not None:
-            raise self._missed(call, refused)
-        try:
-            serve = Pending() if result.outcome is Outcome.CANCELLED else self._provider(result)
-        except RecordingCorrupt as error:
+    def _states_of(self, matched: _Matched) -> frozenset[str]:
+        if self._states is None or named(matched.call.function, self._policy.stale):
+            return frozenset()
+        dispatch = matched.dispatch
+        arguments = (*dispatch.args, *dispatch.kwargs.values())
+        return states_of(matched.entry, dispatch.options, arguments)
+
+    def _refuse_stale(self, call: Call, states: frozenset[str], kind: str) -> None:
+        """Raise Miss where the other kind of call changed, or should have, what this one sees."""
+        state = self._states.conflict(states, kind) if self._states is not None else ""
+        if state:
             raise self._missed(
-                call, Missed(MissReason.CORRUPT, result.call, detail=str(error))
-            ) from error
-        self._note(Event(Kind.SERVED, call.function, call.tag, result.call.path, found.drift))
+                call, Missed(MissReason.STALE, None, detail=misses.why_stale(state, kind))
+            )
+
+    def _serve(self, matched: _Matched, result: Result) -> Plan:
+        call, answer = matched.call, matched.answer
+        assert isinstance(answer, Found)
+        ignored = self._policy.rule(matched.entry).ignored
+        try:
+            serve = self._provision.provider(result)
+            doubts = checks(
+                matched.dispatch, call.arguments, result, ignored, self.real.ran, self._value_of
+            )
+        except CannotCompare as doubt:
+            missed = Missed(MissReason.OTHER_ARGUMENTS, result.call, (doubt.name,))
+            return self._unanswered(replace(matched, answer=missed))
+        except RecordingCorrupt as error:
+            return self._unanswered(matched.missing(MissReason.CORRUPT, str(error)))
+        states = self._states_of(matched)
+        if doubts:
+            token, produced = self._token(matched, certain=False)
+            deferred = DeferredToken(token, pack(call), doubts, serve, pack(result.call), states)
+            return Plan(token=deferred, dispatched=lambda got: self.producers.learn(got, produced))
+        self._refuse_stale(call, states, SERVED)
+        self._note(event(Kind.SERVED, call, result.call, answer.drift))
         return Plan(
             provider=serve,
             data=self.home.source.folder,
             dispatched=lambda got: self.producers.learn(got, result.call.path),
         )
 
-    def _refused(self, result: Result) -> Missed | None:
-        """Why the value may not be rebuilt; told here, since on the worker it is too late."""
-        loaded = loaded_modules(result.classes, self._policy.allow_import)
-        absent = {name.partition(":")[0] for name in result.classes} - set(loaded)
-        if absent:
-            detail = f"module {', '.join(sorted(absent))}, which the loop has not loaded"
-            return Missed(
-                MissReason.NEEDS_IMPORT, result.call, tuple(sorted(absent)), detail=detail
-            )
-        if result.pickled and not self._policy.allow_pickle:
-            detail = "; ".join(result.pickled[:3])
-            return Missed(MissReason.NEEDS_PICKLE, result.call, detail=detail)
-        return None
-
-    def _provider(self, result: Result) -> Serve:
-        allowed = self._policy.allow_import
-        return Serve(
-            outcome=result.outcome,
-            document=self._index.document(result.call.path),
-            source=self.home.source,
-            modules=loaded_modules(result.classes, allowed),
-            table=self._table() if result.classes else b"",
-            references=self._references(result),
-            allow_pickle=self._policy.allow_pickle,
-        )
-
-    def _references(self, result: Result) -> Mapping[Reference, Any]:
-        """References to tasks that serve what the references inside a result stood for.
-
-        They are ours, the caller's, because an object lives no longer than its owner, and they
-        ask for no resources, because whoever waits for them may hold them all.
-        """
-        return {reference: self._stand_in(reference) for reference in result.references}
-
-    def _stand_in(self, reference: Reference) -> Any:
+    def _value_of(self, reference: Reference) -> tuple[Serve, int | None] | None:
         result = self._index.answer(reference.call)
-        if result is None:
-            raise ChiaBypassError(f"the recording holds no result of {reference.call}")
-        task = ray.remote(serve_reference).options(num_cpus=0, name=f"BYPASS_{result.call.path}")
-        returned = task.remote(self._provider(result))
-        self.producers.learn_object(returned.binary(), reference)
-        return returned
+        if result is None or result.outcome is not Outcome.VALUE or self._provision.refused(result):
+            return None
+        several = result.call.options.get("num_returns", 1) not in (None, 1)
+        return self._provision.serve(result), reference.index if several else None
+
+    def serves_deferred(
+        self, call: Call, recorded: Call, differing: tuple[str, ...], states: frozenset[str]
+    ) -> bool:
+        """On the worker: whether the recorded answer holds. Raises Miss unless it may run."""
+        if not differing:
+            self._refuse_stale(call, states, SERVED)
+            self._note(event(Kind.SERVED, call, recorded))
+            return True
+        missed = Missed(MissReason.OTHER_ARGUMENTS, recorded, differing)
+        if self._policy.on_miss is OnMiss.FAIL:
+            raise self._missed(call, missed)
+        nothing_real.refuse_on_invented(self.home, call.function, call.tag)
+        self._refuse_stale(call, states, REAL)
+        self._note(event(Kind.REAL, call, recorded, differing, reason=missed.reason.value))
+        return False
 
     def refuse_after_a_miss(self, function: str, tag: str | None) -> None:
         """Raise RealRunRefused if there was a miss, in whichever process."""
@@ -184,35 +263,40 @@ class ReplayEngine:
                 function, tag, "an earlier call missed, and after a miss nothing runs"
             )
 
-    def _live(self, call: Call, answer: Found | Missed) -> Plan:
+    def _live(self, matched: _Matched, why: str) -> Plan:
+        call, answer = matched.call, matched.answer
         self.refuse_after_a_miss(call.function, call.tag)
-        if self.home.invented and not named(call.function, self._policy.allow_local):
-            raise RealRunRefused(
-                call.function,
-                call.tag,
-                "this Ray only pretends to have " + ", ".join(sorted(self.home.invented)),
-                "Give a cluster that has them with --address, or, if it only computes, "
-                f"--allow-local {call.function.partition(':')[2]}",
-            )
-        result = answer.stored.result if isinstance(answer, Found) else None
-        matched = None if result is None else result.call.path
-        self._note(Event(Kind.REAL, call.function, call.tag, matched))
-        return Plan(
-            token=LiveToken(
-                home=self.home.packed(),
-                function=call.function,
-                tag=call.tag,
-                path=call.path,
-                recorded=result.path if result else None,
-                table=self._table(),
-            ),
-            dispatched=lambda got: self.producers.learn(got, f"live:{call.path}"),
+        nothing_real.refuse_on_invented(self.home, call.function, call.tag)
+        self._refuse_stale(call, self._states_of(matched), REAL)
+        if isinstance(answer, Found):
+            noted = event(Kind.REAL, call, answer.stored.result.call, answer.drift, reason=why)
+        else:
+            noted = event(Kind.REAL, call, answer.nearest, answer.differing, reason=why)
+            noted = replace(noted, recorded=None)
+        self._note(noted)
+        token, produced = self._token(matched)
+        return Plan(token=token, dispatched=lambda got: self.producers.learn(got, produced))
+
+    def _token(self, matched: _Matched, *, certain: bool = True) -> tuple[LiveToken, str]:
+        after = bool(matched.parent.memory.get(_AFTER))
+        return self.real.token(
+            matched.call, matched.answer, matched.parent, after=after, certain=certain
         )
+
+    def returned(self, path: str, function: str, value: object) -> None:
+        """On the worker: note what a real call returned, for whoever gets it as an argument."""
+        if self.outcomes is None:
+            return
+        redactor = self._policy.redaction.redactor(function)
+        seen = digest(value, reference=self.producers.find, redactor=redactor).value.hex()
+        self._note(Event(Kind.RETURNED, function, path=path, returned=seen))
 
     def flush(self) -> None:
         """Write all events that wait."""
         if self.outcomes is not None:
             self.outcomes.flush()
+        if self.real.growth is not None:
+            self.real.growth.recorder.flush()
 
     def bypassed(self, dispatch: Dispatch) -> None:
         """The loop's own Bypass serves it: counted."""

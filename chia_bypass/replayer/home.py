@@ -24,6 +24,8 @@ class ReplayHome:
     """Resources that this Ray only pretends to have."""
     run: str = ""
     """Id of the session, if there is one."""
+    recorder: bytes | None = None
+    """Where to record what runs for real, packed; None: it is not recorded."""
 
     def packed(self) -> bytes:
         """The form that travels."""

@@ -14,6 +14,7 @@ class Answers(Protocol):
     """What a replaying engine asks: an Index, or the server that has one."""
 
     def children(self, parent: str | None) -> list[Candidate]: ...
+    def fresh_number(self, parent: str) -> int: ...
     def answer(self, path: str) -> Result | None: ...
     def document(self, path: str) -> bytes | Blob: ...
 
@@ -35,6 +36,12 @@ class Index:
             return []
         numbers = self.recording.index.children.get(parent, ())
         return [self._candidate(self.recording.index.paths[number]) for number in numbers]
+
+    def fresh_number(self, parent: str) -> int:
+        """A dispatch number above those of all that the parent dispatched."""
+        index = self.recording.index
+        children = index.children.get(parent, ())
+        return 1 + index.columns["number"][children[-1]] if children else 0
 
     def _candidate(self, path: str) -> Candidate:
         stored = self.recording.result(path)

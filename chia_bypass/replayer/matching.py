@@ -34,6 +34,8 @@ class MissReason(str, Enum):
     CORRUPT = "its recording is damaged"
     NEEDS_IMPORT = "its value needs classes that may not be imported"
     NEEDS_PICKLE = "its value was kept as pickle, which may run code"
+    INFRASTRUCTURE = "recorded with an error of Ray's own, not of the function"
+    STALE = "stale"
     NOT_SERVED = "not in the bypass YAML"
     NEVER_PLACED = "can never be placed"
 

@@ -6,6 +6,17 @@ from chia_bypass.errors import Miss
 from chia_bypass.recording.records import Call
 from chia_bypass.replayer.matching import Missed, MissReason
 
+NEEDS_CONSENT = frozenset(
+    {
+        MissReason.NEEDS_IMPORT,
+        MissReason.NEEDS_PICKLE,
+        MissReason.NEVER_PLACED,
+        MissReason.STALE,
+    }
+)
+"""Reasons for which a call is not run for real by ``--on-miss run`` or ``record``: there is an
+answer that only wants permission, or running it would be wrong."""
+
 PLACE_REMEDY = "Record the loop again with what it asks for, or replay on a cluster with --address"
 
 
@@ -19,6 +30,13 @@ def miss(call: Call, missed: Missed, yaml: str) -> Miss:
         _detail(call, missed),
         _remedy(call, missed, yaml),
     )
+
+
+def why_stale(state: str, kind: str) -> str:
+    """What is wrong with a call of ``kind`` (real or served) in that state."""
+    if kind == "real":
+        return f"it would run for real in {state}, which served calls have left as it was"
+    return f"it was recorded in {state}, which calls of this replay have changed for real"
 
 
 def _detail(call: Call, missed: Missed) -> str:
@@ -70,4 +88,11 @@ def _remedy(call: Call, missed: Missed, yaml: str) -> str:
         )
     if missed.reason is MissReason.NEVER_PLACED:
         return PLACE_REMEDY
+    if missed.reason is MissReason.STALE:
+        return (
+            f"Have all calls of that state served or all run for real; or, if {key} does not "
+            f"depend on it, --stale {key}"
+        )
+    if missed.reason is MissReason.INFRASTRUCTURE:
+        return f"Raise it again with --replay-ray-errors, or run it for real with --live {key}"
     return f"Record the loop again, or let it run for real with --live {key}"

@@ -109,4 +109,4 @@ def _check(control: str, closed: bool) -> ReservationCheck:
 
 def check_of(session: Session) -> ReservationCheck:
     """The check of this process in the replay ``session``."""
-    return _check(session.control, session.address is None)
+    return _check(session.control, session.own_ray)

@@ -33,5 +33,6 @@ class ReplayOrigin:
         names.set_script(unpack(self.home).script)
         parent.is_at(attempt_path(self.path, incarnation))
         recorded = self.recorded
-        engine.is_recorded_as(parent, recorded and attempt_path(recorded, incarnation))
+        path = recorded and attempt_path(recorded, incarnation)
+        engine.is_recorded_as(parent, path, path)
         return engine

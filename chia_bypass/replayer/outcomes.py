@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from enum import Enum
+from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from chia_bypass.recorder.notes import Notes
 
 _FOLDER = "outcomes"
 _MISSED = "missed"
+_CLAIMS = "claims"
 
 
 class Kind(str, Enum):
@@ -26,6 +28,8 @@ class Kind(str, Enum):
     BYPASSED = "bypassed"
     """By the loop's own Bypass."""
     IN_PLACE = "in place"
+    RETURNED = "returned"
+    """A real call ended: of the same ``path`` as its REAL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,18 @@ class Event:
     drift: tuple[str, ...] = ()
     """Arguments that differed from the recorded ones."""
     message: str = ""
+    reason: str = ""
+    """Why it missed, or runs for real."""
+    path: str = ""
+    """Its path in this run."""
+    source_changed: bool = False
+    """The source of its function is not the one that was recorded."""
+    seen: Mapping[str, str] = field(default_factory=dict)
+    """Digests of the arguments that differ, hexadecimal: what a cause is told from."""
+    producers: tuple[str, ...] = ()
+    """Calls whose references are in those arguments."""
+    returned: str = ""
+    """Digest of what a real call returned."""
 
 
 class Log:
@@ -65,6 +81,20 @@ class Log:
         """Whether there was a miss, here or in another process."""
         return (self._control / _MISSED).exists()
 
+    def claim(self, name: str, value: str) -> str:
+        """Note ``value`` for ``name`` unless another is noted; returns the one that is."""
+        path = self._control / _CLAIMS / sha256(name.encode()).hexdigest()[:32]
+        path.parent.mkdir(exist_ok=True)
+        scratch = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        scratch.write_text(value)
+        try:
+            os.link(scratch, path)  # whoever sees the name sees the whole value
+        except FileExistsError:
+            return path.read_text()
+        finally:
+            scratch.unlink()
+        return value
+
 
 class Keeper(Protocol):
     """Where events go: a Log, or the server that has it."""
@@ -72,6 +102,7 @@ class Keeper(Protocol):
     def append(self, lines: Sequence[bytes]) -> None: ...
     def fail(self, message: str) -> None: ...
     def failed(self) -> bool: ...
+    def claim(self, name: str, value: str) -> str: ...
 
 
 class Outcomes:
@@ -92,6 +123,10 @@ class Outcomes:
         """Write all events that wait."""
         self._notes.flush()
 
+    def claim(self, name: str, value: str) -> str:
+        """Note ``value`` for ``name`` unless another is noted; returns the one that is."""
+        return self._keeper.claim(name, value)
+
     @property
     def failed(self) -> bool:
         """Whether there was a miss, here or in another process."""
@@ -106,5 +141,5 @@ def events(control: Path) -> Iterator[Event]:
                 fields = json.loads(line)
             except ValueError:
                 continue
-            fields["drift"] = tuple(fields["drift"])
+            fields.update({name: tuple(fields[name]) for name in ("drift", "producers")})
             yield Event(**{**fields, "kind": Kind(fields["kind"])})

@@ -56,7 +56,8 @@ def _build(bypass: Bypass) -> ReplayEngine:
     engine = ReplayEngine(home, index, producers, None, ClassTable(index.classes()).packed)
     argv = hide_in_command(sys.argv)
     recorded = sorted(index.drivers(names.script()), key=lambda d: d.argv != argv)
-    engine.is_recorded_as(parent, recorded[0].path if recorded else None)
+    path = recorded[0].path if recorded else None
+    engine.is_recorded_as(parent, path, path)
     return engine
 
 

@@ -75,9 +75,13 @@ class Serve:
     references: Mapping[Reference, Any]
     """What stands for the references inside the value."""
     allow_pickle: bool
+    seconds: float = 0.0
+    """How long the call's resources are held: a share of its recorded duration."""
 
     def __call__(self, tag: str | None, data_path: str | None, /, *args: Any, **kwargs: Any) -> Any:
         """The recorded value, or the recorded exception raised."""
+        if self.seconds > 0:
+            _hold(self.seconds)
         value = decode(
             self._bytes(),
             classes=ImportedClasses(self.modules, classes.unpack(self.table)),
@@ -93,6 +97,13 @@ class Serve:
         if isinstance(self.document, bytes):
             return self.document
         return bytes(self.source.read(self.document))
+
+
+def _hold(seconds: float) -> None:
+    """Take that long, in steps, so that Ray can cancel the task."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, _PAUSE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,10 @@ class ReplayServer:
         """As Index.children."""
         return self._opened().children(parent)
 
+    def fresh_number(self, parent: str) -> int:
+        """As Index.fresh_number."""
+        return self._opened().fresh_number(parent)
+
     def answer(self, path: str) -> Result | None:
         """As Index.answer."""
         return self._opened().answer(path)
@@ -65,6 +69,10 @@ class ReplayServer:
         """As Log.failed."""
         return self._log is not None and self._log.failed()
 
+    def claim(self, name: str, value: str) -> str:
+        """As Log.claim."""
+        return value if self._log is None else self._log.claim(name, value)
+
 
 class RemoteServer:
     """The server, asked from a worker: one method a method of ReplayServer."""
@@ -79,6 +87,11 @@ class RemoteServer:
     def children(self, parent: str | None) -> list[Candidate]:
         """What the recorded parent dispatched."""
         found: list[Candidate] = self._ask("children", parent)
+        return found
+
+    def fresh_number(self, parent: str) -> int:
+        """A dispatch number above those of all that the parent dispatched."""
+        found: int = self._ask("fresh_number", parent)
         return found
 
     def answer(self, path: str) -> Result | None:
@@ -106,3 +119,7 @@ class RemoteServer:
     def failed(self) -> bool:
         """Whether there was a miss anywhere."""
         return bool(self._ask("failed"))
+
+    def claim(self, name: str, value: str) -> str:
+        """Note the value unless another is noted; returns the one that is."""
+        return str(self._ask("claim", name, value))

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from chia_bypass.bypass import config
 from chia_bypass.errors import UsageError
 from chia_bypass.hook import environment, guard, handshake
-from chia_bypass.recorder.yaml_file import bypass_yaml
+from chia_bypass.recorder.session import SPOILED, new_run
+from chia_bypass.recorder.spoiled import spoiled_reasons
+from chia_bypass.recorder.yaml_file import bypass_yaml, grown_yaml
+from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.layout import BYPASS_YAML, is_recording
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Call
 from chia_bypass.recording.redaction import REDACTED, Redaction
+from chia_bypass.replayer.causes import Cause, causes
 from chia_bypass.replayer.feasible import together
+from chia_bypass.replayer.matching import MissReason
 from chia_bypass.replayer.outcomes import Event, Kind, events
+from chia_bypass.replayer.policy import OnMiss
 from chia_bypass.replayer.shape import shape
 from chia_bypass.session import Mode, Session
+
+MISSED, DRIFTED, UNUSED, STALE, INCOMPLETE = 20, 21, 22, 23, 24
+"""Exit statuses, besides those of errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +43,8 @@ class Replayed:
     events: tuple[Event, ...]
     entered: bool
     """Whether we got into a Python process of the command at all."""
+    spoiled: tuple[str, ...] = ()
+    """Why results were not added that the loop has seen."""
 
     def count(self, kind: Kind) -> int:
         """How many calls went that way."""
@@ -75,6 +89,45 @@ class Replayed:
         return tuple(s.result.call for s in stored if s.result.redacted)
 
     @property
+    def causes(self) -> tuple[Cause, ...]:
+        """What set off drift, and real calls with other arguments than the recorded ones."""
+        events = (event for event in self.events if event.kind is not Kind.MISSED)
+        return causes(tuple(events))
+
+    @property
+    def reached_end(self) -> bool:
+        """Whether an incomplete recording was served to its end, and the loop went on."""
+        if self.recording.complete:
+            return False
+        reasons = {event.reason for event in self.events if event.kind is Kind.MISSED}
+        beyond = {MissReason.NEVER_RECORDED, MissReason.EXHAUSTED, MissReason.OTHER_ARGUMENTS}
+        cut_off = MissReason.UNFINISHED.value
+        at_end = cut_off in reasons or not self.unused
+        return bool(reasons) and at_end and reasons <= {cut_off, *(r.value for r in beyond)}
+
+    def exit_status(self, status: int, *, strict: bool = False) -> int:
+        """Ours, for a command that ended with ``status``: its own failure wins, unless it missed.
+
+        ``strict``: drift and unused recordings count, too.
+        """
+        if self.misses:
+            stale = any(event.reason == MissReason.STALE.value for event in self.events)
+            return INCOMPLETE if self.reached_end else STALE if stale else MISSED
+        if status:
+            return status
+        if self.spoiled:
+            return SPOILED
+        if strict and (self.drifted or self.changed_sources):
+            return DRIFTED
+        return UNUSED if strict and self.unused else 0
+
+    @property
+    def changed_sources(self) -> tuple[str, ...]:
+        """Functions that were served although their source is not the recorded one."""
+        found = (e.function for e in self.events if e.source_changed and e.kind is Kind.SERVED)
+        return tuple(dict.fromkeys(found))
+
+    @property
     def misses(self) -> tuple[str, ...]:
         """The messages of the misses, each once."""
         found = (event.message for event in self.events if event.kind is Kind.MISSED)
@@ -89,27 +142,43 @@ def _ancestors(path: str) -> list[str]:
 class ReplaySession:
     """Replays a recording to the drivers that one command starts. Use as a context manager."""
 
-    def __init__(self, source: Path, options: Mapping[str, object], address: str | None) -> None:
-        """``source``: a recording folder or a bypass YAML in one. Raises RecordingError."""
-        folder, yaml = located(source)
+    def __init__(
+        self,
+        source: Path,
+        options: Mapping[str, Any],
+        address: str | None,
+        command: Sequence[str] | None = None,
+    ) -> None:
+        """``source``: a recording folder or a bypass YAML in one; ``command``: the recorded one.
+
+        For ``options`` see replayer/policy.py. Raises RecordingError and UsageError.
+        """
+        folder, self._yaml = located(source)
         self.recording = Recording.open(folder)
         self._options, self._address = dict(options), address
-        self._yaml = yaml
+        self._given = command
+        self._growing: RunFolder | None = None
 
     def __enter__(self) -> ReplaySession:
+        yaml = self._yaml
+        if yaml is not None:
+            config.load(yaml)  # before anything is started
+        options = {**self._options, "redact": self._redact()}
+        folder = self.recording.folder
+        if options.get("on_miss") == OnMiss.RECORD.value:
+            run = new_run(folder, self._given or self.command, options)
+            self._growing = RunFolder.extend(folder, run, socket.gethostname())
         self._control = Path(tempfile.mkdtemp(prefix="chia-bypass-"))
-        yaml = self._yaml or self._write_yaml()
-        config.load(yaml)  # before anything is started
         nodes = shape(self.recording)
         self._session = Session(
             Mode.REPLAY,
-            str(self.recording.folder),
+            str(folder),
             str(self._control),
-            self.recording.contents.runs[0].id,
+            self._growing.run.id if self._growing else self.recording.contents.runs[0].id,
             resources=together(nodes),
             nodes=nodes[1:],
             address=self._address,
-            options={**self._options, "yaml": str(yaml), "redact": self._redact()},
+            options={**options, "yaml": str(yaml or self._write_yaml())},
         )
         self._session.save()
         return self
@@ -133,6 +202,8 @@ class ReplaySession:
     @property
     def command(self) -> tuple[str, ...]:
         """The recorded command. Raises UsageError if a secret in it was not stored."""
+        if self._given:
+            return tuple(self._given)
         command = self.recording.contents.runs[0].command
         if any(REDACTED in word for word in command):
             shown = " ".join(command)
@@ -141,7 +212,9 @@ class ReplaySession:
 
     @property
     def directory(self) -> Path:
-        """Where the recorded command ran, if that is still there, else the working directory."""
+        """Where the recorded command ran, if that is still there; of another, where we are."""
+        if self._given:
+            return Path.cwd()
         recorded = self.recording.folder / self.recording.contents.runs[0].directory
         return recorded.resolve() if recorded.is_dir() else Path.cwd()
 
@@ -149,12 +222,22 @@ class ReplaySession:
         """The environment in which the command has to run."""
         return guard.guarded(environment.environment(str(self._session.file), base))
 
-    def finish(self) -> Replayed:
-        """What happened, after the command ended."""
+    def finish(self, status: int) -> Replayed:
+        """What happened, after the command ended with ``status``; closes what was added."""
         entered = bool(handshake.read(self._control))
-        return Replayed(self.recording, tuple(events(self._control)), entered)
+        found = tuple(events(self._control))
+        spoiled = spoiled_reasons(self._control)
+        if self._growing is not None:
+            self._growing.close(status, time.time(), spoiled)
+            self._growing = None
+            grown = Recording.open(self.recording.folder, tolerant=True)
+            yaml = self._yaml or self.recording.folder / BYPASS_YAML
+            yaml.write_text(grown_yaml(yaml, grown))
+        return Replayed(self.recording, found, entered, spoiled)
 
     def __exit__(self, *_: object) -> None:
+        if self._growing is not None:
+            self._growing.abandon()
         shutil.rmtree(self._control, ignore_errors=True)
 
 

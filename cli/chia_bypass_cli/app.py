@@ -9,6 +9,7 @@ import typer
 
 from chia_bypass.errors import ChiaBypassError
 from chia_bypass_cli import (
+    check,
     diff,
     doctor,
     export,
@@ -18,6 +19,7 @@ from chia_bypass_cli import (
     record,
     replay,
     report,
+    resume,
     terminal,
     verify,
 )
@@ -31,7 +33,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for module in (record, replay, inspect, verify, pack, prune, diff, export, report, doctor):
+for module in (record, replay, resume, check):
+    module.register(app)
+for module in (inspect, verify, pack, prune, diff, export, report, doctor):
     module.register(app)
 
 

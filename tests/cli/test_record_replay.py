@@ -155,7 +155,7 @@ def middle(x):
 
 print(get([middle.chia_remote(x) for x in range(2)]))
 """)
-    assert loops.record().returncode == 0
+    loops.recorded()
     assert sorted(loops.real_runs()) == ["leaf", "leaf", "middle", "middle"]
     replayed = loops.replay("--live", "middle")
     assert replayed.returncode == 0, replayed.stderr
@@ -183,7 +183,7 @@ for x in {values}:
         print(type(error).__name__)
 """
     loops.write(body.format(values=[1, 2]))
-    assert loops.record().returncode == 0
+    loops.recorded()
     loops.real_runs()
     loops.write(body.format(values=[1, 3, 2]))
     replayed = loops.replay("--live", "glue")
@@ -204,7 +204,7 @@ def {name}(x):
 get({name}.chia_remote(1, _chia_tag="t"))
 """
     loops.write(body.format(name="old"))
-    assert loops.record().returncode == 0
+    loops.recorded()
     loops.real_runs()
     loops.write(body.format(name="new"))
     replayed = loops.replay()
@@ -251,7 +251,7 @@ sys.exit(7)
 
 def test_an_existing_recording_is_not_overwritten(loops: Loops) -> None:
     loops.write("@ChiaFunction()\ndef f(): real('f')\nget(f.chia_remote())\n")
-    assert loops.record().returncode == 0
+    loops.recorded()
     loops.real_runs()
     again = loops.record()
     assert again.returncode == 2

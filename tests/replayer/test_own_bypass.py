@@ -36,7 +36,7 @@ print(get(leaf.chia_remote(1)), get(middle.chia_remote(2)), get(leaf.chia_remote
 
 def test_it_serves_its_recording_and_runs_what_it_does_not_name(loops: Loops) -> None:
     loops.write(BODY)
-    assert loops.record().returncode == 0
+    loops.recorded()
     assert sorted(loops.real_runs()) == ["leaf", "leaf", "leaf", "middle"]
     loops.write(BODY + "\nprint(get(not_recorded.chia_remote(3)))")
     plain = loops.python("loop.py", "r/bypass.yaml")
@@ -47,7 +47,7 @@ def test_it_serves_its_recording_and_runs_what_it_does_not_name(loops: Loops) ->
 
 def test_a_real_call_has_its_children_served(loops: Loops) -> None:
     loops.write(BODY)
-    assert loops.record().returncode == 0
+    loops.recorded()
     yaml = loops.folder / "r" / "bypass.yaml"
     yaml.write_text("bypass:\n  leaf:\n    bypass: true\n    data: .\n  middle: false\n")
     loops.real_runs()
@@ -58,7 +58,7 @@ def test_a_real_call_has_its_children_served(loops: Loops) -> None:
 
 def test_more_calls_than_recorded_are_a_miss(loops: Loops) -> None:
     loops.write(BODY)
-    assert loops.record().returncode == 0
+    loops.recorded()
     loops.write(BODY + "\nprint(get(leaf.chia_remote(1)))")
     loops.real_runs()
     done = loops.python("loop.py", "r/bypass.yaml")

@@ -1,0 +1,86 @@
+"""What travels with the calls of a replay that run for real, and what their references count as."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chia_bypass.identity import position
+from chia_bypass.identity.producers import Producers
+from chia_bypass.recording.records import Call
+from chia_bypass.replayer.doubts import LIVE
+from chia_bypass.replayer.growth import Growth, Keep
+from chia_bypass.replayer.home import ReplayHome
+from chia_bypass.replayer.live import LiveToken
+from chia_bypass.replayer.matching import Found, Missed, MissReason
+
+KEPT = "kept"
+"""Key of a parent's memory: the path below which its new calls are recorded."""
+
+
+class RealCalls:
+    """The real calls that one process dispatches."""
+
+    def __init__(
+        self,
+        home: ReplayHome,
+        producers: Producers,
+        table: Callable[[], bytes],
+        growth: Growth | None,
+    ) -> None:
+        self._home, self._table = home.packed(), table
+        self._producers, self.growth = producers, growth
+        self.ran: set[str] = set()
+        """What references count as whose call ran for real, or may have."""
+
+    def token(
+        self,
+        call: Call,
+        answer: Found | Missed,
+        parent: position.Parent,
+        *,
+        after: bool,
+        certain: bool = True,
+    ) -> tuple[LiveToken, str]:
+        """What travels with ``call``, and what its references count as.
+
+        ``after``: it is on the real side of a cut. Not ``certain``: its worker decides whether it
+        runs at all.
+        """
+        produced, keep = self._kept(call, answer, parent, certain=certain)
+        references = {p for argument in call.arguments for p in argument.producers}
+        token = LiveToken(
+            home=self._home,
+            table=self._table(),
+            function=call.function,
+            tag=call.tag,
+            path=call.path,
+            recorded=_recorded(answer),
+            after=after,
+            nested=self._producers.ids_of(references) if references else (),
+            ran=frozenset(reference.call for reference in references) & self.ran,
+            keep=keep,
+        )
+        self.ran.add(produced)
+        return token, produced
+
+    def _kept(
+        self, call: Call, answer: Found | Missed, parent: position.Parent, *, certain: bool
+    ) -> tuple[str, Keep | None]:
+        if self.growth is None:
+            if isinstance(answer, Found):
+                return answer.stored.result.call.path, None
+            return f"{LIVE}{call.path}", None
+        below = parent.memory.get(KEPT) or parent.path
+        named = self.growth.named(call, answer, parent, below)
+        if certain:
+            self.growth.dispatched(named)
+        return named.path, self.growth.keep(named, answer)
+
+
+def _recorded(answer: Found | Missed) -> str | None:
+    """The path that the call has as a parent in the recording."""
+    if isinstance(answer, Found):
+        return answer.stored.result.path
+    if answer.reason is MissReason.UNFINISHED and answer.nearest is not None:
+        return answer.nearest.path
+    return None

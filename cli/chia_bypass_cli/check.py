@@ -1,0 +1,35 @@
+"""`chia-bypass check`."""
+
+from __future__ import annotations
+
+import typer
+
+from chia_bypass_cli import replay_options as given
+from chia_bypass_cli.command_line import command_of
+
+_EXAMPLE = "Example: chia-bypass check recordings/golden -- python loop.py"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("check", epilog=_EXAMPLE)(check)
+
+
+def check(
+    context: typer.Context,
+    source: given.Source = None,
+    address: given.Address = None,
+    match: given.MatchBy = None,
+    allow_import: given.AllowImport = None,
+    allow_pickle: given.AllowPickle = False,
+) -> None:
+    """Replay, for CI: a miss, other arguments, other sources and unused recordings all fail.
+
+    Exit statuses: 20 missed, 21 drifted, 22 unused, 24 the recording is incomplete.
+    """
+    options = {
+        "match": match and given.choice("--match", match, ("arguments", "order")),
+        "allow_import": allow_import or [],
+        "allow_pickle": allow_pickle,
+    }
+    raise typer.Exit(given.run(source, command_of(context), options, address, strict=True))

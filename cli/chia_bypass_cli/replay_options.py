@@ -1,0 +1,131 @@
+"""What `replay`, `resume` and `check` have in common: their options, and how they run a command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Globs = list[str] | None
+
+Source = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[DIR | bypass.yaml]",
+        help="The recording [default: the newest in recordings/]",
+        show_default=False,
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(help="Run on this Ray cluster instead of a local one made for the replay."),
+]
+Live = Annotated[
+    Globs, typer.Option(metavar="FUNCTION|CALL", help="Run these for real: a glob, or build#3.")
+]
+LiveTags = Annotated[
+    Globs, typer.Option(metavar="REGEX", help="Run calls with such a tag for real.")
+]
+LiveFrom = Annotated[
+    str | None, typer.Option(metavar="CALL", help="Serve up to this call, then go on for real.")
+]
+Only = Annotated[
+    Globs, typer.Option(metavar="FUNCTION", help="Serve only these; all others run for real.")
+]
+Redo = Annotated[
+    Globs,
+    typer.Option(
+        metavar="CALL", help="Run this call again, and what was dispatched after it had finished."
+    ),
+]
+RerunFailed = Annotated[
+    bool,
+    typer.Option("--rerun-failed", help="Run again what raised, or returned a failure (failed:)."),
+]
+Stale = Annotated[
+    Globs,
+    typer.Option(
+        metavar="FUNCTION", help="Let these mix served and real calls of one state after all."
+    ),
+]
+AllowLocal = Annotated[
+    Globs,
+    typer.Option(
+        metavar="FUNCTION", help="Let these run for real on resources that are only pretended."
+    ),
+]
+Args = Annotated[
+    str, typer.Option(help="report|strict: whether a tagged call may have other arguments.")
+]
+MatchBy = Annotated[
+    str | None,
+    typer.Option(help="arguments|order: how untagged calls are found, over the YAML."),
+]
+AllowImport = Annotated[
+    Globs, typer.Option(metavar="MODULE", help="Module that may be imported to rebuild values.")
+]
+AllowPickle = Annotated[
+    bool, typer.Option("--allow-pickle", help="Load values kept as pickle: runs their code.")
+]
+RayErrors = Annotated[
+    bool,
+    typer.Option("--replay-ray-errors", help="Raise recorded errors of Ray's own again, too."),
+]
+Latency = Annotated[
+    str, typer.Option(help="recorded|FACTOR: how long served calls hold their resources.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only tell what would run for real, and what it needs.")
+]
+
+
+def choice(option: str, given: str, choices: Sequence[str]) -> str:
+    """``given``, if it is one of ``choices``. Raises UsageError."""
+    from chia_bypass.errors import UsageError
+
+    if given not in choices:
+        raise UsageError(f"{option} {given} is none of its choices", "Use " + " or ".join(choices))
+    return given
+
+
+def newest() -> Path:
+    """The newest recording in the working directory. Raises UsageError."""
+    from chia_bypass.errors import UsageError
+    from chia_bypass.look import listing
+
+    found = listing.newest(Path("recordings"))
+    if found is None:
+        raise UsageError("there is no recording in recordings/", "Name one: DIR")
+    return found
+
+
+def run(
+    source: Path | None,
+    command: tuple[str, ...] | None,
+    options: Mapping[str, Any],
+    address: str | None,
+    *,
+    strict: bool = False,
+    dry_run: bool = False,
+) -> int:
+    """Replay, print what happened, and return the exit status. Raises ChiaBypassError."""
+    import os
+
+    from chia_bypass.recording.reader import Recording
+    from chia_bypass.replayer.asked import asked
+    from chia_bypass.replayer.session import ReplaySession, located
+    from chia_bypass_cli import launch, replay_report
+
+    source = source or newest()
+    recording = Recording.open(located(source)[0])
+    resolved = asked(recording, dict(options))
+    if dry_run:
+        replay_report.print_forecast(recording, located(source)[1], resolved)
+        return 0
+    with ReplaySession(source, resolved, address, command) as session:
+        os.chdir(session.directory)
+        status = launch.run(session.command, session.environment(os.environ))
+        replayed = session.finish(status)
+    return replay_report.report(replayed, status, strict=strict)

@@ -1,0 +1,115 @@
+"""What is printed after a replay, or before one with ``--dry-run``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chia_bypass_cli import terminal
+
+if TYPE_CHECKING:
+    from chia_bypass.recording.reader import Recording
+    from chia_bypass.replayer.session import Replayed
+
+_SHOWN = 20
+"""Lines of one kind, as many as fit a screen."""
+
+
+def report(replayed: Replayed, status: int, *, strict: bool) -> int:
+    """Print the outcome of a command that ended with ``status``; returns ours."""
+    if not replayed.entered:
+        terminal.line(
+            "chia-bypass: the command started no Python into which the replay could get "
+            "(python -I, -E, -S, or a cleared environment?): nothing was replayed",
+            stderr=True,
+        )
+        return status or 2
+    _print_table(replayed)
+    _print_deviations(replayed)
+    for reason in replayed.spoiled:
+        terminal.line(f"chia-bypass: SPOILED, a result is missing: {reason}", stderr=True)
+    if strict and replayed.unused:
+        names = [f"{call.path} ({call.function})" for call in replayed.unused]
+        _print_some("unused", names)
+    if replayed.reached_end:
+        served = len(replayed.served)
+        terminal.line(
+            f"all {served} recorded calls served; the recording ends here. Go on with: "
+            f"chia-bypass resume {replayed.recording.folder}",
+            stderr=True,
+        )
+    terminal.line(final_line(replayed), stderr=True)
+    return replayed.exit_status(status, strict=strict)
+
+
+def _print_deviations(replayed: Replayed) -> None:
+    for function in replayed.changed_sources:
+        terminal.line(f"drift: the source of {function} has changed", stderr=True)
+    for cause in replayed.causes:
+        terminal.line(cause.sentence, stderr=True)
+    for call in replayed.redacted:
+        terminal.line(f"redacted: the result of {call.function} at {call.path}", stderr=True)
+    _print_some("missed", replayed.misses)
+
+
+def _print_some(label: str, texts: Any) -> None:
+    for text in texts[:_SHOWN]:
+        terminal.line(f"{label}: {text}", stderr=True)
+    if len(texts) > _SHOWN:
+        terminal.line(f"{label}: and {len(texts) - _SHOWN} more", stderr=True)
+
+
+def _print_table(replayed: Replayed) -> None:
+    from chia_bypass.replayer.outcomes import Kind
+    from chia_bypass.replayer.session import totals
+
+    kinds = (Kind.SERVED, Kind.REAL, Kind.MISSED, Kind.BYPASSED, Kind.IN_PLACE)
+    terminal.table(
+        ("function", *(kind.value for kind in kinds)),
+        (
+            (function, *(counts[kind] for kind in kinds))
+            for function, counts in sorted(totals(replayed.events).items())
+        ),
+        numbers=tuple(kind.value for kind in kinds),
+        stderr=True,
+    )
+
+
+def final_line(replayed: Replayed) -> str:
+    """One line that says it all."""
+    from chia_bypass.replayer.outcomes import Kind
+
+    return (
+        f"{replayed.count(Kind.SERVED)} replayed · {replayed.count(Kind.REAL)} real · "
+        f"{replayed.count(Kind.MISSED)} missed · {len(replayed.unused)} unused · "
+        f"saved {terminal.seconds(replayed.saved)}"
+    )
+
+
+def print_forecast(recording: Recording, yaml: Path | None, options: Mapping[str, Any]) -> None:
+    """Print what a replay with these options would run for real."""
+    from chia_bypass.bypass import config
+    from chia_bypass.replayer.forecast import every_function, forecast
+    from chia_bypass.replayer.policy import OnMiss, Policy
+
+    policy = Policy.of(options)
+    rules = config.load(yaml) if yaml is not None else every_function(recording)
+    expected = forecast(recording, policy, rules)
+    terminal.table(
+        ("function", "why", "calls", "recorded time", "needs"),
+        (
+            (one.function, one.why, len(one.calls), terminal.seconds(one.seconds), _amounts(one))
+            for one in expected
+        ),
+        numbers=("calls", "recorded time"),
+    )
+    calls = sum(len(one.calls) for one in expected)
+    spent = terminal.seconds(sum(one.seconds for one in expected))
+    terminal.line(f"{calls} recorded calls would run for real, {spent} when they were recorded")
+    if policy.on_miss is not OnMiss.FAIL:
+        terminal.line("and whatever else the loop asks for that was never recorded")
+
+
+def _amounts(expected: Any) -> str:
+    return ", ".join(f"{name} {amount:g}" for name, amount in sorted(expected.needs.items()))

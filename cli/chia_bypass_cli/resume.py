@@ -1,0 +1,46 @@
+"""`chia-bypass resume`."""
+
+from __future__ import annotations
+
+import typer
+
+from chia_bypass_cli import replay_options as given
+from chia_bypass_cli.command_line import command_of
+
+_EXAMPLE = "Example: chia-bypass resume recordings/tuesday --dry-run"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("resume", epilog=_EXAMPLE)(resume)
+
+
+def resume(
+    context: typer.Context,
+    source: given.Source = None,
+    address: given.Address = None,
+    rerun_failed: given.RerunFailed = False,
+    redo: given.Redo = None,
+    stale: given.Stale = None,
+    match: given.MatchBy = None,
+    allow_import: given.AllowImport = None,
+    allow_pickle: given.AllowPickle = False,
+    dry_run: given.DryRun = False,
+) -> None:
+    """Finish a killed or failed run: what was recorded is served, the rest runs and is added.
+
+    It runs on the Ray that the loop asks for, as `record` does. Values that mean failure by
+    `failed:` in the YAML run again; with --rerun-failed, so do exceptions.
+    """
+    options = {
+        "on_miss": "record",
+        "at_home": address is None,
+        "rerun_exceptions": rerun_failed,
+        "rerun_failures": True,
+        "redo": redo or [],
+        "stale": stale or [],
+        "match": match and given.choice("--match", match, ("arguments", "order")),
+        "allow_import": allow_import or [],
+        "allow_pickle": allow_pickle,
+    }
+    raise typer.Exit(given.run(source, command_of(context), options, address, dry_run=dry_run))
