@@ -61,7 +61,7 @@ class Recording:
         index = _trusted(folder, closed) or read_index(segments, [run.id for run in runs])
         recording = Recording(folder, _contents(segments, index, manifest), segments)
         problems = recording.contents.problems
-        problems.extend(_missing_and_extra(folder, runs, closed))
+        problems.extend(_missing_and_extra(segments, runs, closed))
         damage = [p for p in problems if not recording.excuses(p)]
         if damage and not tolerant:
             raise RecordingCorrupt(folder, "; ".join(map(str, damage)), RESTORE)
@@ -88,8 +88,12 @@ class Recording:
             return False
         if problem.file == MANIFEST:
             return not self.complete
-        header = self._segments.header(PurePath(problem.file).stem)
-        return header is None or header.run not in self._ended
+        name = PurePath(problem.file).stem
+        header = self._segments.header(name)
+        if header is None or header.run not in self._ended:
+            return True
+        # A worker may outlive its driver, and be killed while it still writes.
+        return problem.offset >= self.contents.closed[-1].segments.get(name, 0)
 
     @property
     def spoiled(self) -> tuple[str, ...]:
@@ -214,8 +218,14 @@ def _loader(segments: Segments) -> Load:
     return load
 
 
-def _missing_and_extra(folder: Path, runs: list[Run], closed: list[Closed]) -> Iterator[Problem]:
-    """Files that should be there and are not, and the reverse, by the last closing record."""
+def _missing_and_extra(
+    segments: Segments, runs: list[Run], closed: list[Closed]
+) -> Iterator[Problem]:
+    """Files that should be there and are not, and the reverse, by the last closing record.
+
+    Workers that outlived their driver may have written more than was there when the run closed.
+    """
+    folder = segments.folder
     if not closed:
         return
     expected: Mapping[str, int] = closed[-1].segments
@@ -223,8 +233,10 @@ def _missing_and_extra(folder: Path, runs: list[Run], closed: list[Closed]) -> I
     for name, length in expected.items():
         if name not in present:
             yield Problem(f"{SEGMENTS}/{name}.seg", 0, "is missing")
-        elif (size := present[name].stat().st_size) != length:
+        elif (size := present[name].stat().st_size) < length:
             yield Problem(f"{SEGMENTS}/{name}.seg", size, f"has {size} bytes instead of {length}")
-    if len(closed) == len(runs):
-        for name in sorted(present.keys() - expected.keys()):
+    since = {**{run.id: 0.0 for run in runs}, **{one.run: one.finished for one in closed}}
+    for name in sorted(present.keys() - expected.keys()):
+        header = segments.header(name)
+        if header is not None and header.opened < since.get(header.run, float("inf")):
             yield Problem(f"{SEGMENTS}/{name}.seg", 0, "belongs to no run of this recording")

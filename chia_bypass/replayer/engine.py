@@ -274,14 +274,12 @@ class ReplayEngine:
             noted = event(Kind.REAL, call, answer.nearest, answer.differing, reason=why)
             noted = replace(noted, recorded=None)
         self._note(noted)
-        token, produced = self._token(matched)
+        token, produced = self._token(matched, filtered=why == Why.YAML.value)
         return Plan(token=token, dispatched=lambda got: self.producers.learn(got, produced))
 
-    def _token(self, matched: _Matched, *, certain: bool = True) -> tuple[LiveToken, str]:
+    def _token(self, matched: _Matched, **how: bool) -> tuple[LiveToken, str]:
         after = bool(matched.parent.memory.get(_AFTER))
-        return self.real.token(
-            matched.call, matched.answer, matched.parent, after=after, certain=certain
-        )
+        return self.real.token(matched.call, matched.answer, matched.parent, after=after, **how)
 
     def returned(self, path: str, function: str, value: object) -> None:
         """On the worker: note what a real call returned, for whoever gets it as an argument."""

@@ -40,13 +40,21 @@ class RealCalls:
         *,
         after: bool,
         certain: bool = True,
+        filtered: bool = False,
     ) -> tuple[LiveToken, str]:
         """What travels with ``call``, and what its references count as.
 
         ``after``: it is on the real side of a cut. Not ``certain``: its worker decides whether it
-        runs at all.
+        runs at all. ``filtered``: the YAML does not serve it, so that it is not recorded, either.
         """
-        produced, keep = self._kept(call, answer, parent, certain=certain)
+        below = parent.memory.get(KEPT) or parent.path
+        recorded: str | None
+        if filtered and not isinstance(answer, Found):
+            # A recording that left it out knows what it dispatched by its number alone.
+            produced, keep, recorded = f"{LIVE}{call.path}", None, f"{below}/{call.number}"
+        else:
+            produced, keep = self._kept(call, answer, parent, below, certain=certain)
+            recorded = _recorded(answer, produced if keep is not None else None)
         references = {p for argument in call.arguments for p in argument.producers}
         token = LiveToken(
             home=self._home,
@@ -54,7 +62,7 @@ class RealCalls:
             function=call.function,
             tag=call.tag,
             path=call.path,
-            recorded=_recorded(answer),
+            recorded=recorded,
             after=after,
             nested=self._producers.ids_of(references) if references else (),
             ran=frozenset(reference.call for reference in references) & self.ran,
@@ -64,23 +72,32 @@ class RealCalls:
         return token, produced
 
     def _kept(
-        self, call: Call, answer: Found | Missed, parent: position.Parent, *, certain: bool
+        self,
+        call: Call,
+        answer: Found | Missed,
+        parent: position.Parent,
+        below: str,
+        *,
+        certain: bool,
     ) -> tuple[str, Keep | None]:
         if self.growth is None:
             if isinstance(answer, Found):
                 return answer.stored.result.call.path, None
             return f"{LIVE}{call.path}", None
-        below = parent.memory.get(KEPT) or parent.path
         named = self.growth.named(call, answer, parent, below)
         if certain:
             self.growth.dispatched(named)
         return named.path, self.growth.keep(named, answer)
 
 
-def _recorded(answer: Found | Missed) -> str | None:
-    """The path that the call has as a parent in the recording."""
+def _recorded(answer: Found | Missed, kept: str | None) -> str | None:
+    """The path that the call has as a parent in the recording.
+
+    A new one has the path under which it is kept: a kill may have cost the note of its dispatch,
+    and not the results of what it had dispatched.
+    """
     if isinstance(answer, Found):
         return answer.stored.result.path
     if answer.reason is MissReason.UNFINISHED and answer.nearest is not None:
         return answer.nearest.path
-    return None
+    return kept

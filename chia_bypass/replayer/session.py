@@ -96,8 +96,9 @@ class Replayed:
 
     @property
     def reached_end(self) -> bool:
-        """Whether an incomplete recording was served to its end, and the loop went on."""
-        if self.recording.complete:
+        """Whether a recording that was cut off was served to its end, and the loop went on."""
+        contents = self.recording.contents
+        if self.recording.complete and contents.closed[-1].status == 0:
             return False
         reasons = {event.reason for event in self.events if event.kind is Kind.MISSED}
         beyond = {MissReason.NEVER_RECORDED, MissReason.EXHAUSTED, MissReason.OTHER_ARGUMENTS}

@@ -1,0 +1,267 @@
+"""Replays in which some calls run for real."""
+
+from __future__ import annotations
+
+import sys
+
+from loops import Loops
+
+SEARCH = """
+def fresh():
+    return int.from_bytes(os.urandom(6), "big")
+
+@ChiaFunction(num_cpus=0)
+def leaf(x):
+    real(f"leaf{x}")
+    return fresh()
+
+@ChiaFunction(num_cpus=0)
+def middle(x):
+    real(f"middle{x}")
+    return get([leaf.chia_remote(x, _chia_tag="a"), leaf.chia_remote(x + 10, _chia_tag="b")])
+
+@ChiaFunction(num_cpus=0)
+def root(x):
+    real(f"root{x}")
+    return fresh()
+
+def new(x):
+    real(f"new{x}")
+    return fresh()
+
+middles = [middle.chia_remote(x, _chia_tag=f"iter{x}") for x in RANGE]
+print(get(middles))
+print(get(root.chia_remote(0)))
+NEW
+"""
+
+
+def search(values: str, new: str = "") -> str:
+    return SEARCH.replace("RANGE", values).replace("NEW", new)
+
+
+def test_a_miss_runs_or_is_recorded_if_asked_nested_and_concurrent(loops: Loops) -> None:
+    loops.write(search("range(2)"))
+    loops.recorded()
+    loops.real_runs()
+    loops.write(search("range(4)", "print(get(ChiaFunction(num_cpus=0)(new).chia_remote(7)))"))
+    failed = loops.replay()
+    assert failed.returncode == 20
+    assert loops.real_runs() == []
+    run = loops.replay("--on-miss", "run")
+    assert run.returncode == 0, run.stderr
+    wanted = ["leaf12", "leaf13", "leaf2", "leaf3", "middle2", "middle3", "new7"]
+    assert sorted(loops.real_runs()) == wanted
+    assert "3 replayed · 7 real · 0 missed · 0 unused" in run.stderr
+    recorded = loops.replay("--on-miss", "record")
+    assert sorted(loops.real_runs()) == wanted  # running alone has recorded nothing
+    served = loops.replay()
+    assert served.returncode == 0, served.stderr
+    assert loops.real_runs() == []
+    assert served.stdout.splitlines()[-3:] == recorded.stdout.splitlines()[-3:]
+    assert "  new:  # 1 call" in (loops.folder / "r" / "bypass.yaml").read_text()
+
+
+def test_what_runs_can_be_chosen_by_call_tag_and_time(loops: Loops) -> None:
+    loops.write(search("range(3)"))
+    loops.recorded()
+    loops.real_runs()
+
+    def ran(*options: str) -> list[str]:
+        replayed = loops.replay(*options)
+        assert replayed.returncode == 0, replayed.stderr
+        return sorted(loops.real_runs())
+
+    assert ran("--live", "middle#1") == ["middle1"]
+    assert ran("--live-tags", "iter2", "--live", "middle") == ["middle2"]
+    assert ran("--only", "leaf", "--only", "root") == ["middle0", "middle1", "middle2"]
+    # In time: what was dispatched from then on, whoever dispatches it.
+    assert ran("--live-from", "root#0") == ["root0"]
+    assert ran("--redo", "middle#2") == ["leaf12", "leaf2", "middle2", "root0"]
+    unknown = loops.replay("--live", "middle#7")
+    assert unknown.returncode == 2
+    assert "there is no call 'middle#7'" in unknown.stderr
+    planned = loops.replay("--redo", "middle#2", "--dry-run")
+    assert "3 recorded calls" in planned.stdout or "4 recorded calls" in planned.stdout
+    assert loops.real_runs() == []
+
+
+CHAIN = """
+@ChiaFunction(num_cpus=0)
+def answer(prompt):
+    real("answer")
+    return open(ANSWER).read()
+
+@ChiaFunction(num_cpus=0)
+def step(previous, n):
+    real("step")
+    return (previous, n)
+
+reference = answer.chia_remote(sys.argv[1])
+for n in range(STEPS):
+    reference = step.chia_remote(reference, n)
+try:
+    print(str(get(reference)).count("old"))
+except Exception as error:
+    print(type(error).__name__)
+"""
+
+
+def test_a_consumer_of_a_live_answer_is_served_only_if_the_answer_is_the_same(
+    loops: Loops,
+) -> None:
+    answer = loops.folder / "answer"
+    answer.write_text("old")
+    loops.write(CHAIN.replace("ANSWER", repr(str(answer))).replace("STEPS", "200"))
+    recorded = loops.record(sys.executable, "loop.py", "prompt")
+    assert recorded.returncode == 0, recorded.stderr
+    loops.real_runs()
+
+    same = loops.replay("--live", "answer")
+    assert same.returncode == 0, same.stderr
+    assert loops.real_runs() == ["answer"]
+    assert same.stdout.splitlines()[-1] == "1"
+    assert "200 replayed · 1 real · 0 missed" in same.stderr
+
+    answer.write_text("new")
+    other = loops.replay("--live", "answer")
+    assert other.returncode == 20
+    assert loops.real_runs() == ["answer"]
+    assert "step, called by loop.0: recorded under other arguments" in other.stderr
+
+    changed = loops.replay("--on-miss", "run", "--", sys.executable, "loop.py", "another prompt")
+    assert changed.returncode == 0, changed.stderr
+    assert loops.real_runs() == ["answer"] + ["step"] * 200
+    assert changed.stdout.splitlines()[-1] == "0"
+    causes = [line for line in changed.stderr.splitlines() if "differs" in line]
+    assert causes == ["real: loop:answer: prompt differs, and 200 more follow from it"]
+
+
+FOREIGN = """
+@ray.remote
+def plain():
+    return open(ANSWER).read()
+
+@ChiaFunction(num_cpus=0)
+def use(text):
+    real("use")
+    return text
+
+print(get(use.chia_remote(plain.remote())))
+"""
+
+
+def test_what_no_recorded_call_produced_is_compared_on_the_worker(loops: Loops) -> None:
+    answer = loops.folder / "answer"
+    answer.write_text("old")
+    loops.write(FOREIGN.replace("ANSWER", repr(str(answer))))
+    loops.recorded()
+    loops.real_runs()
+    same = loops.replay()
+    assert same.returncode == 0, same.stderr
+    assert "1 replayed · 0 real" in same.stderr
+    answer.write_text("new")
+    other = loops.replay()
+    assert other.returncode == 20
+    assert loops.real_runs() == []
+    run = loops.replay("--on-miss", "run")
+    assert run.stdout.splitlines()[-1] == "new"
+    assert loops.real_runs() == ["use"]
+
+
+STATEFUL = """
+from ray.util.placement_group import placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+group = placement_group([{"CPU": 1}])
+ray.get(group.ready())
+there = PlacementGroupSchedulingStrategy(group)
+
+@ChiaFunction(scheduling_strategy=there)
+def edit():
+    real("edit")
+    return 1
+
+@ChiaFunction(scheduling_strategy=there)
+def build():
+    real("build")
+    return 2
+
+@ChiaFunction(num_cpus=0)
+def elsewhere():
+    real("elsewhere")
+    return 3
+
+try:
+    print(get(edit.chia_remote()), get(elsewhere.chia_remote()), get(build.chia_remote()))
+except Exception as error:
+    print(type(error).__name__)
+"""
+
+
+def test_a_state_that_sees_served_and_real_calls_is_refused(loops: Loops) -> None:
+    loops.write(STATEFUL)
+    loops.recorded()
+    loops.real_runs()
+    for live, ran in (("edit", ["edit"]), ("build", [])):
+        stale = loops.replay("--live", live)
+        assert stale.returncode == 23, stale.stderr
+        assert loops.real_runs() == ran
+        assert "loop:build, called by loop.0: stale; " in stale.stderr
+    allowed = loops.replay("--live", "edit", "--live", "elsewhere", "--stale", "build")
+    assert allowed.returncode == 0, allowed.stderr
+    assert loops.real_runs() == ["edit", "elsewhere"]
+    assert loops.replay("--live", "edit", "--live", "build").returncode == 0
+
+
+def test_check_fails_at_every_deviation(loops: Loops) -> None:
+    loops.write("""
+@ChiaFunction(num_cpus=0)
+def f(x):
+    real("f")
+    return x
+
+@ChiaFunction(num_cpus=0)
+def g():
+    real("g")
+    return 1
+
+print(get(f.chia_remote(sys.argv[1], _chia_tag="t")))
+if len(sys.argv) < 3:
+    print(get(g.chia_remote()))
+""")
+    assert loops.record(sys.executable, "loop.py", "a").returncode == 0
+    loops.real_runs()
+    where = ("check", "r", "--address", loops.address)
+    assert loops.chia_bypass(*where).returncode == 0
+    drifted = loops.chia_bypass(*where, "--", sys.executable, "loop.py", "b")
+    assert drifted.returncode == 21
+    assert "drift: loop:f (tag t): x differs" in drifted.stderr
+    unused = loops.chia_bypass(*where, "--", sys.executable, "loop.py", "a", "less")
+    assert unused.returncode == 22
+    assert "unused: loop.0/1 (loop:g)" in unused.stderr
+    script = loops.folder / "loop.py"
+    script.write_text(script.read_text().replace('real("g")', 'real("G")'))
+    edited = loops.chia_bypass(*where)
+    assert edited.returncode == 21
+    assert "drift: the source of loop:g has changed" in edited.stderr
+    assert loops.real_runs() == []
+
+
+def test_served_calls_hold_their_resources_for_a_while_if_asked(loops: Loops) -> None:
+    loops.write("""
+import time
+
+@ChiaFunction(num_cpus=0)
+def work():
+    real("work")
+    time.sleep(0.5)
+    return 1
+
+started = time.monotonic()
+get(work.chia_remote())
+print(time.monotonic() - started > 2 * 0.5)
+""")
+    loops.recorded()
+    assert loops.replay("--latency", "2").stdout.splitlines()[-1] == "True"
+    assert loops.replay("--latency", "-1").returncode == 2
