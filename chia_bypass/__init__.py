@@ -1,4 +1,8 @@
-"""Record a CHIA loop once, replay it on Ray without paying for the work again."""
+"""Record a CHIA loop once, replay it on Ray without paying for the work again.
+
+PYTEST_DONT_REWRITE: under the hook this module is there before pytest, which would warn that it
+cannot rewrite the asserts in it.
+"""
 
 from __future__ import annotations
 

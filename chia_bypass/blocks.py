@@ -25,15 +25,22 @@ def record(
     tagged_only: bool = False,
     functions: Sequence[str] = (),
     tags: Sequence[str] = (),
+    script: str | None = None,
 ) -> Iterator[Path]:
     """Record the calls that the block dispatches; gives the folder, by default a new one in
     ``recordings/``.
 
-    ``functions`` (globs) and ``tags`` (regexes) narrow what is captured. The recording is closed
-    however the block ends; without a call there is none. Raises RecordingError.
+    ``functions`` (globs) and ``tags`` (regexes) narrow what is captured. ``script`` is the name
+    under which this process counts, by default that of the program that runs. The recording is
+    closed however the block ends; without a call there is none. Raises RecordingError.
     """
     target = Path(folder) if folder is not None else _new_folder()
-    options = {"tagged_only": tagged_only, "functions": list(functions), "tags": list(tags)}
+    options = {
+        "tagged_only": tagged_only,
+        "functions": list(functions),
+        "tags": list(tags),
+        "script": script,
+    }
     with RecordSession(target, sys.argv, options) as recording:
         status = 1
         try:
@@ -44,6 +51,23 @@ def record(
             recording.finish(status)
 
 
+class Replaying:
+    """A replay of a block: what `replay` gives."""
+
+    def __init__(self, session: ReplaySession) -> None:
+        self._session = session
+        self._ended: Replayed | None = None
+
+    @property
+    def outcome(self) -> Replayed:
+        """What happened; within the block, so far, of which the last calls may be missing."""
+        return self._ended or self._session.so_far()
+
+    def end(self, status: int) -> None:
+        """Keep the outcome, since what it is read from goes with the session."""
+        self._ended = self._session.finish(status)
+
+
 @contextmanager
 def replay(
     source: str | Path,
@@ -52,36 +76,42 @@ def replay(
     strict: bool = False,
     allow_import: Sequence[str] = (),
     allow_pickle: bool = False,
-) -> Iterator[list[Replayed]]:
+    script: str | None = None,
+) -> Iterator[Replaying]:
     """Serve the calls that the block dispatches from a recording folder or a YAML in one.
 
-    The list that it gives holds the outcome once the block has ended. A call that the recording
-    cannot answer raises Miss where it is made; if the block swallows that, it raises Swallowed at
-    its end. For the options see ``chia-bypass replay --help``. Raises RecordingError.
+    What it gives knows the outcome. A call that the recording cannot answer raises Miss where it
+    is made; if the block swallows that, it raises Swallowed at its end. A Ray that the block starts
+    offers what was recorded, and ends with it. For the options see ``chia-bypass replay --help``,
+    for ``script`` `record`. Raises RecordingError.
     """
     options = {
         "live": list(live),
         "args": "strict" if strict else "report",
         "allow_import": list(allow_import),
         "allow_pickle": allow_pickle,
+        "script": script,
     }
-    outcome: list[Replayed] = []
-    with ReplaySession(Path(source), options, None) as replaying:
+    with ReplaySession(Path(source), options, None) as session:
+        replaying = Replaying(session)
         status = 1
         try:
-            with _running(replaying.session):
-                yield outcome
+            with _running(session.session):
+                yield replaying
             status = 0
         finally:
-            outcome.append(replaying.finish(status))
-    if outcome[0].misses:
-        raise Swallowed(outcome[0].misses)
+            replaying.end(status)
+    misses = replaying.outcome.misses
+    if misses:
+        raise Swallowed(misses)
 
 
 @contextmanager
 def _running(session: Session) -> Iterator[None]:
     """This process as the driver of ``session``."""
-    previous = engines.current()
+    from chia_bypass.hook import ray_init
+
+    previous, invented_before = engines.current(), ray_init.invented()
     undo = startup.start(session)
     # The hook waits for this import; here it must not wait for the block's first use of it.
     import chia_bypass.function  # noqa: F401
@@ -93,6 +123,11 @@ def _running(session: Session) -> Iterator[None]:
         if started is not previous:
             started.flush()
         engines.activate(previous)
+        if ray_init.invented() and not invented_before:
+            # Nothing may run for real on what this Ray only pretends to have.
+            import ray
+
+            ray.shutdown()
         undo()
 
 
@@ -101,4 +136,4 @@ def _new_folder() -> Path:
     return new_name(Path("recordings"), script, datetime.now(timezone.utc))
 
 
-__all__ = ["Recorded", "Replayed", "record", "replay"]
+__all__ = ["Recorded", "Replayed", "Replaying", "record", "replay"]

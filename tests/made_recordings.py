@@ -51,23 +51,33 @@ class Made:
 
 def make_recording(folder: Path, made: Iterable[Made], *, close: bool = True) -> Recording:
     """A recording of these calls, each parent's in their order."""
-    numbers: dict[str, int] = {}
-    header = segment_header("run", "worker", "host", 1, 0.0)
     with RunFolder.create(folder, make_run(), "host") as run:
-        segment = SegmentWriter.unique(folder, header)
-        append_records(segment, [Driver("loop.0", ("loop.py",), "host", 1, 0.0)])
-        writer = ResultWriter(folder, segment)
-        for one in made:
-            number = numbers.get(one.parent, 0)
-            if not one.attempt:
-                numbers[one.parent] = number + 1
-            _write(segment, writer, one, _call(one, number - bool(one.attempt)))
-        segment.close()
-        if close:
-            run.close(0, 1000.0)
-        else:
-            run.abandon()
-    return Recording.open(folder, tolerant=True)
+        return _fill(run, made, close=close)
+
+
+def add_run(folder: Path, made: Iterable[Made], name: str) -> Recording:
+    """A further run of the recording there, in which these calls were made again."""
+    with RunFolder.extend(folder, make_run(name), "host") as run:
+        return _fill(run, made, close=True)
+
+
+def _fill(run: RunFolder, made: Iterable[Made], *, close: bool) -> Recording:
+    numbers: dict[str, int] = {}
+    header = segment_header(run.run.id, "worker", "host", 1, 0.0)
+    segment = SegmentWriter.unique(run.folder, header)
+    append_records(segment, [Driver("loop.0", ("loop.py",), "host", 1, 0.0)])
+    writer = ResultWriter(run.folder, segment)
+    for one in made:
+        number = numbers.get(one.parent, 0)
+        if not one.attempt:
+            numbers[one.parent] = number + 1
+        _write(segment, writer, one, _call(one, number - bool(one.attempt)))
+    segment.close()
+    if close:
+        run.close(0, 1000.0)
+    else:
+        run.abandon()
+    return Recording.open(run.folder, tolerant=True)
 
 
 def _call(one: Made, number: int) -> Call:

@@ -25,9 +25,9 @@ def test_a_block_is_recorded_and_replayed(tmp_path: Path) -> None:
         recorded = [get(draw.chia_remote(x)) for x in (1, 1, 2)]
     assert Recording.open(folder).complete
     assert get(draw.chia_remote(1)) not in recorded  # outside, it is drawn anew
-    with chia_bypass.replay(folder) as outcome:
+    with chia_bypass.replay(folder) as replaying:
         assert [get(draw.chia_remote(x)) for x in (1, 1, 2)] == recorded
-    assert (len(outcome[0].events), outcome[0].unused) == (3, ())
+    assert (len(replaying.outcome.events), replaying.outcome.unused) == (3, ())
     assert get(draw.chia_remote(1)) not in recorded
 
 

@@ -48,6 +48,20 @@ def moment(seconds: float) -> str:
         return f"{seconds!r} s after 1970"
 
 
+def seconds(amount: float) -> str:
+    """``0.2 s``, ``34 s``, ``3 h 12 min``; ``12 ms`` below a tenth of a second."""
+    if 0 < amount < 0.1:
+        return f"{amount * 1000:.1f} ms" if amount < 0.00995 else f"{amount * 1000:.0f} ms"
+    if amount < 10:
+        return f"{amount:.1f} s"
+    if amount < 120:
+        return f"{amount:.0f} s"
+    minutes = round(amount / 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
 def without_our_frames(traceback: str) -> str:
     """A traceback without what called the user's function."""
     kept, ours = [], False

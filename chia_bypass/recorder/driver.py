@@ -30,7 +30,7 @@ from chia_bypass.session import Session
 
 def start(session: Session) -> DriverEngine[RecordEngine]:
     """Record the calls of this process from now on."""
-    names.set_script(drivers.script_name())
+    names.set_script(session.options.get("script") or drivers.script_name())
     parent = DriverParent(lambda: _claim(session))
     producers = Producers(partial(known.ask_producer, session.run))
 

@@ -110,6 +110,12 @@ class Recording:
         position = None if number is None else self.index.newest(number)
         return None if position is None else self.contents.results.at(position)
 
+    def run_of(self, stored: Stored) -> int | None:
+        """From 0, the run that wrote a result; None where its file does not say."""
+        header = self._segments.header(stored.segment)
+        ids = [run.id for run in self.contents.runs]
+        return ids.index(header.run) if header is not None and header.run in ids else None
+
     def document(self, stored: Stored) -> memoryview:
         """The encoded value of a result. Raises RecordingCorrupt naming the call."""
         result = stored.result

@@ -33,7 +33,7 @@ _CLAIMS = "replayed"
 
 def start(session: Session) -> DriverEngine[ReplayEngine]:
     """Replay the calls of this process from now on. Raises RecordingError and ConfigError."""
-    names.set_script(drivers.script_name())
+    names.set_script(session.options.get("script") or drivers.script_name())
     index = Index.open(Path(session.recording))
     rules = config.load(session.options["yaml"])
     parent = DriverParent(lambda: _claim(session, index, parent))

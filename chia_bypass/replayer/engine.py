@@ -174,7 +174,15 @@ class ReplayEngine:
         error = misses.miss(call, missed, self._config.path or "the bypass YAML")
         reason, nearest = missed.reason.value, missed.nearest
         self._note(
-            event(Kind.MISSED, call, nearest, missed.differing, reason=reason, message=str(error))
+            event(
+                Kind.MISSED,
+                call,
+                nearest,
+                missed.differing,
+                reason=reason,
+                message=str(error),
+                remedy=error.remedy,
+            )
         )
         return error
 

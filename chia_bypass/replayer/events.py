@@ -16,6 +16,7 @@ def event(
     *,
     reason: str = "",
     message: str = "",
+    remedy: str = "",
 ) -> Event:
     """What happened to ``call``; ``recorded`` is the call that it is, or comes nearest to.
 
@@ -30,6 +31,8 @@ def event(
         drift=tuple(differing) if kind is Kind.SERVED else (),
         message=message,
         reason=reason,
+        nearest=recorded.path if recorded is not None and kind is Kind.MISSED else None,
+        remedy=remedy,
         path=call.path,
         source_changed=recorded is not None and _changed(recorded.source, call.source),
         seen={argument.name: argument.digest.hex() for argument in arguments},

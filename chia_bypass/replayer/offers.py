@@ -98,7 +98,8 @@ class ReservationCheck:
         parent = here.parent.path if here else "the driver"
         reason = MissReason.NEVER_PLACED.value
         miss = Miss(what, None, parent, reason, why, PLACE_REMEDY)
-        self._outcomes.add(Event(Kind.MISSED, what, message=str(miss)))
+        missed = Event(Kind.MISSED, what, message=str(miss), reason=reason, remedy=PLACE_REMEDY)
+        self._outcomes.add(missed)
         raise miss
 
 

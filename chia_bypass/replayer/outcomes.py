@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import Enum
@@ -17,6 +18,9 @@ from chia_bypass.recorder.notes import Notes
 _FOLDER = "outcomes"
 _MISSED = "missed"
 _CLAIMS = "claims"
+
+SAME_MISS = 100
+"""How often a process notes the same miss: a loop that retries for ever must not fill the disk."""
 
 
 class Kind(str, Enum):
@@ -46,6 +50,10 @@ class Event:
     message: str = ""
     reason: str = ""
     """Why it missed, or runs for real."""
+    nearest: str | None = None
+    """Path of the recorded call that comes closest to one that missed."""
+    remedy: str = ""
+    """What would accept one that missed."""
     path: str = ""
     """Its path in this run."""
     source_changed: bool = False
@@ -111,9 +119,14 @@ class Outcomes:
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
         self._notes = Notes(keeper.append, lambda reason: None)
+        self._missed: Counter[str] = Counter()
 
     def add(self, event: Event) -> None:
         """Note one event; a miss at once, since the process may not live long."""
+        if event.kind is Kind.MISSED:
+            self._missed[event.message] += 1
+            if self._missed[event.message] > SAME_MISS:
+                return
         self._notes.add(json.dumps(asdict(event)).encode() + b"\n")
         if event.kind is Kind.MISSED:
             self._notes.flush()

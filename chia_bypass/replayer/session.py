@@ -225,16 +225,23 @@ class ReplaySession:
 
     def finish(self, status: int) -> Replayed:
         """What happened, after the command ended with ``status``; closes what was added."""
-        entered = bool(handshake.read(self._control))
-        found = tuple(events(self._control))
-        spoiled = spoiled_reasons(self._control)
+        replayed = self.so_far()
         if self._growing is not None:
-            self._growing.close(status, time.time(), spoiled)
+            self._growing.close(status, time.time(), replayed.spoiled)
             self._growing = None
             grown = Recording.open(self.recording.folder, tolerant=True)
             yaml = self._yaml or self.recording.folder / BYPASS_YAML
             yaml.write_text(grown_yaml(yaml, grown))
-        return Replayed(self.recording, found, entered, spoiled)
+        return replayed
+
+    def so_far(self) -> Replayed:
+        """What happened until now; what waits to be written is missing."""
+        return Replayed(
+            self.recording,
+            tuple(events(self._control)),
+            bool(handshake.read(self._control)),
+            spoiled_reasons(self._control),
+        )
 
     def __exit__(self, *_: object) -> None:
         if self._growing is not None:

@@ -22,6 +22,8 @@ def check(
     match: given.MatchBy = None,
     allow_import: given.AllowImport = None,
     allow_pickle: given.AllowPickle = False,
+    report: given.Report = None,
+    grace: given.Grace = given.GRACE,
 ) -> None:
     """Replay, for CI: a miss, other arguments, other sources and unused recordings all fail.
 
@@ -32,4 +34,7 @@ def check(
         "allow_import": allow_import or [],
         "allow_pickle": allow_pickle,
     }
-    raise typer.Exit(given.run(source, command_of(context), options, address, strict=True))
+    command = command_of(context)
+    raise typer.Exit(
+        given.run(source, command, options, address, strict=True, outcome=report, grace=grace)
+    )

@@ -165,15 +165,25 @@ def write_raw(folder: Path, wanted: str, part: str | None) -> None:
 
 
 def show_history(folder: Path, wanted: str, *, as_json: bool) -> None:
-    """Every attempt of the call, oldest first."""
+    """Every attempt of the call, and in which run it was, oldest first."""
     recording = Recording.open(folder, tolerant=True)
     found = find(recording, wanted)
-    attempts = [stored.result for stored in recording.contents.results.get(found.call.path, ())]
+    attempts = [
+        (recording.run_of(stored), stored.result)
+        for stored in recording.contents.results.get(found.call.path, ())
+    ]
     if as_json:
-        terminal.lines_of_json(map(result_json, attempts), text_of)
+        listed = ({"run": run, **result_json(result)} for run, result in attempts)
+        terminal.lines_of_json(listed, text_of)
         return
     terminal.heading(f"{found.name} · {found.call.path} · {len(attempts)} attempts")
-    numbers = ("attempt", "time", "bytes")
+    runs = recording.contents.runs
+    if len(runs) > 1:
+        terminal.facts(
+            (f"run {number}", f"{moment(run.started)}, {' '.join(run.command)}")
+            for number, run in enumerate(runs)
+        )
+    numbers = ("run", "attempt", "time", "bytes")
     terminal.table(
         (*numbers, "started", "host", "outcome", "result", "counts"),
         _attempts(attempts, found.result),
@@ -182,9 +192,12 @@ def show_history(folder: Path, wanted: str, *, as_json: bool) -> None:
     )
 
 
-def _attempts(attempts: Sequence[Result], counting: Result | None) -> Iterator[tuple[object, ...]]:
-    for result in attempts:
+def _attempts(
+    attempts: Sequence[tuple[int | None, Result]], counting: Result | None
+) -> Iterator[tuple[object, ...]]:
+    for run, result in attempts:
         yield (
+            "?" if run is None else run,
             result.attempt,
             terminal.seconds(result.seconds),
             terminal.size(result.size),

@@ -40,6 +40,8 @@ def replay(
     replay_ray_errors: given.RayErrors = False,
     latency: given.Latency = "0",
     dry_run: given.DryRun = False,
+    report: given.Report = None,
+    grace: given.Grace = given.GRACE,
 ) -> None:
     """Run a recorded loop again, its calls answered from the recording: nothing real runs."""
     options = {
@@ -60,4 +62,7 @@ def replay(
         "infrastructure": replay_ray_errors,
         "latency": latency,
     }
-    raise typer.Exit(given.run(source, command_of(context), options, address, dry_run=dry_run))
+    command = command_of(context)
+    raise typer.Exit(
+        given.run(source, command, options, address, dry_run=dry_run, outcome=report, grace=grace)
+    )

@@ -80,6 +80,20 @@ DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only tell what would run for real, and what it needs.")
 ]
 
+Report = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write what became of each call, as JSON."),
+]
+Grace = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS",
+        min=0,
+        help="End a driver that still runs so long after a miss.",
+    ),
+]
+GRACE = 30.0
+
 
 def choice(option: str, given: str, choices: Sequence[str]) -> str:
     """``given``, if it is one of ``choices``. Raises UsageError."""
@@ -109,14 +123,20 @@ def run(
     *,
     strict: bool = False,
     dry_run: bool = False,
+    outcome: Path | None = None,
+    grace: float = GRACE,
 ) -> int:
-    """Replay, print what happened, and return the exit status. Raises ChiaBypassError."""
+    """Replay, print what happened, and return the exit status. Raises ChiaBypassError.
+
+    ``outcome`` is the file of --report.
+    """
     import os
 
     from chia_bypass.recording.reader import Recording
     from chia_bypass.replayer.asked import asked
+    from chia_bypass.replayer.grace import Grace as Patience
     from chia_bypass.replayer.session import ReplaySession, located
-    from chia_bypass_cli import launch, replay_report
+    from chia_bypass_cli import launch, replay_file, replay_report, terminal
 
     source = source or newest()
     recording = Recording.open(located(source)[0])
@@ -124,8 +144,18 @@ def run(
     if dry_run:
         replay_report.print_forecast(recording, located(source)[1], resolved)
         return 0
+    outcome = replay_file.claim(outcome)
     with ReplaySession(source, resolved, address, command) as session:
         os.chdir(session.directory)
-        status = launch.run(session.command, session.environment(os.environ))
+        patience = Patience(
+            session.session.file,
+            grace,
+            lambda text: terminal.line(f"chia-bypass: {text}", stderr=True),
+        )
+        with replay_file.of_failure(outcome, session):
+            environment = session.environment(os.environ)
+            status = launch.run(session.command, environment, patience.look)
         replayed = session.finish(status)
-    return replay_report.report(replayed, status, strict=strict)
+    exit_status = replay_report.report(replayed, status, strict=strict)
+    replay_file.write(outcome, replayed, session.command, status, exit_status)
+    return exit_status

@@ -18,6 +18,8 @@ _SHOWN = 20
 
 def report(replayed: Replayed, status: int, *, strict: bool) -> int:
     """Print the outcome of a command that ended with ``status``; returns ours."""
+    from chia_bypass.look.replayed import outcome_of
+
     if not replayed.entered:
         terminal.line(
             "chia-bypass: the command started no Python into which the replay could get "
@@ -39,7 +41,7 @@ def report(replayed: Replayed, status: int, *, strict: bool) -> int:
             f"chia-bypass resume {replayed.recording.folder}",
             stderr=True,
         )
-    terminal.line(final_line(replayed), stderr=True)
+    terminal.line(outcome_of(replayed).final_line, stderr=True)
     return replayed.exit_status(status, strict=strict)
 
 
@@ -73,17 +75,6 @@ def _print_table(replayed: Replayed) -> None:
         ),
         numbers=tuple(kind.value for kind in kinds),
         stderr=True,
-    )
-
-
-def final_line(replayed: Replayed) -> str:
-    """One line that says it all."""
-    from chia_bypass.replayer.outcomes import Kind
-
-    return (
-        f"{replayed.count(Kind.SERVED)} replayed · {replayed.count(Kind.REAL)} real · "
-        f"{replayed.count(Kind.MISSED)} missed · {len(replayed.unused)} unused · "
-        f"saved {terminal.seconds(replayed.saved)}"
     )
 
 

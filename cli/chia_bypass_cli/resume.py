@@ -26,6 +26,8 @@ def resume(
     allow_import: given.AllowImport = None,
     allow_pickle: given.AllowPickle = False,
     dry_run: given.DryRun = False,
+    report: given.Report = None,
+    grace: given.Grace = given.GRACE,
 ) -> None:
     """Finish a killed or failed run: what was recorded is served, the rest runs and is added.
 
@@ -43,4 +45,7 @@ def resume(
         "allow_import": allow_import or [],
         "allow_pickle": allow_pickle,
     }
-    raise typer.Exit(given.run(source, command_of(context), options, address, dry_run=dry_run))
+    command = command_of(context)
+    raise typer.Exit(
+        given.run(source, command, options, address, dry_run=dry_run, outcome=report, grace=grace)
+    )

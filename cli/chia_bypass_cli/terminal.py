@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, TextIO, TypeVar
 
 from chia_bypass.errors import UsageError
 from chia_bypass.look.wording import CUT, visible, visible_lines
+from chia_bypass.look.wording import seconds as seconds
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -228,20 +229,6 @@ def working(doing: str) -> Iterator[None]:
         return
     with console(stderr=True).status(doing):
         yield
-
-
-def seconds(amount: float) -> str:
-    """``0.2 s``, ``34 s``, ``3 h 12 min``; ``12 ms`` below a tenth of a second."""
-    if 0 < amount < 0.1:
-        return f"{amount * 1000:.1f} ms" if amount < 0.00995 else f"{amount * 1000:.0f} ms"
-    if amount < 10:
-        return f"{amount:.1f} s"
-    if amount < 120:
-        return f"{amount:.0f} s"
-    minutes = round(amount / 60)
-    if minutes < 120:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def size(amount: int) -> str:

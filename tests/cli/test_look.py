@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from made_recordings import NEVER, Made, a_loop, make_recording
+from made_recordings import NEVER, Made, a_loop, add_run, make_recording
 from rich.cells import cell_len
 from terminals import in_pipe, on_terminal
 
@@ -125,6 +125,17 @@ def test_history_shows_all_attempts(tmp_path: Path) -> None:
     assert [(a["attempt"], a["outcome"]) for a in attempts] == [(0, "exception"), (1, "value")]
     shown = in_pipe("inspect", tmp_path / "r", "f#0", "--history").stdout.decode()
     assert [line.endswith("yes") for line in shown.splitlines()[2:]] == [False, True]
+
+
+def test_history_tells_which_run_wrote_what(tmp_path: Path) -> None:
+    make_recording(tmp_path / "r", [Made(value=1), Made(value=3)])
+    add_run(tmp_path / "r", [Made(value=2)], "again")
+    told = json.loads(in_pipe("inspect", tmp_path / "r", "f#0", "--history", "--json").stdout)
+    assert [(one["run"], one["shown"]) for one in told] == [(0, "1"), (1, "2")]
+    shown = in_pipe("inspect", tmp_path / "r", "f#0", "--history").stdout.decode().splitlines()
+    assert [line.split()[:2] for line in shown[1:3]] == [["run", "0"], ["run", "1"]]
+    assert [line.split()[0] for line in shown[4:]] == ["0", "1"]
+    assert [line.endswith("yes") for line in shown[4:]] == [False, True]
 
 
 def test_following_ends_with_a_recording_that_nobody_writes(tmp_path: Path) -> None:

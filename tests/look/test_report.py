@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
@@ -13,15 +12,17 @@ from pathlib import Path
 import pytest
 from made_recordings import Made, a_loop, make_recording
 
-from chia_bypass.errors import UsageError
-from chia_bypass.look.replay_outcome import read_outcome
+from chia_bypass.look.replay_outcome import ReplayedCall, ReplayOutcome
 from chia_bypass.look.report import report
 
 HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>"
-OUTCOME = [
-    {"kind": "served", "function": "m:f", "recorded": "loop.0/0", "drift": ["x"]},
-    {"kind": "missed", "function": "m:g", "tag": HOSTILE, "message": "record it"},
-]
+OUTCOME = ReplayOutcome(
+    recording="r",
+    calls=(
+        ReplayedCall("served", "m:f", None, "loop.0/0", ("x",)),
+        ReplayedCall("missed", "m:g", HOSTILE, message="record it"),
+    ),
+)
 
 
 class Links(HTMLParser):
@@ -43,9 +44,7 @@ class Links(HTMLParser):
 
 def test_the_page_loads_nothing_and_escapes_everything(tmp_path: Path) -> None:
     made = [Made(f"loop:{HOSTILE}", OSError(HOSTILE), HOSTILE, host=HOSTILE), *a_loop(6)]
-    outcome = tmp_path / "outcome.json"
-    outcome.write_text(json.dumps(OUTCOME))
-    page = report([make_recording(tmp_path / "r", made)], read_outcome(outcome))
+    page = report([make_recording(tmp_path / "r", made)], OUTCOME)
     found = Links()
     found.feed(page)
     assert found.loaded == []
@@ -62,15 +61,6 @@ def test_two_runs_are_laid_over_each_other(tmp_path: Path) -> None:
     titles = re.findall(r"<h2>(.*?)</h2>", page)
     assert "Durations in both runs" in titles
     assert "12 calls in both, 0 only in the first, 1 only in the second, 0 changed." in page
-
-
-def test_outcomes_are_read_from_lines_and_refused_if_they_are_none(tmp_path: Path) -> None:
-    lines = tmp_path / "outcome.jsonl"
-    lines.write_text("".join(json.dumps(one) + "\n" for one in OUTCOME))
-    assert [call.kind for call in read_outcome(lines).troubled] == ["served", "missed"]
-    lines.write_text('{"function": "f"}')
-    with pytest.raises(UsageError, match="no outcome of a replay"):
-        read_outcome(lines)
 
 
 def test_without_plotly_it_says_how_to_get_it(tmp_path: Path) -> None:
