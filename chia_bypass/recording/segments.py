@@ -36,6 +36,7 @@ class Segments:
     problems: list[Problem] = field(default_factory=list)
     """What :meth:`maps` has found wrong."""
     _mapped: dict[str, memoryview] = field(default_factory=dict)
+    _headers: dict[str, Segment | None] = field(default_factory=dict)
 
     def path(self, name: str) -> Path:
         """The file of a segment, or of the manifest."""
@@ -51,10 +52,15 @@ class Segments:
         return self._mapped[name]
 
     def header(self, name: str) -> Segment | None:
-        """The first record of a segment; None, and a problem, if that is no header.
+        """The first record of a segment; None, and a problem, noted once, if that is no header.
 
         Raises RecordingTooNew.
         """
+        if name not in self._headers:
+            self._headers[name] = self._header(name)
+        return self._headers[name]
+
+    def _header(self, name: str) -> Segment | None:
         data = self.data(name)
         first = next(scan(data), None)
         problem = "has no segment header"
