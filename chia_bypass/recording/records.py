@@ -18,8 +18,8 @@ from chia_bypass.recording.fitting import Malformed as Malformed
 from chia_bypass.recording.fitting import builder, hints
 from chia_bypass.recording.reference import Reference
 
-FORMAT = 0
-"""Version of the format that this code writes."""
+FORMAT = 1
+"""Version of the format that this code writes. It reads this one and those before it."""
 
 
 class Outcome(str, Enum):

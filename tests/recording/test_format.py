@@ -87,6 +87,19 @@ def test_an_independent_reader_reads_the_index(tmp_path: Path) -> None:
     assert len(theirs["others"]) == 3
 
 
+def test_an_independent_reader_finds_the_arguments_in_the_index(tmp_path: Path) -> None:
+    folder = write_small(tmp_path / "r")
+    read = independent.read(folder)
+    index = independent.index_of(folder, read)
+    assert index is not None
+    found = {
+        path: (call["options"], [(a["name"], a["digest"][:8]) for a in call["arguments"]])
+        for path, call in read.calls.items()
+    }
+    assert independent.calls_of(index) == found
+    assert any(arguments for _, arguments in found.values())
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_page_has_every_field_of_every_record(kind: str) -> None:
     section = re.search(rf"^## {kind}: .*?(?=^#)", PAGE, re.MULTILINE | re.DOTALL)
