@@ -49,7 +49,7 @@ class IndexBuilder:
         self._names, self._strings = Numbering[str](), Numbering[str]()
         self._paths: dict[str, int] = {}
         self._options, self._signatures = Numbering[bytes](), Numbering[tuple[str, ...]]()
-        self._columns = {name: array(code) for name, code in COLUMNS.items()}
+        self._columns: dict[str, array[Any]] = {n: array(code) for n, code in COLUMNS.items()}
         self._digests, self._masked = bytearray(), bytearray()
         self._results: list[tuple[Any, ...]] = []
         """Number of the call, order of the run, attempt, finished; the items of the columns."""

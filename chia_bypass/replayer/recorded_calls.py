@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import partial
 
 from chia_bypass.bypass.config import Match
 from chia_bypass.recording.records import Call
@@ -74,7 +75,7 @@ class RecordedCalls:
         self._buckets: dict[tuple[Hashable, bool], Bucket] = {}
         keys.prepare(places)
         for place in places:
-            key = self._key(siblings.tags[place], lambda place=place: keys.recorded(place))
+            key = self._key(siblings.tags[place], partial(keys.recorded, place))
             if siblings.outcomes[place] is None:
                 self.unfinished.setdefault(key, place)
             else:
