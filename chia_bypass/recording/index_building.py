@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, Final, Generic, TypeVar
 
@@ -11,7 +11,6 @@ import msgpack
 
 from chia_bypass.recording.call_index import (
     CALL_COLUMNS,
-    COLUMNS,
     NO_TAG,
     OUTCOMES,
     RESULT_COLUMNS,
@@ -23,6 +22,8 @@ from chia_bypass.recording.shortened import SHORT
 
 _NUMBER: Final = {outcome.value: number for number, outcome in enumerate(OUTCOMES)}
 _LARGEST: Final = 2**63
+_ORDER: Final = 4
+"""What a result is sorted by comes before the items of its columns."""
 
 
 K = TypeVar("K")
@@ -49,7 +50,9 @@ class IndexBuilder:
         self._names, self._strings = Numbering[str](), Numbering[str]()
         self._paths: dict[str, int] = {}
         self._options, self._signatures = Numbering[bytes](), Numbering[tuple[str, ...]]()
-        self._columns: dict[str, array[Any]] = {n: array(code) for n, code in COLUMNS.items()}
+        self._calls: list[tuple[Any, ...]] = []
+        """The items of the columns of calls, but for where they are and what ended."""
+        self._spots: list[tuple[int, int]] = []
         self._digests, self._masked = bytearray(), bytearray()
         self._results: list[tuple[Any, ...]] = []
         """Number of the call, order of the run, attempt, finished; the items of the columns."""
@@ -79,15 +82,12 @@ class IndexBuilder:
             self._number(content, spot)
             return
         # Checked as a whole before anything of it is kept.
-        facts, classes = _result(content), list(map(_text, content.get("classes", ())))
-        call = content["call"]
-        number = self._paths.get(call["path"])
-        if number is None:
-            number = self._number(call, spot)
-        else:  # a result says more than a call: reading it is reading both
-            self._columns["call_segment"][number], self._columns["call_offset"][number] = spot
-        attempt, finished = facts[1], content["finished"]
-        self._results.append((number, self._run, attempt, float(finished), *facts, *spot))
+        facts, classes = _result(content), content.get("classes", ())
+        classes = [_text(name) for name in classes] if classes else ()
+        number = self._number(content["call"], spot)
+        self._spots[number] = spot  # it says more than a call: reading it is reading both
+        finished = float(content["finished"])
+        self._results.append((number, self._run, facts[1], finished, *facts, *spot))
         self._classes.update(classes)
 
     def _number(self, call: dict[str, Any], spot: tuple[int, int]) -> int:
@@ -107,11 +107,10 @@ class IndexBuilder:
             self._options[_packed(call["options"])],
             self._signatures[tuple(_text(argument["name"]) for argument in arguments)],
             float(call["dispatched"]),
-            *spot,
         )
         number = self._paths[_text(call["path"])] = len(self._paths)
-        for name, item in zip(CALL_COLUMNS, facts, strict=False):  # all but results_end
-            self._columns[name].append(item)
+        self._calls.append(facts)
+        self._spots.append(spot)
         self._digests += b"".join(digests)
         self._masked += b"".join(masked)
         return number
@@ -119,15 +118,13 @@ class IndexBuilder:
     def built(self) -> CallIndex:
         """The index of what was taken."""
         self._results.sort()
-        columns = dict(self._columns)
-        if self._results:
-            _, _, _, _, *facts = zip(*self._results, strict=True)
-            for (name, code), items in zip(RESULT_COLUMNS.items(), facts, strict=True):
-                columns[name] = array(code, items)
-        counts = [0] * len(self._paths)
+        counts = [0] * len(self._calls)
         for result in self._results:
             counts[result[0]] += 1
-        columns["results_end"] = array(CALL_COLUMNS["results_end"], accumulate(counts))
+        calls = zip(self._calls, self._spots, accumulate(counts), strict=True)
+        of_calls = [(*facts, *spot, end) for facts, spot, end in calls]
+        of_results = [result[_ORDER:] for result in self._results]
+        columns = {**_columns(CALL_COLUMNS, of_calls), **_columns(RESULT_COLUMNS, of_results)}
         return CallIndex(
             segments=self._segments,
             names=list(self._names),
@@ -141,6 +138,12 @@ class IndexBuilder:
             masked=bytes(self._masked),
             others=self._others,
         )
+
+
+def _columns(codes: Mapping[str, str], rows: Sequence[tuple[Any, ...]]) -> dict[str, array[Any]]:
+    items = list(zip(*rows, strict=True)) if rows else [()] * len(codes)
+    columns = zip(codes.items(), items, strict=True)
+    return {name: array(code, column) for (name, code), column in columns}
 
 
 def _result(content: dict[str, Any]) -> tuple[int, int, float, int]:
