@@ -40,6 +40,9 @@ class Held:
         found = (self._records[self.index.call_spot(number).offset] for number in numbers)
         return [record.call if isinstance(record, Result) else record for record in found]
 
+    def fresh_number(self, parent: str) -> int:
+        return len(self.index)
+
     def answer(self, path: str) -> Result | None:
         return self.stored(self.index.number_of[path]).result
 

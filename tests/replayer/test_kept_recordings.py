@@ -52,7 +52,7 @@ def test_calls_whose_arguments_are_made_up_anew_are_served_as_drift(
     done = loops.replay()
     assert done.returncode == 0, done.stderr
     assert done.stdout == expected
-    assert done.stderr.count("drift: loop:run: job, config differs") == 3
+    assert done.stderr.count("drift: loop:run: job, config differ\n") == 3
     assert loops.real_runs() == []
 
 
