@@ -83,7 +83,7 @@ def records(path: Path) -> list[tuple[Record, Record]]:
     maps = [unpack(payload) for _, kind, payload in frames(path.read_bytes()) if kind == 1]
     header = maps[0]
     assert header["kind"] == "segment"
-    assert header["format"] <= 0
+    assert header["format"] <= 1
     return [(record, header) for record in maps[1:]]
 
 
@@ -136,13 +136,27 @@ def index_of(folder: Path, found: Independent) -> Record | None:
         return None
     index: Record = unpack(data)
     columns = {
-        **dict.fromkeys(("parent", "function", "tag", "call_segment", "results_end"), "I"),
+        **dict.fromkeys(("parent", "function", "tag", "lane", "options", "parameters"), "I"),
+        **dict.fromkeys(("call_segment", "results_end"), "I"),
         **dict.fromkeys(("number", "call_offset", "attempt", "size", "result_offset"), "Q"),
         **{"dispatched": "d", "seconds": "d", "outcome": "B", "result_segment": "I"},
     }
     for name, code in columns.items():
         index[name] = [item for (item,) in struct.iter_unpack(f"<{code}", index[name])]
     return index
+
+
+def calls_of(index: Record) -> dict[str, tuple[Any, list[tuple[str, bytes]]]]:
+    """Options, and names and beginnings of digests of the arguments, of each call by its path."""
+    found, at = {}, 0
+    for number, path in enumerate(index["paths"]):
+        names = index["signatures"][index["parameters"][number]]
+        shorts = [index["digests"][8 * n : 8 * n + 8] for n in range(at, at + len(names))]
+        at += len(names)
+        options = unpack(index["option_kinds"][index["options"][number]])
+        found[path] = (options, list(zip(names, shorts, strict=True)))
+    assert len(index["digests"]) == len(index["masked"]) == 8 * at
+    return found
 
 
 def value(folder: Path, data: bytes) -> Any:

@@ -95,9 +95,11 @@ def _argument(name: str, value: Any) -> Argument:
             return item
         return None
 
-    content = digest(value, reference=reference).value
+    content = digest(value, reference=reference)
     shown = f"result of {value.call}" if isinstance(value, Reference) else render(value)
-    return Argument(name, content, shown, tuple(dict.fromkeys(found)))
+    return Argument(
+        name, content.value, shown, tuple(dict.fromkeys(found)), content.parts, content.masked
+    )
 
 
 def _write(segment: SegmentWriter, writer: ResultWriter, one: Made, call: Call) -> None:

@@ -66,7 +66,9 @@ def _arguments(
         unstable.extend(redaction.shown(place, function) for place in summary.unstable)
         shown = _shown(value, found, redaction, function)
         references = tuple(dict.fromkeys(found))
-        arguments.append(Argument(name, summary.value, shown, references, summary.parts))
+        arguments.append(
+            Argument(name, summary.value, shown, references, summary.parts, summary.masked)
+        )
     return tuple(arguments), tuple(unstable)
 
 

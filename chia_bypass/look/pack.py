@@ -138,7 +138,9 @@ def _packed(record: Record, chosen: frozenset[str]) -> Record:
 
 
 def _silent(call: Call) -> Call:
-    arguments = tuple(Argument(a.name, a.digest, "", a.producers) for a in call.arguments)
+    arguments = tuple(
+        Argument(a.name, a.digest, "", a.producers, masked=a.masked) for a in call.arguments
+    )
     return replace(call, arguments=arguments, unstable=())
 
 

@@ -6,16 +6,18 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from chia_bypass.bypass import config
 from chia_bypass.errors import ChiaBypassError, ConfigError, RecordingCorrupt
 from chia_bypass.look.inventory import blobs_of, strangers
-from chia_bypass.recording.call_index import CallIndex
+from chia_bypass.recording.call_index import CallIndex, Spot
 from chia_bypass.recording.classes import Sketches
 from chia_bypass.recording.decode import decode
 from chia_bypass.recording.folder import FIXED, digest_of
-from chia_bypass.recording.frames import Frame, FrameType, payload_of, scan
-from chia_bypass.recording.index_file import unpack_index
+from chia_bypass.recording.frames import payload_of
+from chia_bypass.recording.index_building import IndexBuilder
+from chia_bypass.recording.index_file import Outdated, unpack_index
 from chia_bypass.recording.layout import (
     BYPASS_YAML,
     INDEX,
@@ -25,7 +27,7 @@ from chia_bypass.recording.layout import (
     is_recording,
     segments_of,
 )
-from chia_bypass.recording.reader import Recording, Stored, read_index
+from chia_bypass.recording.reader import Recording, Stored
 from chia_bypass.recording.records import Malformed, Result, Run
 from chia_bypass.recording.segments import Segments
 
@@ -82,7 +84,14 @@ class _Check:
 
     def run(self) -> Verified:
         contents = self._recording.contents
-        fresh = read_index(self._segments, [run.id for run in contents.runs])
+        builder = IndexBuilder(run.id for run in contents.runs)
+        self._segments.header(MANIFEST)
+        self._segment(MANIFEST, None)
+        for name, path in segments_of(self._folder).items():
+            header = self._segments.header(name)
+            builder.begin(name, path.stat().st_size, "" if header is None else header.run)
+            self._segment(name, builder)
+        fresh = builder.built()
         unfinished = [f"run {r.id} did not end in order" for r in self._unended()]
         for problem in dict.fromkeys([*contents.problems, *self._segments.problems]):
             if self._recording.excuses(problem):
@@ -91,8 +100,6 @@ class _Check:
                 self._fault(problem.file, f"byte {problem.offset}: {problem.problem}")
         if not contents.runs:
             self._fault(MANIFEST, "lists no run")
-        for name in (MANIFEST, *segments_of(self._folder)):
-            self._segment(name)
         self._fixed_files(fresh)
         referenced = {blob_path(self._folder, digest) for digest, _ in self._blobs}
         extra = [path for path in blobs_of(self._folder) if path not in referenced]
@@ -116,24 +123,27 @@ class _Check:
         ended = {closed.run for closed in contents.closed}
         return (run for run in contents.runs if run.id not in ended)
 
-    def _segment(self, name: str) -> None:
+    def _segment(self, name: str, builder: IndexBuilder | None) -> None:
         """Every frame: values by their checksum, records by building them whole."""
         data = self._segments.data(name)
         file = str(self._segments.path(name).relative_to(self._folder))
         self._size += len(data)
-        for found in scan(data):
-            if not isinstance(found, Frame) or found.type is not FrameType.VALUE:
+        for content, found in self._segments.entries(name):
+            if content is None:
+                if payload_of(data, found) is None:
+                    self._fault(file, f"byte {found.offset}: a value fails its checksum")
                 continue
-            if payload_of(data, found) is None:
-                self._fault(file, f"byte {found.offset}: a value fails its checksum")
-        known = len(self._segments.problems)
-        for content, spot in self._segments.maps(name):
-            record = self._segments.build(content, spot)
+            record = self._segments.build(content, Spot(name, found.offset))
+            if builder is not None:
+                self._indexed(builder, content, Spot(name, found.offset))
             if isinstance(record, Result):
                 self._result(Stored(record, name), file)
-        for problem in self._segments.problems[known:]:
-            if not problem.torn or self._recording.complete:
-                self._fault(problem.file, f"byte {problem.offset}: {problem.problem}")
+
+    def _indexed(self, builder: IndexBuilder, content: dict[str, Any], spot: Spot) -> None:
+        try:
+            builder.add(content, spot)
+        except Malformed as error:
+            self._segments.malformed(spot, error)
 
     def _result(self, stored: Stored, file: str) -> None:
         result = stored.result
@@ -203,6 +213,8 @@ class _Check:
             return
         try:
             same = unpack_index(data) == fresh
+        except Outdated:  # nobody reads it
+            return
         except Malformed as error:
             self._fault(INDEX, str(error))
             return

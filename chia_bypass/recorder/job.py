@@ -79,7 +79,7 @@ def _report(folder: Path, recorded: Recorded, status: int) -> int:
         why = "; ".join(recorded.troubles) or "the job made no ChiaFunction call that we saw"
         _say(f"nothing was recorded: {why}")
         return status or 2
-    count = sum(1 for _ in recorded.recording.calls())
+    count = len(recorded.recording.index)
     _say(f"{count} recorded into {socket.gethostname()}:{folder}")
     _say(f"replay there with: chia-bypass replay {folder}")
     return recorded.exit_status(status)

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
+import msgpack
+
 from chia_bypass.recording.records import Outcome
+from chia_bypass.recording.shortened import SHORT
 
 OUTCOMES: Final = tuple(Outcome)
 """An outcome is stored as its place in here; new ones go to the end."""
@@ -25,6 +29,9 @@ CALL_COLUMNS: Final = {
     "number": "Q",
     "function": "I",
     "tag": "I",
+    "lane": "I",
+    "options": "I",
+    "parameters": "I",
     "dispatched": "d",
     "call_segment": "I",
     "call_offset": "Q",
@@ -40,6 +47,7 @@ RESULT_COLUMNS: Final = {
     "result_offset": "Q",
 }
 """One item a result: those of the first call, oldest first, then those of the second, ..."""
+COLUMNS: Final = {**CALL_COLUMNS, **RESULT_COLUMNS}
 
 
 class Spot(NamedTuple):
@@ -51,19 +59,27 @@ class Spot(NamedTuple):
 
 @dataclass
 class CallIndex:
-    """Calls and results by number. ``columns`` holds what CALL_COLUMNS and RESULT_COLUMNS name."""
+    """Calls and results by number. ``columns`` holds what COLUMNS names."""
 
     segments: dict[str, int]
     """Name and length in bytes of every segment that was read for it, the manifest not."""
     names: list[str]
     """Names of segments, as the columns number them."""
     strings: list[str]
-    """Parents, functions and tags, as the columns number them."""
+    """Parents, functions, tags and lanes, as the columns number them."""
     paths: list[str]
     """Path of each call; its number is its place."""
     columns: dict[str, array[Any]]
     classes: list[str]
     """All classes that the values need."""
+    option_kinds: list[bytes]
+    """Ray options that calls were made with, each kind once, packed by msgpack."""
+    signatures: list[tuple[str, ...]]
+    """Names of arguments that calls were made with, each kind once."""
+    digests: bytes
+    """The beginning of each argument's digest: those of the first call, then of the second, ..."""
+    masked: bytes
+    """The same of the digests without volatile parts."""
     others: list[Spot] = field(default_factory=list)
     """Records of all other kinds, in the order in which they were read."""
 
@@ -74,6 +90,29 @@ class CallIndex:
     def number_of(self) -> Mapping[str, int]:
         """The number of the call with a path."""
         return dict(zip(self.paths, range(len(self.paths)), strict=True))
+
+    def parameters(self, number: int) -> tuple[str, ...]:
+        """Names of a call's arguments."""
+        found: int = self.columns["parameters"][number]
+        return self.signatures[found]
+
+    def arguments(self, number: int) -> slice:
+        """The place in ``digests`` and ``masked`` of a call's arguments."""
+        start, end = self._argument_ends[number : number + 2]
+        return slice(SHORT * start, SHORT * end)
+
+    @cached_property
+    def _argument_ends(self) -> Sequence[int]:
+        """The number of arguments of all calls before each, and of all."""
+        counts = list(map(len, self.signatures))
+        of_calls = map(counts.__getitem__, self.columns["parameters"])
+        return array("Q", accumulate(of_calls, initial=0))
+
+    @property
+    def options(self) -> Iterator[Mapping[str, Any]]:
+        """The Ray options that calls were made with, each kind once."""
+        for packed in self.option_kinds:
+            yield msgpack.unpackb(packed, unicode_errors="surrogatepass", use_list=False)
 
     @cached_property
     def children(self) -> Mapping[str, Sequence[int]]:
@@ -93,6 +132,11 @@ class CallIndex:
         """The tag of a call."""
         found = self.columns["tag"][number]
         return None if found == NO_TAG else self.strings[found - 1]
+
+    def lane(self, number: int) -> str:
+        """The thread or asyncio task that made a call."""
+        found: int = self.columns["lane"][number]
+        return self.strings[found]
 
     def call_spot(self, number: int) -> Spot:
         """Where a record is that describes the call: of kind call, or a result's."""

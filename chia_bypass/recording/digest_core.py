@@ -11,6 +11,7 @@ from chia_bypass.recording.redaction import Redactor
 from chia_bypass.recording.reference import Reference
 from chia_bypass.recording.value_places import place_of
 from chia_bypass.recording.value_shapes import class_name
+from chia_bypass.recording.volatile import Mask
 
 MAX_DEPTH: Final = 150
 """Levels that are looked into; below, only types count, and the place is reported."""
@@ -31,6 +32,8 @@ class Families:
     by_type: Mapping[type, Feed]
     other: Feed
     """For all types that the table does not name."""
+    masks: Mapping[type, Mask]
+    """What may be volatile, by its exact type."""
 
 
 def combine(tag: str, *parts: bytes) -> bytes:
@@ -50,15 +53,21 @@ class Digester:
         redactor: Redactor | None = None,
     ) -> None:
         self.redactor = redactor
+        self.volatile = 0
+        """How often something volatile was met."""
+        self._masking = False
+        self._varying: set[int] = set()
+        """Values of which something volatile is a part, by id."""
         self.reference = reference
         self.unstable: set[str] = set()
         self._place = place
         self._path: list[object] = []
         self._families = families
-        self._atoms = families.atoms
+        self._atoms, self._masks = families.atoms, families.masks
         if redactor is not None:
-            token, text = families.atoms[str], redactor.text
-            self._atoms = {**families.atoms, str: lambda value: token(text(value))}
+            token, mask, text = families.atoms[str], families.masks[str], redactor.text
+            self._atoms = {**self._atoms, str: lambda value: token(text(value))}
+            self._masks = {**self._masks, str: lambda step, value: mask(step, text(value))}
         self._known: dict[int, bytes] = {}
         self._alive: list[object] = []
         self._levels: dict[int, int] = {}
@@ -68,14 +77,36 @@ class Digester:
         makes its digest depend on where it was met."""
         self._retraced = 0
 
-    def digest(self, value: Any) -> bytes:
-        """The digest of a value, or its token if it is an atom. Never raises."""
+    def masking(self) -> Digester:
+        """What computes the digest without volatile parts, once this one has found some.
+
+        It looks only into values of which they are parts.
+        """
+        other = Digester(self._families, self.reference, self._place, self.redactor)
+        other._masking = True
+        other._alive = self._alive
+        other._known = {k: found for k, found in self._known.items() if k not in self._varying}
+        return other
+
+    def digest(self, value: Any, step: object = None) -> bytes:
+        """The digest of a value, or its token if it is an atom. Never raises.
+
+        ``step`` says what it is called, as in `value_places`.
+        """
+        mask = self._masks.get(type(value))
+        if mask is not None:
+            instead = mask(step, value)
+            if instead is not None:
+                self.volatile += 1
+                if self._masking:
+                    return combine("volatile", instead.encode("utf-8", "surrogatepass"))
         token = self._atoms.get(type(value))
         if token is not None:
             return token(value)
         key = id(value)
         known = self._known.get(key)
         if known is not None:
+            self.volatile += key in self._varying
             return known
         level, depth = self._levels.get(key), len(self._levels)
         if level is not None:
@@ -87,11 +118,14 @@ class Digester:
             self.unstable.add(f"{self._place or 'value'}: its cycles are too entangled to follow")
             return self.by_type(value)
         self._levels[key], outer, self._lowest = depth, self._lowest, depth
+        met = self.volatile
         found = self._look(value)
         del self._levels[key]
         if self._lowest >= depth:
             self._known[key] = found
             self._alive.append(value)
+            if self.volatile > met:
+                self._varying.add(key)
         else:
             self._retraced += 1
         self._lowest = min(outer, self._lowest)
@@ -99,11 +133,11 @@ class Digester:
 
     def part(self, step: object, value: Any) -> bytes:
         """The digest of a part of the value at hand; `step` as in `value_places`."""
-        token = self._atoms.get(type(value))
-        if token is not None:
-            return token(value)
+        kind = type(value)
+        if kind in self._atoms and (kind not in self._masks or (kind is int and type(step) is int)):
+            return self._atoms[kind](value)
         self._path.append(step)
-        found = self.digest(value)
+        found = self.digest(value, step)
         self._path.pop()
         return found
 

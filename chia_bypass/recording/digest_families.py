@@ -28,6 +28,7 @@ from chia_bypass.recording.digest_rules import left_out
 from chia_bypass.recording.value_leaves import LEAVES, Leaf
 from chia_bypass.recording.value_pickles import is_live
 from chia_bypass.recording.value_shapes import class_name, instance_dict, shape_of
+from chia_bypass.recording.volatile import MASKS
 
 BY_TYPE: Final[tuple[type, ...]] = (
     type(threading.Lock()),
@@ -322,4 +323,4 @@ _BY_TYPE: Final[dict[type, Feed]] = {
     types.AsyncGeneratorType: _unstable,
 }
 
-FAMILIES: Final = Families(_ATOMS, _BY_TYPE, other)
+FAMILIES: Final = Families(_ATOMS, _BY_TYPE, other, MASKS)

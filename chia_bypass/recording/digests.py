@@ -30,6 +30,8 @@ class Digest:
     """Places that have no stable form and count by their type only, each with the type."""
     parts: Mapping[str, bytes] = field(default_factory=dict)
     """8 bytes for each attribute or text key of the value itself, if it has few enough."""
+    masked: bytes = b""
+    """The same as ``value`` for values that differ in volatile parts only; empty: it has none."""
 
 
 def no_reference(value: object) -> Reference | None:
@@ -50,6 +52,9 @@ def digest(
     places begin with; `redactor` is applied to every text and bytes before they count.
     """
     digester = Digester(FAMILIES, reference, place, redactor)
-    whole = combine("value", digester.digest(value))
+    whole = combine("value", digester.digest(value, place))
+    masked = b""
+    if digester.volatile:
+        masked = combine("value", digester.masking().digest(value, place))
     parts = digester.shorts(parts_of(value)) if reference(value) is None else {}
-    return Digest(whole, tuple(sorted(digester.unstable)), parts)
+    return Digest(whole, tuple(sorted(digester.unstable)), parts, masked)

@@ -25,7 +25,7 @@ Fit = Callable[[Any], Any]
 def builder(kind: Any) -> Fit:
     """Builds a record from its map. Made once a class: a recording has many of each."""
     declared = fields(kind)
-    fits = [(f.name, _named(f.name, _fit(hints(kind)[f.name]))) for f in declared]
+    fits = [(f.name, _fit(hints(kind)[f.name])) for f in declared]
     required = frozenset(
         f.name for f in declared if f.default is MISSING and f.default_factory is MISSING
     )
@@ -36,19 +36,23 @@ def builder(kind: Any) -> Fit:
         if not required <= content.keys():
             missing = ", ".join(sorted(required - content.keys()))
             raise Malformed(f"{kind.__name__} without {missing}")
-        return kind(**{name: fit(content[name]) for name, fit in fits if name in content})
+        try:
+            return kind(**{name: fit(content[name]) for name, fit in fits if name in content})
+        except Malformed:  # which field is asked only now: there are many, and most are right
+            _name_misfit(fits, content)
+            raise
 
     return build
 
 
-def _named(name: str, fit: Fit) -> Fit:
-    def fit_field(item: Any) -> Any:
+def _name_misfit(fits: list[tuple[str, Fit]], content: Mapping[str, Any]) -> None:
+    """Raises Malformed that names the first field that does not fit."""
+    for name, fit in fits:
         try:
-            return fit(item)
+            fit(content.get(name))
         except Malformed as error:
-            raise Malformed(f"{name}: {error}") from None
-
-    return fit_field
+            if name in content:
+                raise Malformed(f"{name}: {error}") from None
 
 
 def _fit(hint: Any) -> Fit:

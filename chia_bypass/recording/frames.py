@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final, NamedTuple
 
 HEADER = struct.Struct("<IB3xI")
 TRAILER = struct.Struct("<I")
@@ -35,8 +36,7 @@ class FrameType(IntEnum):
     """An encoded value, which a record that follows it names by its offset."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One frame that passed its checks (a VALUE's payload is checked when it is read)."""
 
     offset: int
@@ -60,6 +60,9 @@ class Damage:
     problem: str
     torn: bool
     """The file just ends inside the frame, as after a crash; False: bytes were changed."""
+
+
+_TYPES: Final = {int(kind): kind for kind in FrameType}
 
 
 def _header_sum(summed: bytes | memoryview, offset: int) -> int:
@@ -113,10 +116,10 @@ def frame_at(data: memoryview, offset: int) -> Frame | Damage:
         # A file system may have reserved the space before it wrote the bytes.
         zeros = not any(data[offset:size])
         return Damage(offset, "a frame header fails its checksum", zeros)
-    try:
-        found = Frame(offset, FrameType(kind), length)
-    except ValueError:
+    known = _TYPES.get(kind)
+    if known is None:
         return Damage(offset, f"unknown frame type {kind}", False)
+    found = Frame(offset, known, length)
     if found.end > size:
         return Damage(
             offset, f"cut inside a frame, {size - offset} of {found.end - offset} bytes", True

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
+from typing import Any, Final, Generic, TypeVar
+
+import msgpack
 
 from chia_bypass.recording.call_index import (
     CALL_COLUMNS,
@@ -16,28 +18,23 @@ from chia_bypass.recording.call_index import (
     Spot,
 )
 from chia_bypass.recording.fitting import Malformed
+from chia_bypass.recording.shortened import SHORT
 
 _NUMBER: Final = {outcome.value: number for number, outcome in enumerate(OUTCOMES)}
 _LARGEST: Final = 2**63
+_ORDER: Final = 4
+"""What a result is sorted by comes before the items of its columns."""
 
 
-class Numbering(dict[str, int]):
-    """Numbers strings in the order in which they are first met."""
+K = TypeVar("K")
 
-    def __missing__(self, key: str) -> int:
+
+class Numbering(dict[K, int], Generic[K]):
+    """Numbers keys in the order in which they are first met."""
+
+    def __missing__(self, key: K) -> int:
         number = self[key] = len(self)
         return number
-
-
-@dataclass(slots=True)
-class _Known:
-    """A call, as far as it has been read."""
-
-    facts: tuple[int, int, int, int, float]
-    """Parent, number, function, tag, dispatched: as their columns hold them."""
-    spot: tuple[int, int]
-    results: list[tuple[Any, ...]] = field(default_factory=list)
-    """Order of the run, attempt, finished; then the items of the result columns."""
 
 
 class IndexBuilder:
@@ -49,9 +46,16 @@ class IndexBuilder:
     def __init__(self, runs: Iterable[str]) -> None:
         """``runs``: ids of the runs, oldest first: what a later one recorded is newer."""
         self._order = {run: place for place, run in enumerate(runs)}
-        self._calls: dict[str, _Known] = {}
         self._segments: dict[str, int] = {}
-        self._names, self._strings = Numbering(), Numbering()
+        self._names, self._strings = Numbering[str](), Numbering[str]()
+        self._paths: dict[str, int] = {}
+        self._options, self._signatures = Numbering[bytes](), Numbering[tuple[str, ...]]()
+        self._calls: list[tuple[Any, ...]] = []
+        """The items of the columns of calls, but for where they are and what ended."""
+        self._spots: list[tuple[int, int]] = []
+        self._digests, self._masked = bytearray(), bytearray()
+        self._results: list[tuple[Any, ...]] = []
+        """Number of the call, order of the run, attempt, finished; the items of the columns."""
         self._classes: set[str] = set()
         self._others: list[Spot] = []
         self._run = 0
@@ -74,66 +78,98 @@ class IndexBuilder:
             ) from None
 
     def _add(self, content: dict[str, Any], spot: tuple[int, int]) -> None:
-        call = content if content["kind"] == "call" else content["call"]
-        facts = self._facts(call)
+        if content["kind"] == "call":
+            self._number(content, spot)
+            return
         # Checked as a whole before anything of it is kept.
-        result = self._result(content, spot) if content["kind"] == "result" else None
-        known = self._calls.get(call["path"])
-        if known is None:
-            known = self._calls[call["path"]] = _Known(facts, spot)
-        if result is not None:
-            known.results.append(result)
-            known.spot = spot
-            self._classes.update(content.get("classes", ()))
+        facts, classes = _result(content), content.get("classes", ())
+        classes = [_text(name) for name in classes] if classes else ()
+        number = self._number(content["call"], spot)
+        self._spots[number] = spot  # it says more than a call: reading it is reading both
+        finished = float(content["finished"])
+        self._results.append((number, self._run, facts[1], finished, *facts, *spot))
+        self._classes.update(classes)
 
-    def _facts(self, call: dict[str, Any]) -> tuple[int, int, int, int, float]:
-        tag = call["tag"]
-        return (
+    def _number(self, call: dict[str, Any], spot: tuple[int, int]) -> int:
+        """The number of a call, which it gets when it is first met."""
+        known = self._paths.get(call["path"])
+        if known is not None:
+            return known
+        tag, arguments = call["tag"], call["arguments"]
+        digests = [_beginning(argument["digest"]) for argument in arguments]
+        masked = [_beginning(a.get("masked") or a["digest"]) for a in arguments]
+        facts = (
             self._strings[_text(call["parent"])],
             _natural(call["number"]),
             self._strings[_text(call["function"])],
             NO_TAG if tag is None else self._strings[_text(tag)] + 1,
-            float(call["dispatched"]) if _text(call["path"]) else 0.0,
+            self._strings[_text(call["lane"])],
+            self._options[_packed(call["options"])],
+            self._signatures[tuple(_text(argument["name"]) for argument in arguments)],
+            float(call["dispatched"]),
         )
-
-    def _result(self, content: dict[str, Any], spot: tuple[int, int]) -> tuple[Any, ...]:
-        attempt, finished = _natural(content["attempt"]), float(content["finished"])
-        size = _natural(content.get("length", 0))
-        size += sum(_natural(buffer["length"]) for buffer in content.get("buffers", ()))
-        for name in content.get("classes", ()):
-            _text(name)
-        return (
-            *(self._run, attempt, finished),
-            *(_NUMBER[content["outcome"]], attempt, finished - float(content["started"])),
-            *(_natural(size), *spot),
-        )
+        number = self._paths[_text(call["path"])] = len(self._paths)
+        self._calls.append(facts)
+        self._spots.append(spot)
+        self._digests += b"".join(digests)
+        self._masked += b"".join(masked)
+        return number
 
     def built(self) -> CallIndex:
         """The index of what was taken."""
-        columns = {name: array(code) for name, code in {**CALL_COLUMNS, **RESULT_COLUMNS}.items()}
-        call_columns = [columns[name] for name in CALL_COLUMNS]
-        result_columns = [columns[name] for name in RESULT_COLUMNS]
-        results = 0
-        for known in self._calls.values():
-            known.results.sort()
-            for result in known.results:
-                _append(result_columns, result[3:])
-            results += len(known.results)
-            _append(call_columns, (*known.facts, *known.spot, results))
+        self._results.sort()
+        counts = [0] * len(self._calls)
+        for result in self._results:
+            counts[result[0]] += 1
+        calls = zip(self._calls, self._spots, accumulate(counts), strict=True)
+        of_calls = [(*facts, *spot, end) for facts, spot, end in calls]
+        of_results = [result[_ORDER:] for result in self._results]
+        columns = {**_columns(CALL_COLUMNS, of_calls), **_columns(RESULT_COLUMNS, of_results)}
         return CallIndex(
-            self._segments,
-            list(self._names),
-            list(self._strings),
-            list(self._calls),
-            columns,
-            sorted(self._classes),
-            self._others,
+            segments=self._segments,
+            names=list(self._names),
+            strings=list(self._strings),
+            paths=list(self._paths),
+            columns=columns,
+            classes=sorted(self._classes),
+            option_kinds=list(self._options),
+            signatures=list(self._signatures),
+            digests=bytes(self._digests),
+            masked=bytes(self._masked),
+            others=self._others,
         )
 
 
-def _append(columns: list[array[Any]], items: tuple[Any, ...]) -> None:
-    for column, item in zip(columns, items, strict=True):
-        column.append(item)
+def _columns(codes: Mapping[str, str], rows: Sequence[tuple[Any, ...]]) -> dict[str, array[Any]]:
+    items = list(zip(*rows, strict=True)) if rows else [()] * len(codes)
+    columns = zip(codes.items(), items, strict=True)
+    return {name: array(code, column) for (name, code), column in columns}
+
+
+def _result(content: dict[str, Any]) -> tuple[int, int, float, int]:
+    """Outcome, attempt, seconds and size, as their columns hold them."""
+    size = _natural(content.get("length", 0))
+    size += sum(_natural(buffer["length"]) for buffer in content.get("buffers", ()))
+    return (
+        _NUMBER[content["outcome"]],
+        _natural(content["attempt"]),
+        float(content["finished"]) - float(content["started"]),
+        _natural(size),
+    )
+
+
+def _beginning(digest: Any) -> bytes:
+    if type(digest) is not bytes or len(digest) < SHORT:
+        raise ValueError("no digest")
+    return digest[:SHORT]
+
+
+def _packed(options: Any) -> bytes:
+    if type(options) is not dict:
+        raise TypeError(f"{type(options).__name__} instead of options")
+    packed: Any = msgpack.packb(options, unicode_errors="surrogatepass")
+    assert isinstance(packed, bytes), "packb without a stream gives bytes"
+    return packed
 
 
 def _text(item: Any) -> str:

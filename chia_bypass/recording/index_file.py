@@ -13,12 +13,19 @@ import msgpack
 
 from chia_bypass.recording.call_index import (
     CALL_COLUMNS,
+    COLUMNS,
     OUTCOMES,
     RESULT_COLUMNS,
     CallIndex,
     Spot,
 )
 from chia_bypass.recording.fitting import Malformed
+from chia_bypass.recording.shortened import SHORT
+
+
+class Outdated(Malformed):
+    """An index as format 0 had it: too little in it to be of use."""
+
 
 _LISTS = ("names", "strings", "paths", "classes")
 
@@ -30,7 +37,11 @@ def pack_index(index: CallIndex) -> bytes:
             "kind": "index",
             "segments": index.segments,
             **{name: getattr(index, name) for name in _LISTS},
+            "option_kinds": index.option_kinds,
+            "signatures": index.signatures,
             "others": [list(spot) for spot in index.others],
+            "digests": index.digests,
+            "masked": index.masked,
             **{name: _swapped(column).tobytes() for name, column in index.columns.items()},
         },
         unicode_errors="surrogatepass",
@@ -40,18 +51,23 @@ def pack_index(index: CallIndex) -> bytes:
 
 
 def unpack_index(data: bytes) -> CallIndex:
-    """The index in ``data``. Raises Malformed."""
+    """The index in ``data``. Raises Malformed, and Outdated for one of format 0."""
     try:
         content = msgpack.unpackb(data, unicode_errors="surrogatepass")
+        if "lane" not in content:
+            raise Outdated("index: of format 0")
         index = CallIndex(
             segments=_lengths(content["segments"]),
             **{name: _strings(content[name]) for name in _LISTS},
-            columns={
-                name: _column(code, content[name])
-                for name, code in {**CALL_COLUMNS, **RESULT_COLUMNS}.items()
-            },
+            columns={name: _column(code, content[name]) for name, code in COLUMNS.items()},
+            option_kinds=_options(content["option_kinds"]),
+            signatures=[tuple(_strings(names)) for names in content["signatures"]],
+            digests=_bytes(content["digests"]),
+            masked=_bytes(content["masked"]),
             others=[_spot(*item) for item in content["others"]],
         )
+    except Outdated:
+        raise
     except Exception as error:  # msgpack documents no narrower base for bad input
         raise Malformed(f"not an index: {type(error).__name__}: {error}") from None
     _check_numbers(index)
@@ -102,6 +118,20 @@ def _strings(item: Any) -> list[str]:
     return item
 
 
+def _bytes(item: Any) -> bytes:
+    if type(item) is not bytes:
+        raise TypeError("not the digests of arguments")
+    return item
+
+
+def _options(item: Any) -> list[bytes]:
+    if type(item) is not list or {*map(type, item)} - {bytes}:
+        raise TypeError("not a list of packed options")
+    if not all(type(msgpack.unpackb(one, unicode_errors="surrogatepass")) is dict for one in item):
+        raise TypeError("not the options of a call")
+    return item
+
+
 def _spot(segment: Any, offset: Any) -> Spot:
     if type(segment) is not str or type(offset) is not int or offset < 0:
         raise TypeError("not a segment and an offset")
@@ -111,20 +141,31 @@ def _spot(segment: Any, offset: Any) -> Spot:
 def _check_numbers(index: CallIndex) -> None:
     """What one column says about another must be true: nobody looks again."""
     columns, calls = index.columns, len(index.paths)
-    results = columns["results_end"][-1] if calls else 0
-    expected = {**dict.fromkeys(CALL_COLUMNS, calls), **dict.fromkeys(RESULT_COLUMNS, results)}
+    _check_limits(index)
+    lengths = list(map(len, index.signatures))
+    arguments = sum(map(lengths.__getitem__, columns["parameters"]))
+    results = columns["results_end"][-1] if columns["results_end"] else 0
+    expected = {
+        **dict.fromkeys(CALL_COLUMNS, calls),
+        **dict.fromkeys(RESULT_COLUMNS, results),
+    }
     for name, length in expected.items():
         if len(columns[name]) != length:
             raise Malformed(f"index: {len(columns[name])} items of {name} instead of {length}")
+    if not len(index.digests) == len(index.masked) == SHORT * arguments:
+        raise Malformed(f"index: not the digests of {arguments} arguments")
+
+
+def _check_limits(index: CallIndex) -> None:
     limits = {
-        "parent": len(index.strings),
-        "function": len(index.strings),
+        **dict.fromkeys(("parent", "function", "lane"), len(index.strings)),
         "tag": len(index.strings) + 1,
-        "call_segment": len(index.names),
-        "result_segment": len(index.names),
+        "options": len(index.option_kinds),
+        "parameters": len(index.signatures),
+        **dict.fromkeys(("call_segment", "result_segment"), len(index.names)),
         "outcome": len(OUTCOMES),
-        "results_end": results + 1,
+        "results_end": len(index.columns["outcome"]) + 1,
     }
     for name, limit in limits.items():
-        if max(columns[name], default=-1) >= limit:
+        if max(index.columns[name], default=-1) >= limit:
             raise Malformed(f"index: {name} leads to nothing")

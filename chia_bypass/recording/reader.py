@@ -107,7 +107,11 @@ class Recording:
     def result(self, path: str) -> Stored | None:
         """How the call at ``path`` ended: its newest attempt that counts, else the newest."""
         number = self.index.number_of.get(path)
-        position = None if number is None else self.index.newest(number)
+        return None if number is None else self.newest(number)
+
+    def newest(self, number: int) -> Stored | None:
+        """As :meth:`result`, for the call that the index gives that number."""
+        position = self.index.newest(number)
         return None if position is None else self.contents.results.at(position)
 
     def run_of(self, stored: Stored) -> int | None:

@@ -8,18 +8,19 @@ implementers. Times are Unix seconds, digests SHA-256.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from enum import Enum
+from functools import cache
 from typing import Any, Final
 
 import msgpack
 
 from chia_bypass.recording.fitting import Malformed as Malformed
-from chia_bypass.recording.fitting import builder, hints
+from chia_bypass.recording.fitting import builder
 from chia_bypass.recording.reference import Reference
 
-FORMAT = 0
-"""Version of the format that this code writes."""
+FORMAT = 1
+"""Version of the format that this code writes. It reads this one and those before it."""
 
 
 class Outcome(str, Enum):
@@ -323,10 +324,22 @@ def _plain(item: Any) -> Any:
         return item.value
     if is_dataclass(item):
         kind: Any = type(item)
-        return {name: getattr(item, name) for name in hints(kind)}
+        given = ((name, getattr(item, name), default) for name, default in _fields(kind))
+        return {name: value for name, value, default in given if value != default}
     if isinstance(item, Mapping):
         return dict(item)
     raise TypeError(f"{type(item).__name__} has no place in a record")
+
+
+@cache
+def _fields(kind: Any) -> tuple[tuple[str, Any], ...]:
+    """Names of the fields of a class, each with its default, which need not be written."""
+    return tuple((f.name, _default(f)) for f in fields(kind))
+
+
+def _default(declared: Field[Any]) -> object:
+    factory = declared.default_factory
+    return declared.default if factory is MISSING else factory()
 
 
 _UNSCOUTED: Final = 4096

@@ -78,18 +78,29 @@ class Segments:
 
     def maps(self, name: str) -> Iterator[tuple[dict[str, Any], Spot]]:
         """The records of a segment as maps, its header left out; problems are noted."""
+        for content, found in self.entries(name):
+            if content is not None:
+                yield content, Spot(name, found.offset)
+
+    def entries(self, name: str) -> Iterator[tuple[dict[str, Any] | None, Frame]]:
+        """The frames of a segment, with the map of each record, None for values; as :meth:`maps`.
+
+        The payloads of values are not looked at.
+        """
         data = self.data(name)
         for found in scan(data):
             if isinstance(found, Damage):
                 self._problem(name, found.offset, found.problem, torn=found.torn)
-            elif found.type is FrameType.RECORD:
+            elif found.type is FrameType.VALUE:
+                yield None, found
+            else:
                 try:
                     content = unpack_map(_payload(data, found))
                 except Malformed as error:
                     self._problem(name, found.offset, str(error))
                     continue
                 if content["kind"] != "segment":
-                    yield content, Spot(name, found.offset)
+                    yield content, found
 
     def record(self, spot: Spot) -> Record | None:
         """The record at a spot; None for a kind that this version does not know.

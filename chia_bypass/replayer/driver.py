@@ -55,9 +55,9 @@ def _claim(session: Session, index: Index, parent: position.Parent) -> str:
             (folder / driver.path).touch(exist_ok=False)
         except FileExistsError:
             continue
-        parent.memory[session.recording] = Matcher(index.children(driver.path))
+        parent.memory[session.recording] = Matcher(index, driver.path)
         return driver.path  # so that its calls are named as the recording names them
-    parent.memory[session.recording] = Matcher(())
+    parent.memory[session.recording] = Matcher(index, None)
     return f"{script}.{len(recorded) + drivers.claim(Path(session.control), script, sys.argv)}"
 
 

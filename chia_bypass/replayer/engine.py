@@ -101,7 +101,7 @@ class ReplayEngine:
         ``kept`` is the path below which new calls are recorded, ``after`` whether it is on the real
         side of a cut.
         """
-        parent.memory[self.home.source.folder] = Matcher(self._index.children(path))
+        parent.memory[self.home.source.folder] = Matcher(self._index, path)
         parent.memory.update({_RECORDED: path, KEPT: kept, _AFTER: after})
 
     def plan(self, dispatch: Dispatch) -> Plan:

@@ -1,26 +1,29 @@
-"""The recorded calls by their parent: what a replaying process looks things up in."""
+"""An open recording as a replaying process asks it: by parent, and then call by call."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from chia_bypass.recording.reader import Recording
-from chia_bypass.recording.records import Blob, Driver, Outcome, Result
-from chia_bypass.replayer.matching import Candidate
+from chia_bypass.recording.reader import Recording, Stored
+from chia_bypass.recording.records import Blob, Call, Driver, Outcome, Result
+from chia_bypass.recording.siblings import NONE, Siblings, siblings
 
 
 class Answers(Protocol):
     """What a replaying engine asks: an Index, or the server that has one."""
 
-    def children(self, parent: str | None) -> list[Candidate]: ...
+    def children(self, parent: str | None) -> Siblings: ...
+    def stored(self, number: int) -> Stored: ...
+    def calls(self, numbers: Sequence[int]) -> list[Call]: ...
     def fresh_number(self, parent: str) -> int: ...
     def answer(self, path: str) -> Result | None: ...
     def document(self, path: str) -> bytes | Blob: ...
 
 
 class Index:
-    """An open recording, arranged for matching."""
+    """An open recording; a record is read when it is asked for."""
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
@@ -30,12 +33,9 @@ class Index:
         """The recording in ``folder``. Raises RecordingError."""
         return Index(Recording.open(folder))
 
-    def children(self, parent: str | None) -> list[Candidate]:
+    def children(self, parent: str | None) -> Siblings:
         """What the recorded parent dispatched; nothing for a parent that was not recorded."""
-        if parent is None:
-            return []
-        numbers = self.recording.index.children.get(parent, ())
-        return [self._candidate(self.recording.index.paths[number]) for number in numbers]
+        return NONE if parent is None else siblings(self.recording.index, parent)
 
     def fresh_number(self, parent: str) -> int:
         """A dispatch number above those of all that the parent dispatched."""
@@ -43,10 +43,16 @@ class Index:
         children = index.children.get(parent, ())
         return 1 + index.columns["number"][children[-1]] if children else 0
 
-    def _candidate(self, path: str) -> Candidate:
-        stored = self.recording.result(path)
-        call = stored.result.call if stored else self.recording.contents.calls[path]
-        return Candidate(call, stored)
+    def stored(self, number: int) -> Stored:
+        """How a call ended that ended, by its number in the index. Raises RecordingCorrupt."""
+        stored = self.recording.newest(number)
+        assert stored is not None, "asked for calls that ended only"
+        return stored
+
+    def calls(self, numbers: Sequence[int]) -> list[Call]:
+        """The calls with these numbers in the index. Raises RecordingCorrupt."""
+        paths = self.recording.index.paths
+        return [self.recording.contents.calls[paths[number]] for number in numbers]
 
     def drivers(self, script: str) -> list[Driver]:
         """The recorded drivers of that script, in the order of their numbers."""

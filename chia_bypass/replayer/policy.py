@@ -10,7 +10,7 @@ from typing import Any
 
 from chia_bypass.bypass.config import Entry, Match, Repeats
 from chia_bypass.recording.redaction import NO_RULES, Redaction
-from chia_bypass.replayer.matching import Rule
+from chia_bypass.replayer.match_keys import Rule
 
 
 class OnMiss(str, Enum):

@@ -10,11 +10,12 @@ import ray
 
 from chia_bypass.bypass.files import Published, Version
 from chia_bypass.companion import DriverProcess, companion
+from chia_bypass.errors import RecordingCorrupt
 from chia_bypass.recording.layout import blob_path
-from chia_bypass.recording.reader import read_blob
-from chia_bypass.recording.records import Blob, Result
+from chia_bypass.recording.reader import Stored, read_blob
+from chia_bypass.recording.records import Blob, Call, Result
+from chia_bypass.recording.siblings import Siblings
 from chia_bypass.replayer.index import Index
-from chia_bypass.replayer.matching import Candidate
 from chia_bypass.replayer.outcomes import Log
 
 
@@ -32,13 +33,27 @@ class ReplayServer:
             self._index = Index.open(self._folder)
         return self._index
 
-    def children(self, parent: str | None) -> list[Candidate]:
+    def children(self, parent: str | None) -> Siblings:
         """As Index.children."""
         return self._opened().children(parent)
 
     def fresh_number(self, parent: str) -> int:
         """As Index.fresh_number."""
         return self._opened().fresh_number(parent)
+
+    def served(self, number: int) -> tuple[Stored, bytes | Blob | None]:
+        """As Index.stored, with the document that is asked for next, if there is one."""
+        index = self._opened()
+        stored = index.stored(number)
+        try:
+            document = index.document(stored.result.call.path) if stored.result.content else None
+        except RecordingCorrupt:  # told when it is asked for
+            document = None
+        return stored, document
+
+    def calls(self, numbers: Sequence[int]) -> list[Call]:
+        """As Index.calls."""
+        return self._opened().calls(numbers)
 
     def answer(self, path: str) -> Result | None:
         """As Index.answer."""
@@ -79,14 +94,30 @@ class RemoteServer:
 
     def __init__(self, folder: str, control: str, name: str, driver: DriverProcess) -> None:
         self._actor = companion(ReplayServer, f"replay-{name}", driver, folder, control)
+        self._ahead: tuple[str, bytes | Blob] = ("", b"")
+        """Path and document of the call that was asked for last: one question, not two."""
 
     def _ask(self, method: str, *arguments: Any) -> Any:
         # Not ray.get: that would release the CPU of the task and start a spare worker.
         return getattr(self._actor, method).remote(*arguments).future().result()
 
-    def children(self, parent: str | None) -> list[Candidate]:
-        """What the recorded parent dispatched."""
-        found: list[Candidate] = self._ask("children", parent)
+    def children(self, parent: str | None) -> Siblings:
+        """What the recorded parent dispatched: one question for all of it."""
+        found: Siblings = self._ask("children", parent)
+        return found
+
+    def stored(self, number: int) -> Stored:
+        """How a call ended, by its number in the index."""
+        stored: Stored
+        document: bytes | Blob | None
+        stored, document = self._ask("served", number)
+        if document is not None:
+            self._ahead = stored.result.call.path, document
+        return stored
+
+    def calls(self, numbers: Sequence[int]) -> list[Call]:
+        """The calls with these numbers in the index."""
+        found: list[Call] = self._ask("calls", list(numbers))
         return found
 
     def fresh_number(self, parent: str) -> int:
@@ -101,6 +132,9 @@ class RemoteServer:
 
     def document(self, path: str) -> bytes | Blob:
         """The encoded value of a call: its bytes, or the blob that holds them."""
+        path_ahead, ahead = self._ahead
+        if path_ahead == path:
+            return ahead
         found: bytes | Blob = self._ask("document", path)
         return found
 

@@ -60,21 +60,25 @@ class Replayed:
         """Recorded calls that were not asked for, without those below a call that was served."""
         served = self.served
         asked_for = {event.recorded for event in self.events}
-        return tuple(
-            call
-            for call in self.recording.calls()
-            if call.path not in asked_for
-            and self.recording.result(call.path) is not None
-            and not any(parent in served for parent in _ancestors(call.path))
+        index = self.recording.index
+        unused = (
+            path
+            for number, path in enumerate(index.paths)
+            if path not in asked_for
+            and index.results(number)
+            and not any(parent in served for parent in _ancestors(path))
         )
+        return tuple(map(self.recording.contents.calls.__getitem__, unused))
 
     @property
     def saved(self) -> float:
         """Seconds of recorded work, children in their parents, that was not done again."""
         seconds = 0.0
+        index = self.recording.index
         for path, times in self.served.items():
-            stored = self.recording.result(path)
-            seconds += stored.result.seconds * times if stored else 0.0
+            number = index.number_of.get(path)
+            position = None if number is None else index.newest(number)
+            seconds += 0.0 if position is None else index.columns["seconds"][position] * times
         return seconds
 
     @property
@@ -85,6 +89,8 @@ class Replayed:
     @property
     def redacted(self) -> tuple[Call, ...]:
         """Calls whose results were served without what the rules of the recording hide."""
+        if not any(run.redact for run in self.recording.contents.runs):
+            return ()
         stored = filter(None, map(self.recording.result, self.served))
         return tuple(s.result.call for s in stored if s.result.redacted)
 

@@ -63,7 +63,7 @@ def shape(recording: Recording) -> tuple[dict[str, float], ...]:
         if group.strategy in _SPREAD:
             _spread(group, nodes, len(recorded))
     kept = _fold(nodes)
-    calls = _demands(call.options for call in recording.calls())
+    calls = _demands(recording.index.options)
     actors = _demands(actor.options for actor in recording.contents.actors)
     kept[0].raise_by(_standing(recording, together(recorded)))
     for node in kept:

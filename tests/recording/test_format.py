@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,20 @@ PAGE = Path(str(chia_bypass.recording.__file__)).with_name("FORMAT.md").read_tex
 
 
 def plain(item: Any) -> Any:
-    """A record of ours as the maps that it is stored as."""
+    """A record of ours as the maps that it is stored as: without what has its default."""
     if is_dataclass(item):
-        return {field.name: plain(getattr(item, field.name)) for field in fields(item)}
+        given = {field.name: getattr(item, field.name) for field in fields(item)}
+        return {name: plain(value) for name, value in given.items() if value != default(item, name)}
     if isinstance(item, tuple | list):
         return [plain(part) for part in item]
     if isinstance(item, dict):
         return {key: plain(part) for key, part in item.items()}
     return item
+
+
+def default(item: Any, name: str) -> Any:
+    field = item.__dataclass_fields__[name]
+    return field.default if field.default_factory is MISSING else field.default_factory()
 
 
 def without_kind(record: dict[str, Any]) -> dict[str, Any]:
@@ -85,6 +91,19 @@ def test_an_independent_reader_reads_the_index(tmp_path: Path) -> None:
     for name in (*call_index.CALL_COLUMNS, *call_index.RESULT_COLUMNS):
         assert theirs[name] == list(ours.columns[name]), name
     assert len(theirs["others"]) == 3
+
+
+def test_an_independent_reader_finds_the_arguments_in_the_index(tmp_path: Path) -> None:
+    folder = write_small(tmp_path / "r")
+    read = independent.read(folder)
+    index = independent.index_of(folder, read)
+    assert index is not None
+    found = {
+        path: (call["options"], [(a["name"], a["digest"][:8]) for a in call["arguments"]])
+        for path, call in read.calls.items()
+    }
+    assert independent.calls_of(index) == found
+    assert any(arguments for _, arguments in found.values())
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -8,9 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import independent_reader as independent
 import pytest
+from samples import make_run
 
+from chia_bypass.look.verify import verify
+from chia_bypass.recording.folder import RunFolder
+from chia_bypass.recording.index_file import unpack_index
+from chia_bypass.recording.layout import INDEX, MANIFEST
 from chia_bypass.recording.reader import Recording
+from chia_bypass.recording.segments import Segments
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = {"design_space": 75, "generated_c": 78}
@@ -29,6 +36,33 @@ def test_it_opens_whole_and_stays_small(example: str, calls: int) -> None:
     assert len(list(recording.calls())) == calls
     files = [path for path in golden(example).rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 2_000_000
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_a_recording_of_format_0_is_read_for_ever(example: str) -> None:
+    folder = golden(example)
+    header = Segments(folder).header(MANIFEST)
+    assert header is not None
+    assert header.format == 0, "recorded before format 1: leave it so"
+    verified = verify(folder)
+    assert (verified.faults, verified.extra, verified.unfinished) == ((), (), ())
+    theirs, ours = independent.read(folder), Recording.open(folder)
+    assert theirs.calls.keys() == ours.contents.calls.keys()
+    assert theirs.results.keys() == set(ours.contents.results)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_adding_to_a_recording_of_format_0_makes_it_one_of_this_format(
+    example: str, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(golden(example), copy)
+    before = Recording.open(copy)
+    RunFolder.extend(copy, make_run("second"), "host").close(0, 1.0)
+    after = Recording.open(copy)
+    assert after.index.paths == before.index.paths
+    assert unpack_index((copy / INDEX).read_bytes()) == after.index
+    assert verify(copy).faults == ()
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
