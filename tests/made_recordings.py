@@ -52,17 +52,26 @@ class Made:
 def make_recording(folder: Path, made: Iterable[Made], *, close: bool = True) -> Recording:
     """A recording of these calls, each parent's in their order."""
     with RunFolder.create(folder, make_run(), "host") as run:
-        return _fill(run, made, close=close)
+        return _fill(run, made, {}, close=close)
 
 
 def add_run(folder: Path, made: Iterable[Made], name: str) -> Recording:
     """A further run of the recording there, in which these calls were made again."""
     with RunFolder.extend(folder, make_run(name), "host") as run:
-        return _fill(run, made, close=True)
+        return _fill(run, made, {}, close=True)
 
 
-def _fill(run: RunFolder, made: Iterable[Made], *, close: bool) -> Recording:
-    numbers: dict[str, int] = {}
+def add_to_recording(folder: Path, made: Iterable[Made], name: str = "again") -> Recording:
+    """A further run of the recording there, which made these calls after those that it has."""
+    children = Recording.open(folder, tolerant=True).index.children
+    numbers = {parent: len(calls) for parent, calls in children.items()}
+    with RunFolder.extend(folder, make_run(name), "host") as run:
+        return _fill(run, made, numbers, close=True)
+
+
+def _fill(
+    run: RunFolder, made: Iterable[Made], numbers: dict[str, int], *, close: bool
+) -> Recording:
     header = segment_header(run.run.id, "worker", "host", 1, 0.0)
     segment = SegmentWriter.unique(run.folder, header)
     append_records(segment, [Driver("loop.0", ("loop.py",), "host", 1, 0.0)])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 
 from chia_bypass.errors import UsageError
@@ -122,29 +123,38 @@ class Selection:
 
     def of(self, index: CallIndex) -> list[Place]:
         """Those calls. Raises UsageError for a ``tag`` that is no regular expression."""
-        wanted = self._wanted(index)
-        found = [place for place in places(index) if wanted(place.number)]
+        wanted = self.wanted()
+        found = [
+            place
+            for place in places(index)
+            if wanted(index.function(place.number), index.tag(place.number))
+            and (not self.failed or failed(index, place.number))
+        ]
         if self.order is not Order.TREE:
             found.sort(key=_sorting(index, self.order))
         return found
 
-    def _wanted(self, index: CallIndex) -> Callable[[int], bool]:
+    def wanted(self) -> Callable[[str, str | None], bool]:
+        """Whether calls of a function with a tag are among them. Raises UsageError."""
         pattern = None if self.tag is None else _compiled(self.tag)
-        # A recording has few functions and many calls.
-        functions = {
-            name
-            for name in set(map(index.function, range(len(index))))
-            if self.function is None or named(name, (self.function,))
-        }
 
-        def wanted(number: int) -> bool:
-            if self.failed and not failed(index, number):
-                return False
-            if pattern is not None and not pattern.fullmatch(index.tag(number) or ""):
-                return False
-            return index.function(number) in functions
+        @cache  # a recording has few functions and many calls
+        def of_function(name: str) -> bool:
+            return self.function is None or named(name, (self.function,))
+
+        def wanted(function: str, tag: str | None) -> bool:
+            return of_function(function) and (pattern is None or bool(pattern.fullmatch(tag or "")))
 
         return wanted
+
+    def rows(self, found: Iterable[Row]) -> Iterator[Row]:
+        """Those among the rows, in their order."""
+        wanted = self.wanted()
+        for row in found:
+            if self.failed and row.outcome == Outcome.VALUE.value:
+                continue
+            if wanted(row.call.function, row.call.tag):
+                yield row
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

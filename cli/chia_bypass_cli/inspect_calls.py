@@ -7,7 +7,7 @@ from typing import Any
 
 from chia_bypass.errors import RecordingCorrupt
 from chia_bypass.look.as_json import call_json, text_of
-from chia_bypass.look.calls import Place, Row, Selection, row
+from chia_bypass.look.calls import Place, Row, Selection, failed, row
 from chia_bypass.look.choices import Order
 from chia_bypass.look.listing import state
 from chia_bypass.look.wording import short_name
@@ -37,45 +37,51 @@ def show(folder: Path, selection: Selection, most: int | None, *, as_json: bool)
             numbers=_NUMBERS,
             optional=("node", "bytes", "call", "tag"),
         )
-        terminal.line(_total(recording, len(found), len(shown)))
+        if len(shown) < len(found):
+            more = len(found) - len(shown)
+            terminal.line(f"… {more} more: --all, --limit, --function, --tag or --failed")
+        terminal.line(_total(recording, len(found)))
+        if selection.failed and found:
+            path = recording.index.paths[found[0].number]
+            terminal.line(f"Why the first one failed: chia-bypass inspect {folder} {path}")
     for problem in recording.contents.problems:
         terminal.line(f"damaged: {problem}", stderr=True)
 
 
 def follow(folder: Path, selection: Selection, *, as_json: bool) -> None:
-    """Print every selected call once it has ended, until the run has, or Ctrl-C."""
+    """Print every attempt of a selected call once it has ended, until the run has, or Ctrl-C."""
     from chia_bypass.look.follow import follow as growing
 
-    recording = None
-    ended = 0
     try:
-        for recording, places in growing(folder):
-            wanted = {place.number for place in selection.of(recording.index)}
-            for place in places:
-                if place.number in wanted:
-                    ended += 1
-                    _follow_line(recording, place, as_json=as_json)
+        for found in growing(folder):
+            for one in selection.rows(found):
+                _follow_line(one, as_json=as_json)
             terminal.stream().flush()
     except KeyboardInterrupt:
         pass
-    if recording is not None and not as_json:
-        terminal.line(_total(recording, ended, ended))
+    if not as_json:
+        recording = Recording.open(folder, tolerant=True)
+        count = len(selection.of(recording.index))
+        terminal.line(_total(recording, count))
 
 
-def _follow_line(recording: Recording, place: Place, *, as_json: bool) -> None:
+def _follow_line(found: Row, *, as_json: bool) -> None:
     if as_json:
-        terminal.line(text_of(_json(recording, place)))
+        terminal.line(text_of(call_json(found)))
         return
-    path, name, tag, time, size, _, outcome, result = _cells(recording, place, tree=False)
+    path, name, tag, time, size, _, outcome, result = _row_cells(found)
     told = [path, name, tag, time, size, outcome, result]
     terminal.line("  ".join(str(part) for part in told if part))
 
 
-def _total(recording: Recording, found: int, shown: int) -> str:
+def _total(recording: Recording, found: int) -> str:
     calls = len(recording.index)
     parts = [f"{found} calls" if found == calls else f"{found} of {calls} calls"]
-    if shown < found:
-        parts.insert(0, f"… {found - shown} more: --all, --limit, --function, --tag or --failed")
+    failures = sum(failed(recording.index, number) for number in range(calls))
+    if failures and found == calls:
+        parts.append(f"{failures} failed: --failed")
+    if len(recording.contents.runs) > 1:
+        parts.append(f"{len(recording.contents.runs)} runs")
     return " · ".join([*parts, state(recording)])
 
 
@@ -90,18 +96,20 @@ def _json(recording: Recording, place: Place) -> dict[str, Any]:
 def _cells(recording: Recording, place: Place, *, tree: bool) -> tuple[object, ...]:
     index = recording.index
     indent = "  " * min(place.depth, _INDENTED) if tree else ""
-    name = f"{indent}{short_name(index.function(place.number))}#{place.nth}"
-    path, tag = index.paths[place.number], index.tag(place.number) or ""
     try:
-        found = row(recording, place)
+        return _row_cells(row(recording, place), indent)
     except RecordingCorrupt as error:
+        name = f"{indent}{short_name(index.function(place.number))}#{place.nth}"
+        path, tag = index.paths[place.number], index.tag(place.number) or ""
         return (path, name, tag, "", "", "", "damaged", error.problem)
+
+
+def _row_cells(found: Row, indent: str = "") -> tuple[object, ...]:
+    told = (found.call.path, indent + found.name, found.call.tag or "")
     if found.result is None:
-        return (path, name, tag, "", "", "", found.outcome, "")
+        return (*told, "", "", "", found.outcome, "")
     return (
-        path,
-        name,
-        tag,
+        *told,
         terminal.seconds(found.result.seconds),
         terminal.size(found.result.size),
         found.result.host,
