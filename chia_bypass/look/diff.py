@@ -8,7 +8,7 @@ the loop passed the value itself, or a part of it, by being equal to that in bot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -89,6 +89,28 @@ class Diff:
     def same(self) -> bool:
         """Whether both hold the same calls, with the same arguments and results."""
         return not (self.only_a or self.only_b or self.changed)
+
+    def newly_failed(self) -> Iterator[tuple[Change, tuple[Change, ...]]]:
+        """The calls that returned in the first recording and not in the second.
+
+        Each with what led there: its first cause, the first cause of that, and so on.
+        """
+        by_path = {change.pair.a.call.path: change for change in self.changed}
+        for change in self.changed:
+            if _returned(change.pair.a) and not _returned(change.pair.b):
+                yield change, tuple(_origins(by_path, change))
+
+
+def _returned(one: Ended) -> bool:
+    return one.result is not None and one.result.outcome is Outcome.VALUE
+
+
+def _origins(by_path: Mapping[str, Change], change: Change) -> Iterator[Change]:
+    seen = {change.pair.a.call.path}
+    while causes := [c for c in change.causes if c in by_path and c not in seen]:
+        seen.add(causes[0])
+        change = by_path[causes[0]]
+        yield change
 
 
 def diff(a: Recording, b: Recording) -> Diff:

@@ -26,6 +26,8 @@ _BRACKETS: Final[Mapping[type, tuple[str, str]]] = {
     frozenset: ("frozenset({", "})"),
     deque: ("deque([", "])"),
 }
+_ONE_LINE: Final = 1_000_000
+"""Columns in which anything of that few parts fits."""
 _SMALL_ARRAY: Final = 64
 """Elements up to which an array is shown whole."""
 
@@ -37,7 +39,9 @@ class Limits:
     items: int = 40
     """Elements of one container."""
     text: int = 400
-    """Characters or bytes of a text inside a container."""
+    """Characters of a text inside a container."""
+    binary: int = 32
+    """Of bytes: people know a file by how it begins, and want the rest in another tool."""
     levels: int = 8
     parts: int = 600
     """Of the value as a whole."""
@@ -62,6 +66,15 @@ def pretty(value: object, width: int, limits: Limits | None = None) -> Pretty:
     printer = _Printer(limits)
     node = printer.node("", value, 0)
     return Pretty(tuple(node.render(max_width=width).split("\n")), printer.elided)
+
+
+_BRIEF: Final = Limits(items=8, text=40, binary=8, levels=3, parts=40)
+
+
+def brief(value: object) -> str:
+    """`value` in one line that tells most of its parts."""
+    node = _Printer(_BRIEF).node("", value, 0)
+    return " ".join(node.render(max_width=_ONE_LINE).split("\n"))
 
 
 def _text(value: str, limits: Limits) -> Pretty:
@@ -156,8 +169,8 @@ class _Printer:
     def _leaf(self, value: Any) -> str:
         if isinstance(value, Reference):
             return f"<result of {value.call}>"
-        most = self._limits.text
+        most = self._limits.text if isinstance(value, str) else self._limits.binary
         if type(value) in (str, bytes, bytearray) and len(value) > most:
             self.elided = True
             return f"{render(value[:most], 4 * most + 20)} {CUT} {len(value) - most} more"
-        return render(value, 4 * most + 20)
+        return render(value, 4 * self._limits.text + 20)

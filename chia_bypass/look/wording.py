@@ -13,7 +13,10 @@ from typing import Final
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 CUT: Final = "…"
 _FRAME: Final = re.compile(r'  File "(.*)", line \d+')
-_OURS: Final = re.compile(r"\bchia_bypass/(recorder|replayer|function|hook|bypass)/")
+_OURS: Final = re.compile(
+    r"\bchia_bypass/(recorder|replayer|function|hook|bypass)/|\bchia/base/ChiaFunction\.py$"
+)
+"""Files whose part in a traceback is to call the user's function: ours, and CHIA's."""
 
 
 def visible(text: str) -> str:
@@ -63,7 +66,7 @@ def seconds(amount: float) -> str:
 
 
 def without_our_frames(traceback: str) -> str:
-    """A traceback without what called the user's function."""
+    """A traceback without the frames of ours and CHIA's that called the user's function."""
     kept, ours = [], False
     for line in traceback.split("\n"):
         frame = _FRAME.match(line)

@@ -114,9 +114,9 @@ class Recording:
         position = self.index.newest(number)
         return None if position is None else self.contents.results.at(position)
 
-    def run_of(self, stored: Stored) -> int | None:
-        """From 0, the run that wrote a result; None where its file does not say."""
-        header = self._segments.header(stored.segment)
+    def run_of(self, segment: str) -> int | None:
+        """From 0, the run that wrote a segment; None where that does not say."""
+        header = self._segments.header(segment)
         ids = [run.id for run in self.contents.runs]
         return ids.index(header.run) if header is not None and header.run in ids else None
 

@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chia_bypass.look.wording import CUT
 from chia_bypass_cli import terminal
 
 if TYPE_CHECKING:
-    from chia_bypass.look.diff import Change, Diff
+    from chia_bypass.look.diff import Change, Diff, Drift
     from chia_bypass.look.pairing import Ended
 
 DIFFERENT = 1
 _LISTED = 20
+_LONG = 160
+"""Characters of a rendering that are shown; --json has all that is kept."""
+_BEFORE = 20
+"""Characters that are shown before the first one that differs."""
 _EXAMPLE = """\b
 Example: chia-bypass diff recordings/monday recordings/tuesday
          chia-bypass diff --json a b > difference.json
@@ -56,6 +61,7 @@ def diff(
 
 
 def _print(found: Diff, most: int | None) -> None:
+    _section("fails in B alone", list(_newly_failed(found)), most)
     _section("only in A", [_ended(one) for one in found.only_a], most)
     _section("only in B", [_ended(one) for one in found.only_b], most)
     causes = [change for change in found.changed if not change.causes]
@@ -96,16 +102,40 @@ def _lines(change: Change) -> Iterator[str]:
     renamed = f" (in B {other})" if other != change.pair.a.call.path else ""
     yield f"{_named(change.pair.a)}{renamed}{code}{why}"
     for drift in change.drifted:
-        origin = f" (result of {drift.cause})" if drift.cause else ""
-        yield f"argument {drift.name}{origin}: {_from_to(drift.a, drift.b)}"
+        yield f"argument {drift.name}{_argument(drift)}"
     for field in change.fields[:_LISTED]:
         yield f"{field.place}: {_from_to(field.a, field.b)}"
     if len(change.fields) > _LISTED:
         yield f"… {len(change.fields) - _LISTED} more places: --json"
 
 
+def _newly_failed(found: Diff) -> Iterator[str]:
+    for change, origins in found.newly_failed():
+        result = change.pair.b.result
+        why = "unfinished" if result is None else result.reason or result.shown
+        led = "".join(f"\nbecause of {_named(origin.pair.a)}" for origin in origins)
+        yield f"{_named(change.pair.a)}: {_cut(why)}{led}"
+
+
+def _argument(drift: Drift) -> str:
+    if drift.a == drift.b:
+        return f": {_cut(drift.a)}" + (
+            ", which differs" if drift.cause else ", different in what is not shown here"
+        )
+    origin = f" (result of {drift.cause})" if drift.cause else ""
+    return f"{origin}: {_from_to(drift.a, drift.b)}"
+
+
 def _from_to(a: str, b: str) -> str:
-    return f"{a or 'absent'} → {b or 'absent'}"
+    """Both, from a little before where they begin to differ."""
+    shorter = min(len(a), len(b))
+    same = next((at for at in range(shorter) if a[at] != b[at]), shorter)
+    skipped = same - _BEFORE if same > 2 * _BEFORE else 0
+    return " → ".join(_cut(CUT * bool(skipped) + one[skipped:]) or "absent" for one in (a, b))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONG else text[: _LONG - 1] + CUT
 
 
 def _ended(one: Ended) -> str:

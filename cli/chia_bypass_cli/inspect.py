@@ -28,7 +28,9 @@ def register(app: typer.Typer) -> None:
 def inspect(
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="[DIR]", help="A recording [default: list those in recordings/]"),
+        typer.Argument(
+            metavar="[DIR]", help="A recording, or a folder of them [default: recordings/]"
+        ),
     ] = None,
     call: Annotated[
         str | None,
@@ -77,8 +79,8 @@ def inspect(
         raise UsageError(
             "--raw, --part and --history are about one call", "Name it: inspect DIR CALL --raw"
         )
-    if folder is None:
-        inspect_recordings.show(Path("recordings"), as_json=as_json)
+    if folder is None or (call is None and inspect_recordings.holds_recordings(folder)):
+        inspect_recordings.show(folder or Path("recordings"), as_json=as_json)
     elif scan_secrets:
         from chia_bypass_cli import inspect_secrets
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from chia_bypass.errors import UsageError
+from chia_bypass.errors import RecordingCorrupt, UsageError
 from chia_bypass.look.as_json import call_json, plain, result_json, text_of
 from chia_bypass.look.calls import Row, find
 from chia_bypass.look.neighbours import Neighbour, children, needed, needed_by
-from chia_bypass.look.pretty import pretty
+from chia_bypass.look.pretty import brief, pretty
 from chia_bypass.look.value import part as part_of
 from chia_bypass.look.value import raw, rebuilt, sketched
 from chia_bypass.look.wording import moment, short_name, visible_lines, without_our_frames
@@ -21,6 +21,10 @@ _PIPE_WIDTH = 100
 """Columns in which a value is laid out where there is no terminal."""
 _LISTED = 12
 """Neighbours that are listed."""
+_SHOWN = 200
+"""Columns for what a neighbour returned."""
+_READ = 1_000_000
+"""Bytes of a neighbour's result that are read to show it well; of more there is a rendering."""
 
 
 def show(folder: Path, wanted: str, part: str | None, *, as_json: bool) -> None:
@@ -32,7 +36,7 @@ def show(folder: Path, wanted: str, part: str | None, *, as_json: bool) -> None:
         return
     if part is None:
         _show_facts(recording, found)
-        _show_result_facts(found)
+        _show_result_facts(recording, found)
         _show_neighbours(recording, found)
         _show_failure(found.result)
     _show_value(recording, found, part)
@@ -42,6 +46,7 @@ def _show_json(recording: Recording, found: Row, part: str | None) -> None:
     content = call_json(found)
     content["needed_by"] = [one.path for one in needed_by(recording, found.call)]
     content["children"] = [one.path for one in children(recording, found.call)]
+    content["run"] = _run_of(recording, found)
     stored = recording.result(found.call.path)
     if stored is not None and _has_value(stored.result):
         value = sketched(recording, stored)
@@ -77,10 +82,11 @@ def _since_start(recording: Recording, dispatched: float) -> str:
     return f", {terminal.seconds(dispatched - runs[-1])} after the start" if runs else ""
 
 
-def _show_result_facts(found: Row) -> None:
+def _show_result_facts(recording: Recording, found: Row) -> None:
     result = found.result
     if result is None:
         terminal.line("It never finished: cancelled, lost, or still running when the run ended.")
+        terminal.facts(_recorded_by(recording, found))
         return
     terminal.heading("ended")
     where = f"host {result.host}, process {result.pid}"
@@ -90,6 +96,7 @@ def _show_result_facts(found: Row) -> None:
             ("outcome", found.outcome),
             ("ran", f"{terminal.seconds(result.seconds)}, after waiting {waited}"),
             ("on", f"{where}, node {result.node[:12]}"),
+            *_recorded_by(recording, found),
             *([("attempt", f"{result.attempt}: --history shows all")] if result.attempt else []),
             ("type", result.type),
             ("size", terminal.size(result.size)),
@@ -101,6 +108,25 @@ def _show_result_facts(found: Row) -> None:
     )
 
 
+def _recorded_by(recording: Recording, found: Row) -> Iterator[tuple[str, str]]:
+    """Which run wrote it, where there are several."""
+    runs, run = recording.contents.runs, _run_of(recording, found)
+    if len(runs) > 1 and run is not None:
+        yield (
+            "recorded by",
+            f"run {run}, {moment(runs[run].started)}, {' '.join(runs[run].command)}",
+        )
+
+
+def _run_of(recording: Recording, found: Row) -> int | None:
+    """From 0, the run that recorded how the call ended, or else that it was dispatched."""
+    index = recording.index
+    number = index.number_of[found.call.path]
+    newest = index.newest(number)
+    spot = index.call_spot(number) if newest is None else index.result_spot(newest)
+    return recording.run_of(spot.segment)
+
+
 def _show_neighbours(recording: Recording, found: Row) -> None:
     groups: Sequence[tuple[str, list[Neighbour]]] = (
         ("depends on", needed(recording, found.call)),
@@ -110,14 +136,34 @@ def _show_neighbours(recording: Recording, found: Row) -> None:
     for title, neighbours in groups:
         if neighbours:
             terminal.heading(title)
-            terminal.facts(map(_neighbour, neighbours[:_LISTED]), indent="  ")
+            terminal.facts(
+                (_neighbour(one, _gave(recording, one)) for one in neighbours[:_LISTED]),
+                indent="  ",
+            )
             if len(neighbours) > _LISTED:
                 terminal.line(f"  … {len(neighbours) - _LISTED} more: --json lists all")
 
 
-def _neighbour(one: Neighbour) -> tuple[str, str]:
+def _neighbour(one: Neighbour, gave: str) -> tuple[str, str]:
     function = short_name(one.function) if one.function else "no recorded call"
-    return one.path, function + (f", argument {one.argument}" if one.argument else "")
+    argument = f", argument {one.argument}" if one.argument else ""
+    return one.path, f"{function}{argument}{f': {gave}' if gave else ''}"
+
+
+def _gave(recording: Recording, one: Neighbour) -> str:
+    """What a neighbour returned or raised, in short: mostly what somebody looks for next."""
+    try:
+        stored = recording.result(one.path)
+    except RecordingCorrupt as error:
+        return f"damaged, {error.problem}"
+    if stored is None:
+        return "unfinished" if one.function else ""
+    if not _has_value(stored.result) or stored.result.size > _READ:
+        return terminal.cut(stored.result.reason or stored.result.shown, _SHOWN).rstrip()
+    try:
+        return terminal.cut(brief(sketched(recording, stored)), _SHOWN).rstrip()
+    except RecordingCorrupt as error:
+        return f"damaged, {error.problem}"
 
 
 def _show_failure(result: Result | None) -> None:
@@ -143,8 +189,10 @@ def _show_value(recording: Recording, found: Row, part: str | None) -> None:
     shown = pretty(value, (terminal.width() or _PIPE_WIDTH) - 2)
     for line in shown.lines:
         terminal.line(f"  {line}" if part is None else line)
-    if shown.elided:
-        terminal.line("  (shortened: --json has all; --part NAME and --raw a part of it)")
+    if shown.elided and part is None:
+        terminal.line("  (shortened: --part NAME shows a part of it, --json and --raw all)")
+    elif shown.elided:
+        terminal.line("  (shortened: --raw has all of a text or of bytes, --json of anything)")
 
 
 def write_raw(folder: Path, wanted: str, part: str | None) -> None:
@@ -169,7 +217,7 @@ def show_history(folder: Path, wanted: str, *, as_json: bool) -> None:
     recording = Recording.open(folder, tolerant=True)
     found = find(recording, wanted)
     attempts = [
-        (recording.run_of(stored), stored.result)
+        (recording.run_of(stored.segment), stored.result)
         for stored in recording.contents.results.get(found.call.path, ())
     ]
     if as_json:

@@ -12,6 +12,14 @@ from chia_bypass.look.wording import moment
 from chia_bypass_cli import terminal
 
 
+def holds_recordings(folder: Path) -> bool:
+    """Whether ``folder`` is none itself, but there are some below it."""
+    from chia_bypass.recording.folder import recordings_in
+    from chia_bypass.recording.layout import is_recording
+
+    return not is_recording(folder) and bool(recordings_in(folder))
+
+
 def show(parent: Path, *, as_json: bool) -> None:
     """A row a recording below ``parent``, newest last."""
     found = listing(parent)

@@ -163,4 +163,9 @@ def _final_line(folder: Path, recorded: Recorded) -> str:
     calls = sum(row.calls for row in rows)
     size = terminal.size(sum(row.size for row in rows))
     spent = terminal.seconds(sum(row.seconds for row in rows))
-    return f"{calls} recorded · {size} · {spent} of work · replay with: chia-bypass replay {folder}"
+    failures = sum(row.raised + row.unfinished for row in rows)
+    failed = f"{failures} failed: chia-bypass inspect {folder} --failed · " if failures else ""
+    return (
+        f"{calls} recorded · {size} · {spent} of work · {failed}"
+        f"replay with: chia-bypass replay {folder}"
+    )

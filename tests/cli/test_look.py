@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from made_recordings import NEVER, Made, a_loop, add_run, make_recording
+from made_recordings import NEVER, Made, a_loop, add_run, add_to_recording, make_recording
 from rich.cells import cell_len
 from terminals import in_pipe, on_terminal
 
@@ -79,6 +79,46 @@ def test_a_failed_call_tells_where_the_users_code_failed(recording: Path) -> Non
     assert "Bad: no" in shown
     assert "\x1b" not in shown
     assert "loop.0/0" in shown  # what it depended on
+
+
+def test_a_failed_call_shows_what_it_was_given(tmp_path: Path) -> None:
+    netlist = {"blob": bytes(300_000), "sets": 0}
+    made = [
+        Made("loop:build", netlist),
+        Made("loop:simulate", ZeroDivisionError("no"), None, {"net": Reference("loop.0/0")}),
+    ]
+    make_recording(tmp_path / "r", made)
+    listed = in_pipe("inspect", tmp_path / "r", "--failed").stdout.decode().splitlines()
+    assert listed[-1].endswith(f": chia-bypass inspect {tmp_path / 'r'} loop.0/1")
+    shown = on_terminal("inspect", tmp_path / "r", "loop.0/1", columns=80)
+    depends = shown.partition("depends on")[2].partition("raised")[0]
+    assert "loop.0/0  build, argument net: {'blob': b'" in depends
+    assert "'sets': 0}" in " ".join(depends.split())
+    assert max(map(cell_len, shown.split("\n"))) <= 80
+
+
+def test_a_folder_of_recordings_is_listed(recording: Path) -> None:
+    listed = in_pipe("inspect", recording.parent).stdout.decode()
+    assert str(recording) in listed
+    assert (
+        "there is no recording here" in in_pipe("inspect", recording / "segments").stderr.decode()
+    )
+
+
+def test_of_several_runs_each_call_tells_its_own(tmp_path: Path) -> None:
+    make_recording(tmp_path / "r", [Made(value=1)], close=False)
+    assert b"recorded by" not in in_pipe("inspect", tmp_path / "r", "f#0").stdout
+    add_to_recording(tmp_path / "r", [Made(value=2), Made(value=NEVER)])
+    assert b" 2 runs " in in_pipe("inspect", tmp_path / "r").stdout
+
+    def writer(call: str) -> str:
+        told = in_pipe("inspect", tmp_path / "r", call).stdout.decode()
+        (line,) = [line for line in told.splitlines() if "recorded by" in line]
+        return line.split("recorded by")[1].partition(",")[0].strip()
+
+    assert [writer(call) for call in ("f#0", "f#1", "f#2")] == ["run 0", "run 1", "run 1"]
+    told = json.loads(in_pipe("inspect", tmp_path / "r", "f#1", "--json").stdout)
+    assert told["run"] == 1
 
 
 def test_rows_are_chosen_and_ordered(recording: Path) -> None:
@@ -159,6 +199,36 @@ def test_diff_has_a_status(recording: Path, tmp_path: Path) -> None:
     assert other.returncode == 1
     assert "only in A:" in other.stdout.decode()
     assert json.loads(in_pipe("diff", "--json", recording, recording).stdout)["same"] is True
+
+
+def test_diff_leads_from_a_new_failure_to_where_it_began(tmp_path: Path) -> None:
+    def loop(line: int, end: object) -> list[Made]:
+        first, second = Reference("loop.0/0"), Reference("loop.0/1")
+        return [
+            Made("loop:propose", {"long": "x" * 70, "line": line}),
+            Made("loop:build", 4096 // (line or 4096), "cfg", {"cfg": first}, dispatched=1.0),
+            Made("loop:simulate", end, None, {"net": second}, dispatched=2.0),
+        ]
+
+    make_recording(tmp_path / "a", loop(64, 15))
+    make_recording(tmp_path / "b", loop(0, ZeroDivisionError("no")))
+    told = in_pipe("diff", tmp_path / "a", tmp_path / "b").stdout.decode().splitlines()
+    assert told[:4] == [
+        "fails in B alone:",
+        "  loop.0/2 simulate: ZeroDivisionError('no')",
+        "      because of loop.0/1 build (tag cfg)",
+        "      because of loop.0/0 propose",
+    ]
+    assert "      argument cfg: result of loop.0/0, which differs" in told
+    back = in_pipe("diff", tmp_path / "b", tmp_path / "a").stdout.decode()
+    assert "fails in B" not in back
+
+
+def test_renderings_are_compared_from_where_they_differ(tmp_path: Path) -> None:
+    for name, letter in (("a", "p"), ("b", "q")):
+        make_recording(tmp_path / name, [Made(value=1, arguments={"x": "-" * 100 + letter})])
+    told = in_pipe("diff", tmp_path / "a", tmp_path / "b").stdout.decode()
+    assert f"argument x: …{'-' * 20}p' → …{'-' * 20}q'" in told
 
 
 def test_an_export_is_written_whole_or_not_at_all(recording: Path, tmp_path: Path) -> None:

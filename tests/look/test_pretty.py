@@ -11,7 +11,7 @@ import pytest
 from made_recordings import Made, make_recording
 
 from chia_bypass.errors import UsageError
-from chia_bypass.look.pretty import pretty
+from chia_bypass.look.pretty import brief, pretty
 from chia_bypass.look.value import part, raw, sketched
 from chia_bypass.recording.encode import encode
 from chia_bypass.recording.reader import Recording
@@ -34,6 +34,13 @@ def test_large_values_are_shown_in_short() -> None:
         assert found.elided
         assert len("\n".join(found.lines)) < 200_000
     assert "… 999960 more" in shown(values[0])
+
+
+def test_long_texts_and_bytes_in_a_container_leave_room_for_the_rest() -> None:
+    lines = pretty({"log": "x" * 10_000, "elf": bytes(10_000), "short": b"y" * 32}, 80).lines
+    assert [len(line) < limit for line, limit in zip(lines[1:4], (460, 170, 60), strict=True)]
+    assert lines[3].strip() == f"'short': b'{'y' * 32}'"
+    assert brief({"a": b"123456789", "b": "x\ny"}) == "{'a': b'12345678' … 1 more, 'b': 'x\\ny'}"
 
 
 def test_small_values_are_whole() -> None:
