@@ -13,7 +13,7 @@ from chia_bypass.look.fields import Difference
 from chia_bypass.look.listing import state
 from chia_bypass.look.pairing import pair
 from chia_bypass.look.replay_outcome import ReplayOutcome
-from chia_bypass.look.report_page import Section, page, table
+from chia_bypass.look.report_page import Section, chart, page, table
 from chia_bypass.look.timeline import Span, spans
 from chia_bypass.look.wording import moment, short_name
 from chia_bypass.recording.reader import Recording
@@ -78,7 +78,7 @@ class _Charts:
         found: str = self._to_html(
             figure, include_plotlyjs=False, full_html=False, config=config, default_width="100%"
         )
-        return f'<div class="chart">{found}</div>'
+        return chart(found, figure.layout.height)
 
 
 def _charts() -> _Charts:
@@ -107,6 +107,9 @@ def _overview(
     summaries = [_facts(recording, run) for recording, run in zip(recordings, runs, strict=True)]
     facts = [(name, *(facts[name] for facts in summaries)) for name in summaries[0]]
     yield Section("summary", "Summary", "", table(("", *(run.name for run in runs)), facts))
+    failed = [span for run in runs for span in run.spans if span.outcome != "value"]
+    if failed:
+        yield Section("failed", "Calls that failed", _more(failed), _listed(failed))
     about = (
         "A bar a call, on the worker process that ran it. Framed red: it failed. Framed black: it "
         "is on the critical path. Click names to hide functions, drag to zoom."
@@ -128,13 +131,12 @@ def _overview(
         )
         body = charts.html(charts.draw.dependencies(run, colour)) + _critical(run)
         yield Section(f"graph{number}", f"Dependencies{which}", about, body)
-    figure = charts.draw.by_function(runs, "time that calls ran", lambda span: span.seconds, "s")
+    figure = charts.draw.by_function(
+        runs, "time that calls ran", lambda span: span.seconds, "s", colour
+    )
     yield Section("functions", "Time by function", "", charts.html(figure))
-    figure = charts.draw.by_function(runs, "bytes of results", lambda span: span.size, "B")
+    figure = charts.draw.by_function(runs, "bytes of results", lambda span: span.size, "B", colour)
     yield Section("sizes", "Results by size", "", charts.html(figure) + _largest(runs))
-    failed = [span for run in runs for span in run.spans if span.outcome != "value"]
-    if failed:
-        yield Section("failed", "Calls that failed", _more(failed), _listed(failed))
 
 
 def _facts(recording: Recording, run: Run) -> dict[str, str]:
@@ -151,7 +153,7 @@ def _facts(recording: Recording, run: Run) -> dict[str, str]:
         "time that calls ran": f"{work:.1f} s",
         "calls at a time, on average": f"{work / run.seconds:.2f}" if run.seconds else "",
         "critical path": f"{_seconds(run.critical)} in {len(run.critical)} calls",
-        "results": f"{sum(span.size for span in run.spans)} bytes",
+        "results": f"{sum(span.size for span in run.spans):,} bytes",
     }
 
 
@@ -195,9 +197,9 @@ def _largest(runs: Sequence[Run]) -> str:
 
 def _listed(found: Sequence[Span]) -> str:
     return table(
-        ("call", "tag", "path", "outcome", "type", "seconds"),
+        ("call", "tag", "path", "outcome", "what it says", "seconds"),
         (
-            (s.name, s.tag or "", s.path, s.outcome, short_name(s.type), f"{s.seconds:.3f}")
+            (s.name, s.tag or "", s.path, s.outcome, s.shown, f"{s.seconds:.3f}")
             for s in found[:_LISTED]
         ),
         ("seconds",),

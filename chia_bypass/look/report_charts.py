@@ -20,8 +20,9 @@ from chia_bypass.look.wording import short_name, visible
 DRAWN: Final = 5000
 """Calls that one chart draws: the longest ones."""
 _FAILED, _CRITICAL = "#d62728", "#000000"
+_GREY, _FAINT = "#999999", "rgba(153,153,153,0.25)"
 _FRAMED: Final = 300
-"""Bars up to which they have room for a frame that stands out."""
+"""Bars up to which they have room for a frame that stands out, and links for being seen."""
 _COLOURS: Final[Sequence[str]] = qualitative.D3 + qualitative.Set2 + qualitative.Pastel
 
 
@@ -169,7 +170,8 @@ def dependencies(run: Run, colour: Mapping[str, str]) -> go.Figure:
     drawn = {span.path for span in spans}
     pairs = [pair for pair in edges(run.spans) if pair[0].path in drawn and pair[1].path in drawn]
     figure = go.Figure()
-    figure.add_trace(_links("result of", pairs, run, rows, {"color": "#999999", "width": 1}))
+    grey = {"color": _GREY if len(pairs) <= _FRAMED else _FAINT, "width": 1}
+    figure.add_trace(_links("result of", pairs, run, rows, grey))
     chain = list(zip(run.critical, run.critical[1:], strict=False))
     figure.add_trace(_links("critical path", chain, run, rows, {"color": _CRITICAL, "width": 2}))
     critical = {span.path for span in run.critical}
@@ -182,7 +184,9 @@ def dependencies(run: Run, colour: Mapping[str, str]) -> go.Figure:
                 name=_text(short_name(function)),
                 marker={
                     "color": colour[function],
-                    "size": [9 if span.path in critical else 6 for span in of_function],
+                    "size": [
+                        9 if s.path in critical or s.outcome != "value" else 6 for s in of_function
+                    ],
                     "symbol": ["circle" if s.outcome == "value" else "x" for s in of_function],
                 },
                 hovertext=[_hover(span, run, critical) for span in of_function],
@@ -211,9 +215,13 @@ def _links(
 
 
 def by_function(
-    runs: Sequence[Run], title: str, amount: Callable[[Span], float], unit: str
+    runs: Sequence[Run],
+    title: str,
+    amount: Callable[[Span], float],
+    unit: str,
+    colour: Mapping[str, str],
 ) -> go.Figure:
-    """A bar a function and run: what `amount` sums up to."""
+    """A bar a function and run: what `amount` sums up to. Of one run, in the functions' colours."""
     figure = go.Figure()
     for run in runs:
         groups = sorted(
@@ -225,6 +233,7 @@ def by_function(
                 name=_text(run.name),
                 x=[_round(sum(map(amount, spans))) for _, spans in groups],
                 y=[_text(short_name(function)) for function, _ in groups],
+                marker={"color": [colour[name] for name, _ in groups]} if len(runs) == 1 else {},
                 hovertext=[
                     f"{_text(function)}<br>{len(spans)} calls, largest "
                     f"{max(map(amount, spans)):.6g} {unit}"
@@ -266,7 +275,7 @@ def compared(pairs: Sequence[Pair], colour: Mapping[str, str]) -> go.Figure:
             )
         )
     most = max((max(a, b) for _, a, b in both), default=1.0)
-    line = {"color": "#999999", "dash": "dot"}
+    line = {"color": _GREY, "dash": "dot"}
     figure.add_shape(type="line", x0=0, y0=0, x1=most, y1=most, line=line, layer="below")
     figure.update_xaxes(title_text="seconds in the first run")
     figure.update_yaxes(title_text="seconds in the second run")

@@ -32,6 +32,21 @@ td.number, th.number { text-align: right; }
 .chart { width: 100%; }
 </style>
 <script>$script</script>
+<script>
+// A chart takes its time to draw: each is drawn when it is about to be seen.
+function draw(place) {
+  const waiting = place.querySelector("template");
+  if (waiting) waiting.replaceWith(waiting.content.cloneNode(true));
+}
+addEventListener("DOMContentLoaded", () => {
+  const seen = new IntersectionObserver(
+    (places) => places.filter((one) => one.isIntersecting).forEach((one) => draw(one.target)),
+    {rootMargin: "400px"},
+  );
+  document.querySelectorAll(".chart").forEach((place) => seen.observe(place));
+});
+addEventListener("beforeprint", () => document.querySelectorAll(".chart").forEach(draw));
+</script>
 </head>
 <body>
 <h1>$title</h1>
@@ -70,6 +85,12 @@ def _section(section: Section) -> str:
         f'<section id="{section.name}">\n<h2>{text(section.title)}</h2>\n{about}{section.body}\n'
         "</section>"
     )
+
+
+def chart(drawing: str, height: int) -> str:
+    """The HTML and the scripts that draw a chart, for when it comes into sight."""
+    style = f"min-height: {height}px"
+    return f'<div class="chart" style="{style}"><template>{drawing}</template></div>'
 
 
 def table(

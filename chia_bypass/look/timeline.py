@@ -27,6 +27,8 @@ class Span:
     finished: float
     outcome: str
     type: str
+    shown: str
+    """What it returned or raised, in short; or why that could not be kept."""
     size: int
     host: str
     node: str
@@ -68,6 +70,7 @@ def _span(row: Row) -> Span:
         finished=max(result.finished, result.started),
         outcome=result.outcome.value,
         type=result.type,
+        shown=result.reason or result.shown,
         size=result.size,
         host=result.host,
         node=result.node,

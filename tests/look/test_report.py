@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -52,6 +53,7 @@ def test_the_page_loads_nothing_and_escapes_everything(tmp_path: Path) -> None:
     assert HOSTILE not in page
     assert "1 missed · 1 served" in page
     assert "drift: x" in page
+    assert escape(f"OSError({HOSTILE!r})")[:60] in page  # what a call that failed says
 
 
 def test_two_runs_are_laid_over_each_other(tmp_path: Path) -> None:
@@ -82,9 +84,13 @@ def test_without_plotly_it_says_how_to_get_it(tmp_path: Path) -> None:
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium")
 def test_a_browser_draws_it_without_a_complaint(tmp_path: Path) -> None:
     made = [Made(f"loop:{HOSTILE}", OSError(HOSTILE), HOSTILE, host=HOSTILE), *a_loop(49)]
-    counted = (
-        "<script>document.title = `bars ${document.querySelectorAll('.bars path').length}`</script>"
-    )
+    counted = """<script>addEventListener("load", () => {
+        const first = document.querySelectorAll(".js-plotly-plot").length;
+        dispatchEvent(new Event("beforeprint"));  // draws what has not been seen yet
+        const all = document.querySelectorAll(".js-plotly-plot").length;
+        const bars = document.querySelectorAll(".bars path").length;
+        document.title = `first ${first} all ${all} bars ${bars}`;
+    })</script>"""
     page = report([make_recording(tmp_path / "r", made)])
     (tmp_path / "r.html").write_text(page.replace("</body>", f"{counted}</body>"))
     options = (
@@ -95,7 +101,9 @@ def test_a_browser_draws_it_without_a_complaint(tmp_path: Path) -> None:
     done = subprocess.run(
         ["chromium", *options.split()], capture_output=True, text=True, timeout=100, check=False
     )
-    title = re.search(r"<title>bars (\d+)</title>", done.stdout)
+    title = re.search(r"<title>first (\d+) all (\d+) bars (\d+)</title>", done.stdout)
     assert title is not None, done.stderr
-    assert int(title[1]) >= 50  # the timeline's, and those of the functions
+    first, every, bars = map(int, title.groups())
+    assert first < every == 5  # a chart is drawn when it comes into sight
+    assert bars >= 50  # the timeline's, and those of the functions
     assert "CONSOLE" not in done.stderr
