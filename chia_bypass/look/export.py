@@ -70,7 +70,9 @@ def _trace_events(found: list[Span]) -> Iterator[dict[str, Any]]:
         flow = {"cat": "dependency", "name": "result", "id": number}
         # A flow ends in the slice that encloses it, and begins in one: not at its very edge.
         middle = (producer.started + producer.finished) / 2
-        yield {"ph": "s", **flow, **at(producer, middle)}
+        # Perfetto drops one that ends before it begins, as where the clocks of two hosts differ.
+        leaves = max(min(middle, consumer.started), producer.started)
+        yield {"ph": "s", **flow, **at(producer, leaves)}
         yield {"ph": "f", "bp": "e", **flow, **at(consumer, consumer.started)}
 
 

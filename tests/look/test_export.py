@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 from chia.trace.profile_viz import load_events, pair_events
+from look.perfetto import query
 from made_recordings import NEVER, Made, a_loop, make_recording
 
 from chia_bypass.look.calls import rows
 from chia_bypass.look.choices import Format
 from chia_bypass.look.export import export
+from chia_bypass.look.graph import edges
+from chia_bypass.look.timeline import spans
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.reference import Reference
 
@@ -109,6 +113,26 @@ def test_flows_lead_from_a_result_to_who_got_it(loop: Recording) -> None:
 
     linked = {(around(starts[number]), around(ends[number])) for number in starts}
     assert ("loop.0/3", "loop.0/4") in linked
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+def test_perfettos_own_trace_processor_reads_the_trace(loop: Recording) -> None:
+    trace = exported(loop, Format.TRACE)
+    slices = """
+        select args.string_value, slice.name, slice.dur, process.name, thread.name
+        from slice join thread_track on slice.track_id = thread_track.id
+        join thread using (utid) join process using (upid)
+        join args on args.arg_set_id = slice.arg_set_id and args.key = 'args.call'
+        union all select 'flows', count(*), 0, '', '' from flow
+        union all select name, severity, value, '', '' from stats
+        where severity = 'error' and value > 0"""
+    found = {call: rest for call, *rest in query(trace, slices)}
+    # It drops those that end before they begin, which only a made loop, or a clock, can do.
+    links = [one.started <= other.started for one, other in edges(spans(rows(loop)))]
+    assert found.pop("flows")[0] == sum(links) > 30
+    assert len(found) == 60  # and no errors
+    host, node = "node0", "ab" * 4
+    assert found["loop.0/3"] == ["Build.build", 700_000_000, f"{host} {node}", f"{host} 103"]
 
 
 def test_chias_own_viewer_reads_the_profiler_log(loop: Recording, tmp_path: Path) -> None:
