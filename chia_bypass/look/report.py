@@ -107,9 +107,6 @@ def _overview(
     summaries = [_facts(recording, run) for recording, run in zip(recordings, runs, strict=True)]
     facts = [(name, *(facts[name] for facts in summaries)) for name in summaries[0]]
     yield Section("summary", "Summary", "", table(("", *(run.name for run in runs)), facts))
-    failed = [span for run in runs for span in run.spans if span.outcome != "value"]
-    if failed:
-        yield Section("failed", "Calls that failed", _more(failed), _listed(failed))
     about = (
         "A bar a call, on the worker process that ran it. Framed red: it failed. Framed black: it "
         "is on the critical path. Click names to hide functions, drag to zoom."
@@ -117,6 +114,9 @@ def _overview(
     )
     figure = charts.draw.timeline(runs, colour)
     yield Section("timeline", "Timeline by node", about, charts.html(figure))
+    failed = [span for run in runs for span in run.spans if span.outcome != "value"]
+    if failed:
+        yield Section("failed", "Calls that failed", _more(failed), _listed(failed))
     for number, run in enumerate(runs):
         which = f" of {run.name}" if len(runs) > 1 else ""
         used = charts.draw.resources(run)

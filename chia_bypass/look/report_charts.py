@@ -85,6 +85,8 @@ def timeline(runs: Sequence[Run], colour: Mapping[str, str]) -> go.Figure:
             col=1,
         )
     figure.update_xaxes(title_text="seconds since the start", row=len(runs), col=1)
+    # As the other charts have it: what came before the first call shows, too.
+    figure.update_xaxes(range=[0, max(run.seconds for run in runs)])
     figure.update_layout(barmode="overlay", bargap=0.15, height=height)
     return figure
 

@@ -10,6 +10,8 @@ from typing import Final
 
 from chia_bypass.look.wording import visible
 
+_LONG: Final = 40
+"""Characters up to which a cell of a table is not broken inside a word."""
 _PAGE: Final = Template("""<!doctype html>
 <html lang="en">
 <head>
@@ -27,7 +29,8 @@ p { margin: .3rem 0; color: #555; max-width: 75ch; }
 nav a { margin-right: 1em; }
 table { border-collapse: collapse; font-size: .9rem; margin: .5rem 0; }
 th, td { text-align: left; padding: .2rem .9rem .2rem 0; vertical-align: top;
-  border-bottom: 1px solid #e4e4e4; overflow-wrap: anywhere; }
+  border-bottom: 1px solid #e4e4e4; }
+td.long { overflow-wrap: anywhere; min-width: 20ch; }
 td.number, th.number { text-align: right; }
 .chart { width: 100%; }
 </style>
@@ -100,12 +103,16 @@ def table(
     kinds = [' class="number"' if name in numbers else "" for name in columns]
     head = "".join(f"<th{k}>{text(name)}</th>" for k, name in zip(kinds, columns, strict=True))
     body = "\n".join(
-        "<tr>"
-        + "".join(f"<td{k}>{text(str(c))}</td>" for k, c in zip(kinds, row, strict=True))
-        + "</tr>"
+        "<tr>" + "".join(_cell(str(c), kind) for kind, c in zip(kinds, row, strict=True)) + "</tr>"
         for row in rows
     )
     return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
+
+
+def _cell(shown: str, kind: str) -> str:
+    if len(shown) > _LONG:  # it may be broken anywhere, and gives way to the others
+        kind = ' class="long"'
+    return f"<td{kind}>{text(shown)}</td>"
 
 
 def text(shown: str) -> str:

@@ -13,6 +13,8 @@ GOLDEN = ROOT / "recordings" / "generated_c" / "golden"
 COMMANDS = (
     "record",
     "replay",
+    "resume",
+    "check",
     "inspect",
     "diff",
     "export",
