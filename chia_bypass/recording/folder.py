@@ -95,11 +95,16 @@ class RunFolder:
         return self
 
     def close(self, status: int, now: float, spoiled: Sequence[str] = ()) -> None:
-        """Mark the run as ended in order, list all segments, release the lock."""
-        segments, files = self._indexed()
-        closing = Closed(self.run.id, status, now, segments, tuple(spoiled), files)
-        append_records(self._manifest, [closing], sync=True)
-        self.abandon()
+        """Mark the run as ended in order, list all segments, release the lock.
+
+        Raises OSError where that cannot be written: the recording is then incomplete.
+        """
+        try:
+            segments, files = self._indexed()
+            closing = Closed(self.run.id, status, now, segments, tuple(spoiled), files)
+            append_records(self._manifest, [closing], sync=True)
+        finally:
+            self.abandon()
 
     def _indexed(self) -> tuple[dict[str, int], dict[str, bytes]]:
         """Lengths of all segments, and digests of the other files; writes the index, if it can."""
@@ -114,8 +119,10 @@ class RunFolder:
 
     def abandon(self) -> None:
         """Release the lock without marking the run as ended: the recording is incomplete."""
-        self._manifest.close()
-        self._lock.release()
+        try:
+            self._manifest.close()
+        finally:
+            self._lock.release()
 
     def __enter__(self) -> RunFolder:
         return self

@@ -61,7 +61,7 @@ class Recording:
         index = _trusted(folder, closed) or read_index(segments, [run.id for run in runs])
         recording = Recording(folder, _contents(segments, index, manifest), segments)
         problems = recording.contents.problems
-        problems.extend(_missing_and_extra(folder, runs, closed))
+        problems.extend(_missing_and_extra(segments, runs, closed))
         damage = [p for p in problems if not recording.excuses(p)]
         if damage and not tolerant:
             raise RecordingCorrupt(folder, "; ".join(map(str, damage)), RESTORE)
@@ -83,13 +83,19 @@ class Recording:
         return frozenset(closed.run for closed in self.contents.closed)
 
     def excuses(self, problem: Problem) -> bool:
-        """Whether it is the torn end of a file whose run was cut off, and no damage."""
+        """Whether it is the torn end that a killed writer left, and no damage.
+
+        A worker may be killed in a run that ends in order; what the run's closing record says
+        was there must still be.
+        """
         if not problem.torn:
             return False
         if problem.file == MANIFEST:
             return not self.complete
-        header = self._segments.header(PurePath(problem.file).stem)
-        return header is None or header.run not in self._ended
+        name = PurePath(problem.file).stem
+        closed = self.contents.closed
+        expected = closed[-1].segments.get(name, 0) if closed else 0
+        return len(self._segments.data(name)) >= expected
 
     @property
     def spoiled(self) -> tuple[str, ...]:
@@ -214,17 +220,22 @@ def _loader(segments: Segments) -> Load:
     return load
 
 
-def _missing_and_extra(folder: Path, runs: list[Run], closed: list[Closed]) -> Iterator[Problem]:
+def _missing_and_extra(
+    segments: Segments, runs: list[Run], closed: list[Closed]
+) -> Iterator[Problem]:
     """Files that should be there and are not, and the reverse, by the last closing record."""
     if not closed:
         return
     expected: Mapping[str, int] = closed[-1].segments
-    present = segments_of(folder)
+    present = segments_of(segments.folder)
     for name, length in expected.items():
         if name not in present:
             yield Problem(f"{SEGMENTS}/{name}.seg", 0, "is missing")
-        elif (size := present[name].stat().st_size) != length:
+        elif (size := present[name].stat().st_size) < length:
             yield Problem(f"{SEGMENTS}/{name}.seg", size, f"has {size} bytes instead of {length}")
-    if len(closed) == len(runs):
-        for name in sorted(present.keys() - expected.keys()):
+    # What outlives its driver may write after the closing record: more, and more segments.
+    known = {run.id for run in runs}
+    for name in sorted(present.keys() - expected.keys()):
+        header = segments.header(name)
+        if header is not None and header.run not in known:
             yield Problem(f"{SEGMENTS}/{name}.seg", 0, "belongs to no run of this recording")

@@ -126,6 +126,7 @@ def run(
         return 0
     with ReplaySession(source, resolved, address, command) as session:
         os.chdir(session.directory)
-        status = launch.run(session.command, session.environment(os.environ))
-        replayed = session.finish(status)
+        with launch.signals_held():  # what comes when the command has ended must not stop us
+            status = launch.run(session.command, session.environment(os.environ))
+            replayed = session.finish(status)
     return replay_report.report(replayed, status, strict=strict)
