@@ -50,7 +50,7 @@ class Verified:
 
     faults: tuple[Fault, ...]
     unfinished: tuple[str, ...]
-    """Why the recording is incomplete: what a run that was cut off left behind."""
+    """What a run that was cut off, or a worker that was killed, left behind."""
     extra: tuple[str, ...]
     """Files that nothing refers to; harmless, `prune` removes them."""
     calls: int
@@ -132,7 +132,7 @@ class _Check:
             if isinstance(record, Result):
                 self._result(Stored(record, name), file)
         for problem in self._segments.problems[known:]:
-            if not problem.torn or self._recording.complete:
+            if not self._recording.excuses(problem):
                 self._fault(problem.file, f"byte {problem.offset}: {problem.problem}")
 
     def _result(self, stored: Stored, file: str) -> None:

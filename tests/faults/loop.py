@@ -18,7 +18,9 @@ WAVE = 6
 
 
 class Unlucky(Exception):
-    pass
+    def __init__(self, number, draw):
+        super().__init__(number, draw)
+        self.draw = draw
 
 
 def note(path, fact):
@@ -56,7 +58,7 @@ def answer(number, reference):
     try:
         value = get(reference)
     except Unlucky as error:
-        seen(f"work{number}", {"raised": list(error.args)})
+        seen(f"work{number}", {"raised": error.draw})
         return -number
     seen(f"work{number}", value)
     return value["answer"]
