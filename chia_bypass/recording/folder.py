@@ -66,12 +66,16 @@ class RunFolder:
             (folder / RAYIGNORE).write_text("*\n")
             (folder / NONCE).write_bytes(secrets.token_bytes(16))
             header = segment_header(run.id, MANIFEST, host, os.getpid(), run.started)
-            manifest = SegmentWriter(folder / MANIFEST, header)
+            scratch = folder / f".{MANIFEST}"  # so that no manifest is ever without its first run
+            manifest = SegmentWriter(scratch, header)
+            append_records(manifest, [run], sync=True)
+            scratch.rename(folder / MANIFEST)
+            sync_folder(folder)
         except OSError as error:
             raise RecordingError(
                 folder, f"cannot be written: {error}", "Name another folder with -o"
             ) from None
-        return RunFolder(folder, run, lock, manifest)._begin()
+        return RunFolder(folder, run, lock, manifest)
 
     @staticmethod
     def extend(folder: Path, run: Run, host: str) -> RunFolder:
@@ -83,16 +87,12 @@ class RunFolder:
         try:
             lock = Lock.take(folder, host)
             manifest = SegmentWriter.reopen(folder / MANIFEST, end_of_frames(folder / MANIFEST))
+            append_records(manifest, [run], sync=True)
         except OSError as error:
             raise RecordingError(
                 folder, f"cannot be added to: {error}", "Copy it to a folder that can be written"
             ) from None
-        return RunFolder(folder, run, lock, manifest)._begin()
-
-    def _begin(self) -> RunFolder:
-        append_records(self._manifest, [self.run], sync=True)
-        sync_folder(self.folder)
-        return self
+        return RunFolder(folder, run, lock, manifest)
 
     def close(self, status: int, now: float, spoiled: Sequence[str] = ()) -> None:
         """Mark the run as ended in order, list all segments, release the lock.

@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -46,9 +46,7 @@ class Arena:
         from ray.cluster_utils import Cluster
 
         head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": 128 * 2**20}
-        self._cluster = Cluster(
-            initialize_head=True, head_node_args=head
-        )
+        self._cluster = Cluster(initialize_head=True, head_node_args=head)
         self.environment["RAY_ADDRESS"] = str(self._cluster.address)
         self._add_node()
         return self
@@ -83,7 +81,7 @@ class Arena:
     def fired(self) -> list[str]:
         """Names of the shots that killed somebody."""
         path = self.faults / "fired"
-        return path.read_text().split() if path.exists() else []
+        return path.read_text().splitlines() if path.exists() else []
 
     def trace(self) -> list[str]:
         """The boundaries that were passed since it was armed with ``trace``."""
@@ -115,13 +113,13 @@ def _processes(faults: Path) -> Iterator[tuple[int, str]]:
             continue
         with contextlib.suppress(OSError):  # it has ended
             if mark in (entry / "environ").read_bytes().split(b"\0"):
-                yield int(entry.name), (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                yield (
+                    int(entry.name),
+                    (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(),
+                )
 
 
 def kill(pid: int) -> None:
     """SIGKILL a process that may just have ended."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-
-
-Environment = Mapping[str, str]

@@ -1,7 +1,8 @@
-"""One trial: the loop is recorded while something is killed, what is left is checked and resumed."""
+"""One trial: the loop is recorded while something is killed; then checked and resumed."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import subprocess
@@ -64,7 +65,9 @@ class Run:
     def lines(self, name: str) -> list[Any]:
         """The notes of the loop."""
         path = self.folder / name
-        return [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+        return (
+            [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+        )
 
     def run(self) -> Facts:
         """Raises Lost."""
@@ -99,26 +102,29 @@ class Run:
             stdin=subprocess.DEVNULL,
         )
         done = threading.Event()
-        killer = threading.Thread(target=self._kill, args=(process.pid, victims, done))
-        killer.start()
-        try:
-            status = process.wait(LONG)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise Lost(f"{what} hangs") from None
-        finally:
+
+        def wait() -> None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(LONG)
             done.set()
-            killer.join()
+
+        waiter = threading.Thread(target=wait)
+        waiter.start()
+        self._kill(process.pid, victims, done)  # in the main thread, where Ray can start nodes
+        waiter.join()
+        status = process.poll()
+        if status is None:
+            process.kill()
+            raise Lost(f"{self.folder}: {what} hangs ({self.trial})")
         log.seek(0)
         return log.read(), status
 
     def _kill(self, command: int, victims: Sequence[str], done: threading.Event) -> None:
         """Kill each of ``victims`` at a random moment of the loop's life."""
         chance = random.Random(self.trial.seed)
-        begun = self.folder / "executed"
         for victim in victims:
             wanted = len(self.lines("executed")) + chance.randrange(1, 6)
-            while not done.is_set() and (not begun.exists() or len(self.lines("executed")) < wanted):
+            while not done.is_set() and len(self.lines("executed")) < wanted:
                 if victim == "server" and self.arena.pids(_TITLES["server"]):
                     break
                 done.wait(0.01)

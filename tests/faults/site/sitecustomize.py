@@ -6,6 +6,9 @@ shots (see campaign.py); ``trace``, a file to which every boundary is appended; 
 presence hides recording and control folder from workers, as if they were on another machine.
 """
 
+# The plain functions of `os`: pathlib is among what is wrapped.
+# ruff: noqa: PTH110, PTH115, PTH123
+
 import contextlib
 import fcntl
 import json
@@ -16,7 +19,7 @@ import sys
 
 FOLDER = os.environ.get("CHIA_BYPASS_TEST_FAULTS", "")
 _KINDS = (
-    ("manifest", re.compile(r"/manifest$")),
+    ("manifest", re.compile(r"/\.?manifest$")),
     ("driver", re.compile(r"/segments/driver-[^/]*$")),
     ("worker", re.compile(r"/segments/worker-[^/]*$")),
     ("recorder", re.compile(r"/segments/recorder-[^/]*$")),
@@ -37,7 +40,7 @@ def _kind(target):
 
 def _count(name):
     """How-manieth this is among all processes, from 1."""
-    with open(f"{FOLDER}/count-{name}", "a+b") as file:
+    with open(f"{FOLDER}/count-{name.partition('#')[2]}", "a+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.write(b".")
         file.flush()
