@@ -10,16 +10,23 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ray
+from ray.exceptions import RayActorError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 NAMESPACE = "chia_bypass"
 PERIOD = 2.0
 """Seconds between looks at the driver."""
+LARGE = "large"
+"""Concurrency group of the calls that carry much: few at a time, and nobody else waits for them."""
+_THREADS, _LARGE_THREADS = 16, 2
+_LIVES = 3
+"""How many companions are tried in a row: somebody may have killed one for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +66,46 @@ def companion(kind: type, name: str, driver: DriverProcess, *arguments: Any) -> 
     ``kind`` is a plain class. The actor may be killed and is then started anew.
     """
     return (
-        ray.remote(_watching(kind))
+        ray.remote(concurrency_groups={LARGE: _LARGE_THREADS})(_watching(kind))  # type: ignore[call-overload]
         .options(
             name=name,
             namespace=NAMESPACE,
             get_if_exists=True,
             lifetime="detached",
             num_cpus=0,
-            max_concurrency=4,
+            max_concurrency=_THREADS,
             max_restarts=-1,
             max_task_retries=-1,
             scheduling_strategy=NodeAffinitySchedulingStrategy(node_id=driver.node, soft=False),
         )
         .remote(driver, *arguments)
     )
+
+
+class Asked:
+    """A companion as its callers see it: if it is gone for good, the next one answers."""
+
+    def __init__(self, start: Callable[[], Any]) -> None:
+        """``start``: as :func:`companion`. What is asked may be done more than once."""
+        self._start = start
+        self._actor: Any = None
+
+    def ask(self, method: str, *arguments: Any, large: bool = False) -> Any:
+        """What the method returns. Raises what it raises, and RayError."""
+        for last in (False,) * (_LIVES - 1) + (True,):
+            if self._actor is None:
+                self._actor = self._start()
+            asked = getattr(self._actor, method)
+            if large:
+                asked = asked.options(concurrency_group=LARGE)
+            try:
+                # Not ray.get: that would release the CPU of the task and start a spare worker.
+                return asked.remote(*arguments).future().result()
+            except RayActorError:
+                self._actor = None
+                if last:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
 
 
 def _watching(kind: type) -> type:

@@ -22,6 +22,10 @@ VARIABLE = "CHIA_BYPASS_SESSION"
 """The environment variable that holds the path of the session file."""
 
 
+FILE = "session.json"
+"""Name of the session file in its control folder."""
+
+
 class Mode(str, Enum):
     """What is done with the calls of the drivers."""
 
@@ -59,7 +63,7 @@ class Session:
     @property
     def file(self) -> Path:
         """Where :meth:`save` writes."""
-        return Path(self.control) / "session.json"
+        return Path(self.control) / FILE
 
     def save(self) -> Path:
         """Write the session file; returns its path, the value of VARIABLE."""

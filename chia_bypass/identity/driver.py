@@ -42,6 +42,12 @@ class DriverParent(position.Parent):
         return self._path
 
 
+def _forget(run: str, pid: int) -> None:
+    """At the end of the driver, and not of a child that it forked."""
+    if pid == os.getpid():
+        known.forget(run)
+
+
 class DriverEngine(Generic[E]):
     """An engine that puts itself together at the first dispatch.
 
@@ -56,7 +62,7 @@ class DriverEngine(Generic[E]):
     ) -> None:
         """``run``: id of the session; ``build`` makes the engine and needs Ray to be connected."""
         self.parent, self.producers, self._build = parent, producers, build
-        atexit.register(known.forget, run)
+        atexit.register(_forget, run, os.getpid())
         self._lock = threading.Lock()
         self._connection: Any = None
         self._engine: E | None = None

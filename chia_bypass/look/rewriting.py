@@ -92,7 +92,7 @@ def _with_value(
         return changed
     if changed.content not in values:
         document = bytes(source.document(stored))
-        (values[changed.content],) = writer.append([(document, FrameType.VALUE)])
+        values[changed.content] = writer.append_at(lambda _: [(document, FrameType.VALUE)])
     return replace(changed, value=values[changed.content])
 
 

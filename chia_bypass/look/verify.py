@@ -52,7 +52,7 @@ class Verified:
 
     faults: tuple[Fault, ...]
     unfinished: tuple[str, ...]
-    """Why the recording is incomplete: what a run that was cut off left behind."""
+    """What a run that was cut off, or a worker that was killed, left behind."""
     extra: tuple[str, ...]
     """Files that nothing refers to; harmless, `prune` removes them."""
     calls: int

@@ -21,7 +21,7 @@ from chia_bypass.recorder.home import Home, unpack
 from chia_bypass.recorder.notes import Notes
 from chia_bypass.recorder.origin import RecordOrigin
 from chia_bypass.recorder.sinks import Sink, sink_for
-from chia_bypass.recorder.spoiled import report_spoiled
+from chia_bypass.recorder.spoiled import SpoiledReports
 from chia_bypass.recording.records import Call, Record, Uncaptured, pack
 from chia_bypass.recording.redaction import Redaction
 
@@ -32,6 +32,7 @@ class RecordEngine:
     def __init__(self, home: Home, sink: Sink, producers: Producers) -> None:
         self.home, self.sink, self.producers = home, sink, producers
         self._packed = home.packed()
+        self._spoiled = SpoiledReports(home)
         self.redaction = Redaction.of(home.session.options)
         self._filters = Filters.of(home.session.options)
         self._uncaptured: Counter[tuple[str, str, str]] = Counter()
@@ -110,7 +111,7 @@ class RecordEngine:
 
     def spoil(self, reason: str) -> None:
         """Say that results are missing from the recording which the loop has seen."""
-        report_spoiled(self.home, reason)
+        self._spoiled.add(reason)
 
 
 @lru_cache(maxsize=8)

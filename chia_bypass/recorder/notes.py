@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
+LIMIT = 10_000
+"""Notes that may wait: whoever adds one more writes them all, so that memory stays bounded."""
 PERIOD = 0.05
 """Seconds that a note may wait: what a SIGKILL can lose."""
 
@@ -25,6 +28,11 @@ class Notes:
         often and of which only the newest matters.
         """
         self._write, self._failed, self._collect = write, failed, collect
+        self._begin()
+        os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        """Nothing waits: what waited when a process forked is the parent's to write."""
         self._waiting: list[bytes] = []
         self._lock = threading.Lock()
         self._writing = threading.Lock()
@@ -35,7 +43,11 @@ class Notes:
         """Write ``note`` soon."""
         with self._lock:
             self._waiting.append(note)
-        self.wake()
+            many = len(self._waiting) >= LIMIT
+        if many:
+            self.flush()
+        else:
+            self.wake()
 
     def wake(self) -> None:
         """Write what waits, and what there is to collect, soon."""
@@ -49,7 +61,11 @@ class Notes:
                 return
             self._thread = threading.Thread(target=self._run, name="chia-bypass", daemon=True)
         self._thread.start()
-        atexit.register(self.flush)
+        atexit.register(self._flush_at_exit, os.getpid())
+
+    def _flush_at_exit(self, pid: int) -> None:
+        if pid == os.getpid():  # and not a child that was forked since
+            self.flush()
 
     def _run(self) -> None:
         pause = threading.Event()

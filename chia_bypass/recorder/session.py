@@ -85,16 +85,34 @@ class RecordSession:
         if any(str(self.folder) in shake.submitted for shake in handshakes):
             self._run_folder.abandon()
             return None
-        self._run_folder.close(status, time.time(), spoiled)
+        spoiled = close_run(self._run_folder, status, spoiled)
         recording = Recording.open(self.folder, tolerant=True)
         if not recording.contents.drivers and not spoiled:
             shutil.rmtree(self.folder)
         else:
-            (self.folder / BYPASS_YAML).write_text(bypass_yaml(recording))
+            spoiled += write_yaml(self.folder / BYPASS_YAML, bypass_yaml(recording))
         return Recorded(recording, bool(handshakes), troubles, spoiled)
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self._control, ignore_errors=True)
+
+
+def close_run(folder: RunFolder, status: int, spoiled: tuple[str, ...]) -> tuple[str, ...]:
+    """Mark the run as ended; returns why its recording is spoiled, which this may add to."""
+    try:
+        folder.close(status, time.time(), spoiled)
+    except OSError as error:  # a full disk, or one that is gone: there is still a run to sum up
+        return (*spoiled, f"the recording could not be closed and stays incomplete: {error}")
+    return spoiled
+
+
+def write_yaml(path: Path, text: str) -> tuple[str, ...]:
+    """Write the bypass YAML of a recording; returns why it could not be written, if so."""
+    try:
+        path.write_text(text)
+    except OSError as error:
+        return (f"{path.name} could not be written: {error}",)
+    return ()
 
 
 def new_run(folder: Path, command: Sequence[str], options: Mapping[str, object]) -> Run:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import threading
-import time
 from collections.abc import Sequence
+from pickle import PickleBuffer
 from typing import Any, Protocol
 
 from chia_bypass.recorder.home import Home
+from chia_bypass.recorder.own_segment import OwnSegment
 from chia_bypass.recording.encode import Encoded
 from chia_bypass.recording.frames import FrameType
 from chia_bypass.recording.records import Result, pack
-from chia_bypass.recording.writer import ResultWriter, SegmentWriter, segment_header
+from chia_bypass.recording.writer import parcel
 
 
 class Sink(Protocol):
@@ -32,67 +30,57 @@ class LocalSink:
     """Writes a segment of this process in the recording folder."""
 
     def __init__(self, home: Home, role: str) -> None:
-        self._home, self._role = home, role
-        self._lock = threading.Lock()
-        self._pid = 0
-        self._segment: SegmentWriter | None = None
-        self._results: ResultWriter | None = None
+        self._own = OwnSegment(home, role)
 
-    def _open(self) -> tuple[SegmentWriter, ResultWriter]:
-        with self._lock:
-            # A forked child must not write to its parent's segment.
-            if self._segment is None or self._results is None or self._pid != os.getpid():
-                self._pid = os.getpid()
-                header = segment_header(
-                    self._home.session.run,
-                    self._role,
-                    socket.gethostname(),
-                    self._pid,
-                    time.time(),
-                )
-                self._segment = SegmentWriter.unique(self._home.folder, header)
-                self._results = ResultWriter(self._home.folder, self._segment)
-            return self._segment, self._results
+    def open(self) -> LocalSink:
+        """Make sure that it can write. Raises OSError."""
+        self._own.segment()
+        return self
 
     def keep(self, result: Result, encoded: Encoded | None) -> None:
         """Write the result to the segment and sync it."""
-        self._open()[1].write(result, encoded)
+        self._own.results().write(result, encoded)
 
     def note(self, records: Sequence[bytes]) -> None:
         """Append to the segment, unsynced."""
-        self._open()[0].append([(record, FrameType.RECORD) for record in records])
+        self._own.segment().append([(record, FrameType.RECORD) for record in records])
 
 
 class RemoteSink:
     """Sends everything to the recorder on the driver's node and waits for its answer."""
 
     def __init__(self, home: Home) -> None:
-        self._home = home
-        self._actor: Any = None
-
-    def _call(self, method: str, *args: Any) -> None:
         from chia_bypass.recorder.actor import recorder_of
 
-        if self._actor is None:
-            self._actor = recorder_of(self._home)
+        self._recorder = recorder_of(home)
+
+    def _ask(self, method: str, *arguments: Any, large: bool = False) -> None:
         try:
-            # Not ray.get: that would release the CPU of the task and start a spare worker.
-            getattr(self._actor, method).remote(*args).future().result()
+            self._recorder.ask(method, *arguments, large=large)
         except Exception as error:  # whatever Ray raises, for the caller it is a failed write
-            self._actor = None
             raise OSError(f"the recorder did not take it: {error}") from error
 
     def keep(self, result: Result, encoded: Encoded | None) -> None:
-        """Send the result; it is durable when the recorder has answered."""
-        from chia_bypass.recorder.actor import packed
+        """Send the result; it is durable when the recorder has answered.
 
-        self._call("keep", pack(result), None if encoded is None else packed(encoded))
+        Large buffers go ahead, one by one, out of band: the recorder maps them from the object
+        store, and writes them beside what others send.
+        """
+        packed = parcel(result, encoded)
+        for buffer in packed.buffers:
+            self._ask("store", buffer.digest, PickleBuffer(buffer.data), large=True)
+        self._ask("keep", pack(packed.result), packed.document)
 
     def note(self, records: Sequence[bytes]) -> None:
         """Send the records."""
-        self._call("note", list(records))
+        self._ask("note", list(records))
 
 
 def sink_for(home: Home, role: str) -> Sink:
-    """The sink of this process: local if it sees the recording folder."""
-    return LocalSink(home, role) if home.is_here() else RemoteSink(home)
+    """The sink of this process: local if it sees the recording folder and can write to it."""
+    if home.is_here():
+        try:
+            return LocalSink(home, role).open()
+        except OSError:  # a share that is mounted read-only, another user, no file handles
+            pass
+    return RemoteSink(home)

@@ -66,12 +66,16 @@ class RunFolder:
             (folder / RAYIGNORE).write_text("*\n")
             (folder / NONCE).write_bytes(secrets.token_bytes(16))
             header = segment_header(run.id, MANIFEST, host, os.getpid(), run.started)
-            manifest = SegmentWriter(folder / MANIFEST, header)
+            scratch = folder / f".{MANIFEST}"  # so that no manifest is ever without its first run
+            manifest = SegmentWriter(scratch, header)
+            append_records(manifest, [run], sync=True)
+            scratch.rename(folder / MANIFEST)
+            sync_folder(folder)
         except OSError as error:
             raise RecordingError(
                 folder, f"cannot be written: {error}", "Name another folder with -o"
             ) from None
-        return RunFolder(folder, run, lock, manifest)._begin()
+        return RunFolder(folder, run, lock, manifest)
 
     @staticmethod
     def extend(folder: Path, run: Run, host: str) -> RunFolder:
@@ -83,23 +87,24 @@ class RunFolder:
         try:
             lock = Lock.take(folder, host)
             manifest = SegmentWriter.reopen(folder / MANIFEST, end_of_frames(folder / MANIFEST))
+            append_records(manifest, [run], sync=True)
         except OSError as error:
             raise RecordingError(
                 folder, f"cannot be added to: {error}", "Copy it to a folder that can be written"
             ) from None
-        return RunFolder(folder, run, lock, manifest)._begin()
-
-    def _begin(self) -> RunFolder:
-        append_records(self._manifest, [self.run], sync=True)
-        sync_folder(self.folder)
-        return self
+        return RunFolder(folder, run, lock, manifest)
 
     def close(self, status: int, now: float, spoiled: Sequence[str] = ()) -> None:
-        """Mark the run as ended in order, list all segments, release the lock."""
-        segments, files = self._indexed()
-        closing = Closed(self.run.id, status, now, segments, tuple(spoiled), files)
-        append_records(self._manifest, [closing], sync=True)
-        self.abandon()
+        """Mark the run as ended in order, list all segments, release the lock.
+
+        Raises OSError where that cannot be written: the recording is then incomplete.
+        """
+        try:
+            segments, files = self._indexed()
+            closing = Closed(self.run.id, status, now, segments, tuple(spoiled), files)
+            append_records(self._manifest, [closing], sync=True)
+        finally:
+            self.abandon()
 
     def _indexed(self) -> tuple[dict[str, int], dict[str, bytes]]:
         """Lengths of all segments, and digests of the other files; writes the index, if it can."""
@@ -114,8 +119,10 @@ class RunFolder:
 
     def abandon(self) -> None:
         """Release the lock without marking the run as ended: the recording is incomplete."""
-        self._manifest.close()
-        self._lock.release()
+        try:
+            self._manifest.close()
+        finally:
+            self._lock.release()
 
     def __enter__(self) -> RunFolder:
         return self

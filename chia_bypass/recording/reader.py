@@ -83,17 +83,19 @@ class Recording:
         return frozenset(closed.run for closed in self.contents.closed)
 
     def excuses(self, problem: Problem) -> bool:
-        """Whether it is the torn end of a file whose run was cut off, and no damage."""
+        """Whether it is the torn end that a killed writer left, and no damage.
+
+        A worker may be killed in a run that ends in order; what the run's closing record says
+        was there must still be.
+        """
         if not problem.torn:
             return False
         if problem.file == MANIFEST:
-            return not self.complete
-        name = PurePath(problem.file).stem
-        header = self._segments.header(name)
-        if header is None or header.run not in self._ended:
             return True
-        # A worker may outlive its driver, and be killed while it still writes.
-        return problem.offset >= self.contents.closed[-1].segments.get(name, 0)
+        name = PurePath(problem.file).stem
+        closed = self.contents.closed
+        expected = closed[-1].segments.get(name, 0) if closed else 0
+        return len(self._segments.data(name)) >= expected
 
     @property
     def spoiled(self) -> tuple[str, ...]:
@@ -235,11 +237,10 @@ def _missing_and_extra(
 
     Workers that outlived their driver may have written more than was there when the run closed.
     """
-    folder = segments.folder
     if not closed:
         return
     expected: Mapping[str, int] = closed[-1].segments
-    present = segments_of(folder)
+    present = segments_of(segments.folder)
     for name, length in expected.items():
         if name not in present:
             yield Problem(f"{SEGMENTS}/{name}.seg", 0, "is missing")

@@ -5,12 +5,14 @@ Nothing durable is ever rewritten. What a record points to is durable before the
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
 import threading
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from chia_bypass.recording.encode import Buffer, Encoded
@@ -24,8 +26,14 @@ REMEMBERED = 4096
 """How many values a writer remembers, to store an equal one once."""
 
 
+Payloads = Sequence[tuple[bytes, FrameType]]
+
+
 class SegmentWriter:
-    """One append-only segment, shared by the threads of one process."""
+    """One append-only segment, shared by the threads of one process.
+
+    Threads that want to be durable share a sync: one syncs for all who have written by then.
+    """
 
     def __init__(self, path: Path, header: Segment) -> None:
         """Create the segment file ``path`` with its header. Raises FileExistsError."""
@@ -39,6 +47,10 @@ class SegmentWriter:
         self._file = os.open(path, os.O_WRONLY | flags, 0o644)
         self._end = os.fstat(self._file).st_size
         self._lock = threading.Lock()
+        self._syncing = threading.Lock()
+        self._durable = self._end
+        self._withdrawn = 0
+        """How often a sync has failed, and what was not durable was cut off."""
 
     @classmethod
     def unique(cls, folder: Path, header: Segment) -> SegmentWriter:
@@ -53,34 +65,61 @@ class SegmentWriter:
         writer.name = path.stem
         writer._start(path, 0)
         os.ftruncate(writer._file, end)
-        writer._end = end
+        writer._end = writer._durable = end
         return writer
 
-    def append(
-        self, payloads: Sequence[tuple[bytes, FrameType]], *, sync: bool = False
-    ) -> tuple[int, ...]:
-        """Append the frames together; returns their offsets. ``sync``: durable on return.
+    def append(self, payloads: Payloads, *, sync: bool = False) -> None:
+        """Append the frames together. ``sync``: durable on return.
 
-        Raises OSError, and the segment then ends where it did before.
+        Raises OSError, and the segment then ends where it did before, or earlier: where it was
+        durable last.
+        """
+        self.append_at(lambda offset: payloads, sync=sync)
+
+    def append_at(self, make: Callable[[int], Payloads], *, sync: bool = False) -> int:
+        """As :meth:`append`, of what ``make`` gives for the offset of the first frame, which it
+        returns.
         """
         with self._lock:
-            return self._append(payloads, sync)
+            offset, withdrawn = self._end, self._withdrawn
+            end = self._append(make(offset))
+        if sync:
+            self._sync(end, withdrawn)
+        return offset
 
-    def _append(self, payloads: Sequence[tuple[bytes, FrameType]], sync: bool) -> tuple[int, ...]:
-        offsets, parts, end = [], [], self._end
+    def _append(self, payloads: Payloads) -> int:
+        parts, end = [], self._end
         for payload, frame_type in payloads:
-            offsets.append(end)
             parts.append(frame(payload, frame_type, end))
             end += len(parts[-1])
         try:
             self._write(b"".join(parts))
-            if sync:
-                os.fdatasync(self._file)
         except OSError:
             os.ftruncate(self._file, self._end)
             raise
         self._end = end
-        return tuple(offsets)
+        return end
+
+    def _sync(self, end: int, withdrawn: int) -> None:
+        """Make everything up to ``end`` durable, if nobody has by the time of our turn."""
+        with self._syncing:
+            if withdrawn != self._withdrawn:
+                raise OSError(errno.EIO, "a sync of the segment failed", self.name)
+            if end <= self._durable:
+                return
+            with self._lock:
+                target = self._end
+            try:
+                os.fdatasync(self._file)
+            except OSError:
+                # What the kernel could not write it may have forgotten: a hole, behind which
+                # nothing could be read. All who wrote since then are told.
+                with self._lock:
+                    self._withdrawn += 1
+                    os.ftruncate(self._file, self._durable)
+                    self._end = self._durable
+                raise
+            self._durable = target
 
     def _write(self, data: bytes) -> None:
         view, position = memoryview(data), self._end
@@ -94,55 +133,72 @@ class SegmentWriter:
         os.close(self._file)
 
 
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A result, ready to be written: what goes where is decided."""
+
+    result: Result
+    """Without the offset of its value."""
+    document: bytes | None
+    """The value that stands in the segment; None if there is none, or in files alone."""
+    buffers: tuple[Buffer, ...]
+    """What has to be in files of their own before the record is written."""
+
+
+def parcel(result: Result, encoded: Encoded | None) -> Parcel:
+    """``result`` with its value, None if it has no stored form, as it is written."""
+    if encoded is None:
+        return Parcel(result, None, ())
+    result = replace(
+        result,
+        length=len(encoded.document),
+        content=content_digest(encoded),
+        buffers=tuple(Blob(buffer.digest, buffer.data.nbytes) for buffer in encoded.buffers),
+        classes=encoded.classes,
+        pickled=encoded.pickled,
+    )
+    if result.length < INLINE_LIMIT:
+        return Parcel(result, encoded.document, encoded.buffers)
+    view = memoryview(encoded.document)
+    whole = Buffer(hashlib.sha256(view).digest(), view)
+    result = replace(result, blob=Blob(whole.digest, view.nbytes))
+    return Parcel(result, None, (*encoded.buffers, whole))
+
+
 class ResultWriter:
     """Writes results durably: their value as a frame or a file, then the record itself."""
 
     def __init__(self, folder: Path, segment: SegmentWriter) -> None:
         self._folder, self._segment = folder, segment
         self._known: dict[bytes, int] = {}
+        """Offsets of values that are durable."""
 
-    def write(self, result: Result, encoded: Encoded | None) -> Result:
-        """Append ``result`` with its value; durable on return. Raises OSError.
+    def write(self, result: Result, encoded: Encoded | None) -> None:
+        """Append ``result`` with its value; durable on return. Raises OSError."""
+        packed = parcel(result, encoded)
+        for buffer in packed.buffers:
+            store_blob(self._folder, buffer)
+        self.add(packed.result, packed.document)
 
-        Returns the record as it was written, with the places of its value filled in.
-        """
-        if encoded is None:
+    def add(self, result: Result, document: bytes | None) -> None:
+        """As :meth:`write`, of a parcel whose buffers are stored."""
+        if document is None:
             self._segment.append([(pack(result), FrameType.RECORD)], sync=True)
-            return result
-        result = replace(
-            result,
-            length=len(encoded.document),
-            content=content_digest(encoded),
-            buffers=tuple(self._blob(buffer) for buffer in encoded.buffers),
-            classes=encoded.classes,
-            pickled=encoded.pickled,
-        )
-        if result.length >= INLINE_LIMIT:
-            view = memoryview(encoded.document)
-            whole = Buffer(hashlib.sha256(view).digest(), view)
-            return self._record(replace(result, blob=self._blob(whole)))
+            return
         known = self._known.get(result.content)
         if known is not None:
-            return self._record(replace(result, value=known))
-        return self._record_with_value(result, encoded.document)
+            record = pack(replace(result, value=known))
+            self._segment.append([(record, FrameType.RECORD)], sync=True)
+            return
 
-    def _record(self, result: Result) -> Result:
-        self._segment.append([(pack(result), FrameType.RECORD)], sync=True)
-        return result
+        def value_and_record(offset: int) -> Payloads:
+            record = pack(replace(result, value=offset))
+            return (document, FrameType.VALUE), (record, FrameType.RECORD)
 
-    def _record_with_value(self, result: Result, document: bytes) -> Result:
-        # Two appends, one sync: the record must know the offset of the value, and other threads
-        # may append in between. Syncing the second makes the first durable too.
-        (offset,) = self._segment.append([(document, FrameType.VALUE)])
-        written = self._record(replace(result, value=offset))
+        offset = self._segment.append_at(value_and_record, sync=True)
         if len(self._known) >= REMEMBERED:
             self._known.clear()
         self._known[result.content] = offset
-        return written
-
-    def _blob(self, buffer: Buffer) -> Blob:
-        store_blob(self._folder, buffer)
-        return Blob(buffer.digest, buffer.data.nbytes)
 
 
 def content_digest(encoded: Encoded) -> bytes:
@@ -154,9 +210,10 @@ def store_blob(folder: Path, buffer: Buffer) -> None:
     """Make the bytes of ``buffer`` a durable file, unless they are one. Raises OSError."""
     target = blob_path(folder, buffer.digest)
     if target.exists() and target.stat().st_size == buffer.data.nbytes:
+        sync_folder(target.parent)  # its writer, another process, may not have come that far
         return
-    made = not target.parent.exists()
     target.parent.mkdir(parents=True, exist_ok=True)
+    _sync_names(target.parent)
     scratch = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         with scratch.open("xb", buffering=0) as file:
@@ -169,8 +226,13 @@ def store_blob(folder: Path, buffer: Buffer) -> None:
         scratch.unlink(missing_ok=True)
         raise
     sync_folder(target.parent)
-    if made:
-        sync_folder(target.parent.parent)
+
+
+@lru_cache(maxsize=1024)
+def _sync_names(folder: Path) -> None:
+    """Make the names of a folder for blobs durable, whoever made it; once a process."""
+    sync_folder(folder.parent)
+    sync_folder(folder.parent.parent)
 
 
 def segment_header(run: str, role: str, host: str, pid: int, now: float) -> Segment:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray.exceptions import ObjectLostError
 
 from chia_bypass.bypass.files import Published, Version
-from chia_bypass.companion import DriverProcess, companion
+from chia_bypass.companion import Asked, DriverProcess, companion
 from chia_bypass.errors import RecordingCorrupt
 from chia_bypass.recording.layout import blob_path
 from chia_bypass.recording.reader import Stored, read_blob
@@ -93,13 +94,12 @@ class RemoteServer:
     """The server, asked from a worker: one method a method of ReplayServer."""
 
     def __init__(self, folder: str, control: str, name: str, driver: DriverProcess) -> None:
-        self._actor = companion(ReplayServer, f"replay-{name}", driver, folder, control)
+        self._server = Asked(
+            lambda: companion(ReplayServer, f"replay-{name}", driver, folder, control)
+        )
+        self._ask = self._server.ask
         self._ahead: tuple[str, bytes | Blob] = ("", b"")
         """Path and document of the call that was asked for last: one question, not two."""
-
-    def _ask(self, method: str, *arguments: Any) -> Any:
-        # Not ray.get: that would release the CPU of the task and start a spare worker.
-        return getattr(self._actor, method).remote(*arguments).future().result()
 
     def children(self, parent: str | None) -> Siblings:
         """What the recorded parent dispatched: one question for all of it."""
@@ -140,7 +140,11 @@ class RemoteServer:
 
     def blob(self, digest: bytes, length: int) -> memoryview:
         """The bytes of a blob."""
-        return memoryview(ray.get(self._ask("blob", digest, length)))
+        reference = self._ask("blob", digest, length)
+        try:
+            return memoryview(ray.get(reference))
+        except ObjectLostError:  # its owner, the server, was killed in between
+            return memoryview(ray.get(self._ask("blob", digest, length)))
 
     def append(self, lines: Sequence[bytes]) -> None:
         """Note events."""

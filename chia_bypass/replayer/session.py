@@ -5,17 +5,16 @@ from __future__ import annotations
 import shutil
 import socket
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from chia_bypass.bypass import config
 from chia_bypass.errors import UsageError
 from chia_bypass.hook import environment, guard, handshake
-from chia_bypass.recorder.session import SPOILED, new_run
+from chia_bypass.recorder.session import SPOILED, close_run, new_run, write_yaml
 from chia_bypass.recorder.spoiled import spoiled_reasons
 from chia_bypass.recorder.yaml_file import bypass_yaml, grown_yaml
 from chia_bypass.recording.folder import RunFolder
@@ -233,11 +232,12 @@ class ReplaySession:
         """What happened, after the command ended with ``status``; closes what was added."""
         replayed = self.so_far()
         if self._growing is not None:
-            self._growing.close(status, time.time(), replayed.spoiled)
+            spoiled = close_run(self._growing, status, replayed.spoiled)
             self._growing = None
             grown = Recording.open(self.recording.folder, tolerant=True)
             yaml = self._yaml or self.recording.folder / BYPASS_YAML
-            yaml.write_text(grown_yaml(yaml, grown))
+            spoiled += write_yaml(yaml, grown_yaml(yaml, grown))
+            replayed = replace(replayed, spoiled=spoiled)
         return replayed
 
     def so_far(self) -> Replayed:

@@ -27,6 +27,9 @@ process group: the command has got it already."""
 
 _POLL_SECONDS = 0.1
 
+_held_from: frozenset[signal.Signals | int] | None = None
+"""The mask from before signals were held; None while they are not."""
+
 
 def run(
     command: Sequence[str],
@@ -40,7 +43,7 @@ def run(
     CommandNotFound (127) or CommandNotExecutable (126) if nothing was started.
     """
     program = _resolve(command, environment)
-    with _signals_held() as previous_mask:
+    with signals_held() as previous_mask:
         child = _spawn(program, command, environment, previous_mask)
         try:
             return _wait(child, on_poll)
@@ -64,14 +67,23 @@ def _resolve(command: Sequence[str], environment: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def _signals_held() -> Iterator[set[signal.Signals | int]]:
-    """Keep the signals for :func:`_wait`, and drop those that came too late for the command."""
+def signals_held() -> Iterator[set[signal.Signals | int]]:
+    """Keep the signals for :func:`run`, and drop those that come too late for its command.
+
+    Gives the mask that the command is to have, which is that of the outermost use.
+    """
+    global _held_from
+    outermost = _held_from is None
     previous = signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED_FOR)
+    if _held_from is None:
+        _held_from = frozenset(previous)
     try:
-        yield set(previous)
+        yield set(_held_from)
     finally:
-        while signal.sigtimedwait(_WAITED_FOR, 0) is not None:
-            pass
+        if outermost:
+            _held_from = None
+            while signal.sigtimedwait(_WAITED_FOR, 0) is not None:
+                pass
         signal.pthread_sigmask(signal.SIG_SETMASK, previous)
 
 

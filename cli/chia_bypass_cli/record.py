@@ -79,12 +79,24 @@ def record(
     }
     folder = output or _default_folder(command)
     with RecordSession(folder, command, options) as session:
-        terminal.line(f"chia-bypass: recording into {folder}", stderr=True)
-        status = launch.run(command, session.environment(os.environ))
-        recorded = session.finish(status)
+        terminal.line(f"chia-bypass: recording into {folder}, {_room(folder)}", stderr=True)
+        with launch.signals_held():  # what comes when the command has ended must not stop us
+            status = launch.run(command, session.environment(os.environ))
+            recorded = session.finish(status)
     if recorded is None:  # a job records: where, was said when it was submitted
         raise typer.Exit(status)
     raise typer.Exit(_report(folder, recorded, status))
+
+
+def _room(folder: Path) -> str:
+    """What the start says about free space."""
+    from chia_bypass.recorder.space import space_for
+
+    room = space_for(folder.absolute())
+    if not room.short:
+        return f"{terminal.size(room.free)} free"
+    like = f"; {room.like.name} beside it has {terminal.size(room.size)}" if room.like else ""
+    return f"ONLY {terminal.size(room.free)} FREE{like}. If the disk fills up, results are missing"
 
 
 def _rule(given: str) -> tuple[str, str]:
@@ -113,8 +125,7 @@ def _report(folder: Path, recorded: Recorded, status: int) -> int:
         terminal.line(f"chia-bypass: nothing was recorded: {_why_nothing(recorded)}", stderr=True)
         return status or 2
     _print_table(recorded)
-    for reason in recorded.spoiled:
-        terminal.line(f"chia-bypass: SPOILED, a result is missing: {reason}", stderr=True)
+    terminal.some(terminal.SPOILED, recorded.spoiled)
     terminal.line(_final_line(folder, recorded), stderr=True)
     return recorded.exit_status(status)
 

@@ -152,10 +152,11 @@ def run(
             grace,
             lambda text: terminal.line(f"chia-bypass: {text}", stderr=True),
         )
-        with replay_file.of_failure(outcome, session):
-            environment = session.environment(os.environ)
-            status = launch.run(session.command, environment, patience.look)
-        replayed = session.finish(status)
+        with launch.signals_held():  # what comes when the command has ended must not stop us
+            with replay_file.of_failure(outcome, session):
+                environment = session.environment(os.environ)
+                status = launch.run(session.command, environment, patience.look)
+            replayed = session.finish(status)
     exit_status = replay_report.report(replayed, status, strict=strict)
     replay_file.write(outcome, replayed, session.command, status, exit_status)
     return exit_status

@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from chia_bypass.recording.reader import Recording
     from chia_bypass.replayer.session import Replayed
 
-_SHOWN = 20
-"""Lines of one kind, as many as fit a screen."""
-
 
 def report(replayed: Replayed, status: int, *, strict: bool) -> int:
     """Print the outcome of a command that ended with ``status``; returns ours."""
@@ -29,11 +26,10 @@ def report(replayed: Replayed, status: int, *, strict: bool) -> int:
         return status or 2
     _print_table(replayed)
     _print_deviations(replayed)
-    for reason in replayed.spoiled:
-        terminal.line(f"chia-bypass: SPOILED, a result is missing: {reason}", stderr=True)
+    terminal.some(terminal.SPOILED, replayed.spoiled)
     if strict and replayed.unused:
         names = [f"{call.path} ({call.function})" for call in replayed.unused]
-        _print_some("unused", names)
+        terminal.some("unused", names)
     if replayed.reached_end:
         served = len(replayed.served)
         terminal.line(
@@ -52,14 +48,7 @@ def _print_deviations(replayed: Replayed) -> None:
         terminal.line(cause.sentence, stderr=True)
     for call in replayed.redacted:
         terminal.line(f"redacted: the result of {call.function} at {call.path}", stderr=True)
-    _print_some("missed", replayed.misses)
-
-
-def _print_some(label: str, texts: Any) -> None:
-    for text in texts[:_SHOWN]:
-        terminal.line(f"{label}: {text}", stderr=True)
-    if len(texts) > _SHOWN:
-        terminal.line(f"{label}: and {len(texts) - _SHOWN} more", stderr=True)
+    terminal.some("missed", replayed.misses)
 
 
 def _print_table(replayed: Replayed) -> None:

@@ -32,6 +32,12 @@ _COMFORTABLE: Final = 24
 """What a long column should keep: otherwise columns that may be left out are."""
 
 
+_SOME = 20
+"""Lines of one kind, as many as fit a screen."""
+SPOILED = "chia-bypass: SPOILED, a result is missing"
+"""Label of the reasons, see :func:`some`."""
+
+
 def stream(*, stderr: bool = False) -> TextIO:
     """Standard output or error; what its encoding does not know comes out as an escape."""
     found = sys.stderr if stderr else sys.stdout
@@ -75,6 +81,14 @@ def lines_of_json(items: Iterable[object], text_of: Callable[[object], str]) -> 
     for number, item in enumerate(items):
         out.write((",\n" if number else "\n") + text_of(item))
     out.write("\n]\n")
+
+
+def some(label: str, texts: Sequence[str]) -> None:
+    """A line on stderr for each text, as many as fit a screen, and how many more there are."""
+    for text in texts[:_SOME]:
+        line(f"{label}: {text}", stderr=True)
+    if len(texts) > _SOME:
+        line(f"{label}: and {len(texts) - _SOME} more", stderr=True)
 
 
 def heading(text: str, *, stderr: bool = False) -> None:

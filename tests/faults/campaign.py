@@ -1,0 +1,150 @@
+"""Kills whatever can be killed while a loop is recorded, and checks that nothing is lost.
+
+The full campaign, about an hour; it prints its figures, and leaves the folder of a failed trial::
+
+    python tests/faults/campaign.py --kills 500 --seed 1 [--keep FOLDER]
+
+First the loop runs undisturbed, once with the workers' own segments and once through the recorder,
+to list every boundary: each call of pwrite, fdatasync, fsync, ftruncate and rename on a file of the
+recording. Then each of them is shot at before, halfway (of a write) and after; then processes are
+killed at random moments until there were enough kills. After each trial: every result that the loop
+saw is in the recording with its value, the recording opens and verifies, `resume` finishes the loop
+with the same answer and computes nothing again that the driver had seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from arena import Arena, Shot
+from trial import Lost, Run, Trial
+
+AT_ONCE = 5
+"""Shots at workers and recorders in one run: Ray brings them back."""
+RANDOM = (("driver",), ("command",), ("worker",) * 6, ("raylet", "worker"), ("server",) * 2)
+REMOTE = (("recorder",) * 4, ("worker", "recorder", "worker"), ("driver",), ("server",) * 2)
+
+
+class Campaign:
+    """Trials, one after the other, in one Ray."""
+
+    def __init__(self, arena: Arena, keep: Path, seed: int) -> None:
+        self.arena, self.keep, self.chance = arena, keep, random.Random(seed)
+        self.killed: Counter[str] = Counter()
+        self.failed: list[str] = []
+        self.trials = self.resumed = self.seen = self._names = 0
+
+    def one(self, trial: Trial) -> None:
+        """Run a trial; a failed one is noted, and its folder stays."""
+        self.trials += 1
+        folder = self.keep / f"trial{self.trials}"
+        run = Run(self.arena, trial, folder)
+        try:
+            run.run()
+        except Lost as lost:
+            self.failed.append(str(lost))
+            print("FAILED", lost, flush=True)
+        else:
+            shutil.rmtree(folder)
+        self.killed += run.facts.killed
+        self.resumed += run.facts.resumed
+        self.seen += run.facts.seen
+
+    def boundaries(self, *, hide: bool) -> Counter[str]:
+        """How often an undisturbed run passes each boundary."""
+        self.arena.arm((), hide=hide, trace=True)
+        run = Run(self.arena, Trial(hide=hide), self.keep / f"trace{hide}")
+        arm, self.arena.arm = self.arena.arm, lambda *_, **__: None  # type: ignore[method-assign]
+        try:
+            run.run()
+        finally:
+            self.arena.arm = arm  # type: ignore[method-assign]
+        return Counter(self.arena.trace())
+
+    def shots(self, boundaries: Counter[str]) -> Iterator[list[Shot]]:
+        """Shots at each boundary at each moment: those that are survived several to a run."""
+        survived: dict[bool, list[Shot]] = defaultdict(list)
+        for label, count in sorted(boundaries.items()):
+            moments = ("before", "half", "after") if "pwrite" in label else ("before", "after")
+            for moment in moments:
+                shot = self.shot(label, count, moment)
+                survived[label.endswith((":worker", ":recorder", ":blob"))].append(shot)
+        self.chance.shuffle(survived[True])
+        while survived[True]:
+            yield survived[True][:AT_ONCE]
+            del survived[True][:AT_ONCE]
+        yield from ([shot] for shot in survived[False])
+
+    def shot(self, label: str, count: int, moment: str) -> Shot:
+        self._names += 1
+        name = f"{label} {moment}#{self._names}"
+        return Shot(name, label, self.chance.randrange(1, count + 1), moment)
+
+    def all(self, kills: int) -> None:
+        """Every boundary, then at random until there were ``kills``."""
+        found = {hide: self.boundaries(hide=hide) for hide in (False, True)}
+        print("boundaries:", {name: dict(sorted(c.items())) for name, c in found.items()})
+        before = -1
+        while self.killed.total() < kills and self.killed.total() > before:
+            before = self.killed.total()
+            for hide, boundaries in found.items():
+                for shots in self.shots(boundaries):
+                    self.one(Trial(shots, hide=hide, seed=self.trials))
+                    self.progress(kills)
+            for victims, hide in [*((v, False) for v in RANDOM), *((v, True) for v in REMOTE)] * 3:
+                self.one(Trial((), victims, hide, seed=self.chance.randrange(2**31)))
+                self.progress(kills)
+
+    def short(self) -> None:
+        """One trial of each sort, at boundaries that are known to be there."""
+        worker = [("pwrite:worker", 9, "half"), ("fdatasync:worker", 20, "after")]
+        recorder = [("pwrite:recorder", 9, "half"), ("fdatasync:recorder", 20, "after")]
+        blob = ("rename:blob", 2, "before")
+        self.one(Trial([self.shot(*shot) for shot in (*worker, blob)]))
+        self.one(Trial([self.shot(*shot) for shot in recorder], hide=True))
+        self.one(Trial([self.shot("pwrite:driver", 4, "half")]))
+        self.one(Trial([self.shot("pwrite:manifest", 3, "half")]))
+
+    def progress(self, kills: int) -> None:
+        print(f"{time.strftime('%T')} {self.killed.total()} of {kills} kills", flush=True)
+
+    def figures(self) -> str:
+        """What it came to."""
+        lines = [
+            f"{self.killed.total()} kills in {self.trials} trials, {self.resumed} resumed, "
+            f"{self.seen} results seen by the driver and looked up, {len(self.failed)} failed",
+            *(f"  {count:4} {what}" for what, count in sorted(self.killed.items())),
+            *self.failed,
+        ]
+        return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--short", action="store_true", help="four trials, for CI")
+    parser.add_argument("--keep", type=Path, help="an empty folder for what failed")
+    given = parser.parse_args()
+    keep = given.keep or Path(tempfile.mkdtemp(prefix="faults-"))
+    keep.mkdir(exist_ok=True)
+    began = time.monotonic()
+    with Arena() as arena:
+        campaign = Campaign(arena, keep, given.seed)
+        try:
+            campaign.short() if given.short else campaign.all(given.kills)
+        finally:
+            print(f"seed {given.seed}, {time.monotonic() - began:.0f} s: {campaign.figures()}")
+    return 1 if campaign.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""The loop of the fault campaign: every result is different each time that it is computed.
+
+``loop.py SEEN EXECUTED CALLS``: appends to SEEN, synced, what the driver got, and to EXECUTED what
+a worker computed. Its final answer does not depend on chance.
+"""
+
+import hashlib
+import json
+import os
+import sys
+
+import ray
+
+from chia_bypass import ChiaFunction, get
+
+SEEN, EXECUTED, CALLS = sys.argv[1], sys.argv[2], int(sys.argv[3])
+WAVE = 6
+
+
+class Unlucky(Exception):
+    def __init__(self, number, draw):
+        super().__init__(number, draw)
+        self.draw = draw
+
+
+def note(path, fact):
+    line = json.dumps(fact).encode() + b"\n"
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.write(file, line)
+    os.fdatasync(file)
+    os.close(file)
+
+
+@ChiaFunction(num_cpus=0.5, max_retries=-1)
+def leaf(executed, number):
+    draw = os.urandom(8).hex()
+    note(executed, [f"leaf{number}", draw])
+    return draw
+
+
+@ChiaFunction(num_cpus=0.5, max_retries=-1)
+def work(executed, number):
+    draw = os.urandom(8).hex()
+    note(executed, [f"work{number}", draw])
+    if number % 7 == 3:
+        raise Unlucky(number, draw)
+    if number % 7 == 5:  # large enough for a file of its own
+        return {"answer": number * number, "draw": draw, "data": bytes.fromhex(draw) * 20_000}
+    return {"answer": number * number, "draw": draw}
+
+
+def seen(name, value):
+    data = value.pop("data", b"") if isinstance(value, dict) else b""
+    note(SEEN, [name, value, hashlib.sha256(data).hexdigest()])
+
+
+def answer(number, reference):
+    try:
+        value = get(reference)
+    except Unlucky as error:
+        seen(f"work{number}", {"raised": error.draw})
+        return -number
+    seen(f"work{number}", value)
+    return value["answer"]
+
+
+ray.init(log_to_driver=False)
+total = 0
+for first in range(0, CALLS, WAVE):
+    numbers = range(first, min(first + WAVE, CALLS))
+    references = [work.chia_remote(EXECUTED, n, _chia_tag=f"work{n}") for n in numbers]
+    small = leaf.chia_remote(EXECUTED, first, _chia_tag=f"leaf{first}")
+    total += sum(map(answer, numbers, references))
+    seen(f"leaf{first}", get(small))
+print("answer", total, flush=True)

@@ -1,0 +1,111 @@
+"""In every process of a fault campaign: dies, or fails, where the campaign says.
+
+The project has no hooks for this: the few functions of ``os`` that a recording is written with are
+wrapped here. The folder in CHIA_BYPASS_TEST_FAULTS holds what to do: ``shots``, a JSON list of
+shots (see campaign.py); ``trace``, a file to which every boundary is appended; ``hide``, whose
+presence hides recording and control folder from workers, as if they were on another machine.
+"""
+
+# The plain functions of `os`: pathlib is among what is wrapped.
+# ruff: noqa: PTH110, PTH115, PTH123
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import signal
+import sys
+
+FOLDER = os.environ.get("CHIA_BYPASS_TEST_FAULTS", "")
+_KINDS = (
+    ("manifest", re.compile(r"/\.?manifest$")),
+    ("driver", re.compile(r"/segments/driver-[^/]*$")),
+    ("worker", re.compile(r"/segments/worker-[^/]*$")),
+    ("recorder", re.compile(r"/segments/recorder-[^/]*$")),
+    ("index", re.compile(r"/\.?index(\.[^/]*)?$")),
+    ("blob", re.compile(r"/blobs/[0-9a-f]{2}/[^/]*$")),
+    ("folder", re.compile(r"(/segments|/blobs(/[0-9a-f]{2})?|/r)$")),
+)
+_pwrite, _ftruncate = os.pwrite, os.ftruncate
+
+
+def _kind(target):
+    try:
+        path = os.readlink(f"/proc/self/fd/{target}") if isinstance(target, int) else str(target)
+    except OSError:
+        return None
+    return next((kind for kind, pattern in _KINDS if pattern.search(path)), None)
+
+
+def _count(name):
+    """How-manieth this is among all processes, from 1."""
+    with open(f"{FOLDER}/count-{name.partition('#')[2]}", "a+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(b".")
+        file.flush()
+        return os.fstat(file.fileno()).st_size
+
+
+def _due(label):
+    """The shot whose turn it is at this boundary, or None."""
+    if os.path.exists(f"{FOLDER}/trace"):
+        with open(f"{FOLDER}/trace", "a") as file:
+            file.write(label + "\n")
+    try:
+        with open(f"{FOLDER}/shots") as file:
+            shots = json.load(file)
+    except (OSError, ValueError):
+        return None
+    found = None
+    for shot in shots:
+        if shot["label"] == label and _count(shot["name"]) == shot["nth"]:
+            found = shot
+    return found
+
+
+def _die(shot):
+    with open(f"{FOLDER}/fired", "a") as file:
+        file.write(shot["name"] + "\n")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _wrap(name):
+    real = getattr(os, name)
+
+    def wrapped(target, *arguments, **keywords):
+        kind = _kind(target)
+        shot = _due(f"{name}:{kind}") if kind else None
+        if shot is None:
+            return real(target, *arguments, **keywords)
+        if shot["moment"] == "half" and name == "pwrite":
+            data, offset = arguments
+            _pwrite(target, data[: len(data) // 2], offset)
+        elif shot["moment"] == "after":
+            real(target, *arguments, **keywords)
+        return _die(shot)
+
+    setattr(os, name, wrapped)
+
+
+def _hide():
+    import pathlib
+
+    def hidden(real):
+        def read(self, *arguments, **keywords):
+            if self.name in ("nonce", "session.json") and os.path.exists(f"{FOLDER}/hide"):
+                raise FileNotFoundError(2, "hidden by the campaign", str(self))
+            return real(self, *arguments, **keywords)
+
+        return read
+
+    pathlib.Path.read_bytes = hidden(pathlib.Path.read_bytes)
+    pathlib.Path.read_text = hidden(pathlib.Path.read_text)
+
+
+if FOLDER:
+    for _name in ("pwrite", "fdatasync", "fsync", "ftruncate", "rename"):
+        _wrap(_name)
+    if any(word.endswith("default_worker.py") for word in sys.orig_argv):
+        with contextlib.suppress(Exception):
+            _hide()
