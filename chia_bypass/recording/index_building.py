@@ -54,6 +54,7 @@ class IndexBuilder:
         self._names, self._strings = Numbering(), Numbering()
         self._classes: set[str] = set()
         self._others: list[Spot] = []
+        self._seen: list[Spot] = []
         self._run = 0
 
     def begin(self, segment: str, length: int, run: str) -> None:
@@ -64,7 +65,7 @@ class IndexBuilder:
     def add(self, content: dict[str, Any], spot: Spot) -> None:
         """Take a record. Raises Malformed where a field that the index needs is wrong."""
         if content["kind"] not in ("call", "result"):
-            self._others.append(spot)
+            (self._seen if content["kind"] == "seen" else self._others).append(spot)
             return
         try:
             self._add(content, (self._names[spot.segment], spot.offset))
@@ -128,6 +129,7 @@ class IndexBuilder:
             columns,
             sorted(self._classes),
             self._others,
+            self._seen,
         )
 
 

@@ -31,6 +31,7 @@ def pack_index(index: CallIndex) -> bytes:
             "segments": index.segments,
             **{name: getattr(index, name) for name in _LISTS},
             "others": [list(spot) for spot in index.others],
+            "seen": [list(spot) for spot in index.seen],
             **{name: _swapped(column).tobytes() for name, column in index.columns.items()},
         },
         unicode_errors="surrogatepass",
@@ -51,6 +52,7 @@ def unpack_index(data: bytes) -> CallIndex:
                 for name, code in {**CALL_COLUMNS, **RESULT_COLUMNS}.items()
             },
             others=[_spot(*item) for item in content["others"]],
+            seen=[_spot(*item) for item in content.get("seen", ())],
         )
     except Exception as error:  # msgpack documents no narrower base for bad input
         raise Malformed(f"not an index: {type(error).__name__}: {error}") from None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from chia_bypass.recording.reader import Recording
-from chia_bypass.recording.records import Blob, Driver, Outcome, Result
+from chia_bypass.recording.records import Blob, Driver, Outcome, Result, Seen
 from chia_bypass.replayer.matching import Candidate
 
 
@@ -15,6 +17,7 @@ class Answers(Protocol):
 
     def children(self, parent: str | None) -> list[Candidate]: ...
     def fresh_number(self, parent: str) -> int: ...
+    def seen(self, parent: str) -> Sequence[Seen]: ...
     def answer(self, path: str) -> Result | None: ...
     def document(self, path: str) -> bytes | Blob: ...
 
@@ -47,6 +50,19 @@ class Index:
         stored = self.recording.result(path)
         call = stored.result.call if stored else self.recording.contents.calls[path]
         return Candidate(call, stored)
+
+    def seen(self, parent: str) -> Sequence[Seen]:
+        """What the recorded parent learned to have finished, in its order."""
+        # Only of calls that have an end which could be served.
+        return [
+            replace(seen, calls=tuple(filter(self._has_ended, seen.calls)))
+            for seen in self.recording.seen.get(parent, ())
+        ]
+
+    def _has_ended(self, path: str) -> bool:
+        index = self.recording.index
+        number = index.number_of.get(path)
+        return number is not None and index.newest(number) is not None
 
     def drivers(self, script: str) -> list[Driver]:
         """The recorded drivers of that script, in the order of their numbers."""

@@ -12,7 +12,7 @@ from chia_bypass.bypass.files import Published, Version
 from chia_bypass.companion import DriverProcess, companion
 from chia_bypass.recording.layout import blob_path
 from chia_bypass.recording.reader import read_blob
-from chia_bypass.recording.records import Blob, Result
+from chia_bypass.recording.records import Blob, Result, Seen
 from chia_bypass.replayer.index import Index
 from chia_bypass.replayer.matching import Candidate
 from chia_bypass.replayer.outcomes import Log
@@ -39,6 +39,10 @@ class ReplayServer:
     def fresh_number(self, parent: str) -> int:
         """As Index.fresh_number."""
         return self._opened().fresh_number(parent)
+
+    def seen(self, parent: str) -> Sequence[Seen]:
+        """As Index.seen."""
+        return self._opened().seen(parent)
 
     def answer(self, path: str) -> Result | None:
         """As Index.answer."""
@@ -92,6 +96,11 @@ class RemoteServer:
     def fresh_number(self, parent: str) -> int:
         """A dispatch number above those of all that the parent dispatched."""
         found: int = self._ask("fresh_number", parent)
+        return found
+
+    def seen(self, parent: str) -> Sequence[Seen]:
+        """What the recorded parent learned to have finished, in its order."""
+        found: Sequence[Seen] = self._ask("seen", parent)
         return found
 
     def answer(self, path: str) -> Result | None:

@@ -51,6 +51,10 @@ def _print_deviations(replayed: Replayed) -> None:
     for call in replayed.redacted:
         terminal.line(f"redacted: the result of {call.function} at {call.path}", stderr=True)
     _print_some("missed", replayed.misses)
+    if replayed.out_of_order:
+        _print_some("out of order", replayed.out_of_order)
+        advice = "To wait longer, --patience SECONDS; to keep no order, --order free"
+        terminal.line(advice, stderr=True)
 
 
 def _print_some(label: str, texts: Any) -> None:
