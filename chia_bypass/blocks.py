@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from chia_bypass import engine as engines
 from chia_bypass.errors import Swallowed
 from chia_bypass.hook import startup
 from chia_bypass.recorder.session import Recorded, RecordSession
 from chia_bypass.recording.folder import new_name
+from chia_bypass.replayer.policy import PATIENCE
 from chia_bypass.replayer.session import Replayed, ReplaySession
 from chia_bypass.session import Session
 
@@ -77,6 +78,8 @@ def replay(
     allow_import: Sequence[str] = (),
     allow_pickle: bool = False,
     script: str | None = None,
+    order: Literal["recorded", "free"] = "recorded",
+    patience: float = PATIENCE,
 ) -> Iterator[Replaying]:
     """Serve the calls that the block dispatches from a recording folder or a YAML in one.
 
@@ -91,6 +94,8 @@ def replay(
         "allow_import": list(allow_import),
         "allow_pickle": allow_pickle,
         "script": script,
+        "order": order,
+        "patience": patience,
     }
     with ReplaySession(Path(source), options, None) as session:
         replaying = Replaying(session)

@@ -11,6 +11,7 @@ This module imports nothing but the standard library: it travels to workers.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -69,6 +70,31 @@ class Plan:
     """To be called with what Ray returned: a reference, a list of them, or a generator."""
 
 
+class PlainWait(Protocol):
+    """``ray.wait`` itself: references, how many of them, seconds."""
+
+    def __call__(
+        self, references: list[Any], number: int, seconds: float | None, /
+    ) -> tuple[list[Any], list[Any]]: ...
+
+
+class Completions(Protocol):
+    """How the loop learns that calls have finished: it may decide on which come first."""
+
+    def wait(
+        self, plain: PlainWait, references: list[Any], num_returns: int, timeout: float | None
+    ) -> tuple[list[Any], list[Any]]:
+        """What ``ray.wait`` returns or raises."""
+        ...
+
+    def finished(self, reference: Any, future: Future[Any], hand_over: Callable[[], None]) -> None:
+        """The result of ``reference`` is there for ``future``, to be handed over some time.
+
+        Called by a thread of Ray's, which must not wait.
+        """
+        ...
+
+
 class Engine(Protocol):
     """Records or replays the calls of this process."""
 
@@ -82,6 +108,10 @@ class Engine(Protocol):
 
     def stored(self, reference: Any, value: Any) -> None:
         """``ray.put`` returned ``reference`` for ``value``."""
+        ...
+
+    def completions(self) -> Completions | None:
+        """What watches or orders completions, if anything does."""
         ...
 
     def flush(self) -> None:

@@ -23,7 +23,7 @@ def attempt_number() -> int:
     return int(global_worker().core_worker.get_current_task_attempt_number())
 
 
-def replace_put(put: Any) -> None:
-    """Make ``put`` what a loop calls as ``ray.put``, under both its names."""
-    ray.put = put
-    _worker_module.put = put
+def replace(name: str, function: Any) -> None:
+    """Make ``function`` what a loop calls as ``ray.<name>``, under both its names."""
+    setattr(ray, name, function)
+    setattr(_worker_module, name, function)

@@ -19,9 +19,11 @@ from chia_bypass.session import Mode, Session
 HOOK = "worker_process_setup_hook"
 WORKER_HOOKS = (
     "guard",
+    "deliveries",
     "process",
     "importing",
     "placement",
+    "waiting",
     "worker_start",
     "plain_ray",
     "chia_seam",

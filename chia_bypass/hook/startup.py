@@ -64,11 +64,13 @@ def _arrange(control: str, session: Callable[[], Session]) -> Callable[[], None]
 
     def ray_imported(module: ModuleType) -> None:
         announce(control, "ray")
-        from chia_bypass.hook import carrying, placement, ray_init
+        from chia_bypass.hook import carrying, placement, ray_init, waiting
 
         ray_init.install(session())
         carrying.install(session())
         undoings.extend((ray_init.uninstall, carrying.uninstall))
+        # Before the loop can import a name of it.
+        undoings.append(waiting.install(module))
         undoings.append(placement.install(lambda: _reservations(session())))
         if session().own_ray or session().address is not None:
             from chia_bypass.hook import ray_client

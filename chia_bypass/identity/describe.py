@@ -29,7 +29,7 @@ def describe(
     The rules of ``redaction`` are applied before digests are taken.
     """
     parent = position.parent
-    number = parent.next_number()
+    number = position.next_number()
     function = function_name(dispatch.function)
     arguments, unstable = _arguments(dispatch, producers, redaction, function)
     return Call(

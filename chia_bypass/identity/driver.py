@@ -12,7 +12,8 @@ from ray._private import auto_init_hook
 
 from chia_bypass import engine as engines
 from chia_bypass import ray_internals
-from chia_bypass.engine import Dispatch, Engine, Plan
+from chia_bypass.engine import Completions, Dispatch, Engine, Plan
+from chia_bypass.hook import waiting
 from chia_bypass.identity import known, position, puts
 from chia_bypass.identity.producers import Producers
 
@@ -69,6 +70,7 @@ class DriverEngine(Generic[E]):
         self._ran: list[Callable[..., Any]] = []
         position.install()
         puts.install()
+        waiting.install()
         position.set_process(parent)
         engines.activate(self)
 
@@ -90,6 +92,10 @@ class DriverEngine(Generic[E]):
         """Write all that waits to be written."""
         if self._engine is not None:
             self._engine.flush()
+
+    def completions(self) -> Completions | None:
+        """As the engine does; before there is one nothing was dispatched that could end."""
+        return None if self._engine is None else self._engine.completions()
 
     def plan(self, dispatch: Dispatch) -> Plan:
         """As the engine does."""

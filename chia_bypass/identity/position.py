@@ -38,8 +38,8 @@ class Parent:
         self._numbers = itertools.count(first)
         self._started: defaultdict[str, Iterator[int]] = defaultdict(itertools.count)
         self.memory: dict[str, Any] = {}
-        """What a replay remembers about this parent, by the folder of the recording: across
-        engines, since there is a new one after each `ray.init`."""
+        """What engines remember about this parent, a replay by the folder of the recording:
+        across engines, since there is a new one after each `ray.init`."""
 
     @property
     def path(self) -> str:
@@ -62,6 +62,13 @@ class Position:
         self.parent, self.lane = parent, lane
         self._children: defaultdict[str, Iterator[int]] = defaultdict(itertools.count)
         self._owner = _owner()
+        self.dispatches = 0
+        """How many calls it has dispatched."""
+
+    def next_number(self) -> int:
+        """The number, within the parent, of one more dispatch of this lane."""
+        self.dispatches += 1
+        return self.parent.next_number()
 
     def child(self, runs: str) -> Position:
         """The next lane that this one starts, to run what is called ``runs``."""

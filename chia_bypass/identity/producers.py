@@ -48,6 +48,13 @@ class Producers:
         self._known[object_id] = reference
         self._ids[reference] = object_id
 
+    def call_of(self, reference: Any) -> str | None:
+        """The call behind ``reference``, if it is one that this process knows of."""
+        known = self._known.get(reference.binary()) if is_reference(reference) else None
+        if known is None or known.call == FOREIGN or known.call.startswith(PUT):
+            return None
+        return known.call
+
     def find(self, value: object) -> Reference | None:
         """The producer of ``value`` if that is a reference, else None."""
         if not is_reference(value):

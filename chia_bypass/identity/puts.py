@@ -9,7 +9,7 @@ from typing import Any
 import ray
 
 from chia_bypass import engine as engines
-from chia_bypass.ray_internals import replace_put
+from chia_bypass.ray_internals import replace
 
 _MARK = "_chia_bypass_original"
 
@@ -29,10 +29,10 @@ def install() -> Callable[[], None]:
         return reference
 
     setattr(put, _MARK, original)
-    replace_put(put)
+    replace("put", put)
 
     def undo() -> None:
         if ray.put is put:
-            replace_put(original)
+            replace("put", original)
 
     return undo

@@ -18,8 +18,9 @@ from typing import Any, Protocol
 
 from chia_bypass import engine as engines
 from chia_bypass import ray_internals
-from chia_bypass.engine import Dispatch, Engine, Plan
+from chia_bypass.engine import Completions, Dispatch, Engine, Plan
 from chia_bypass.errors import RealRunRefused
+from chia_bypass.hook import waiting
 from chia_bypass.identity import known, position, puts
 from chia_bypass.identity.names import function_name
 
@@ -29,6 +30,7 @@ def activate(run: str, replays: bool) -> None:
     if engines.current() is None:
         position.install()
         puts.install()
+        waiting.install()
         position.set_finder(_Whereabouts(run).here)
         engines.activate(WorkerEngine(replays))
 
@@ -134,6 +136,11 @@ class WorkerEngine:
     def stored(self, reference: Any, value: Any) -> None:
         """As the engine of the actor or task does."""
         self._do(lambda engine: engine.stored(reference, value))
+
+    def completions(self) -> Completions | None:
+        """As the engine of the actor or task does."""
+        engine = self._engine()
+        return None if engine is None else engine.completions()
 
     def flush(self) -> None:
         """Nothing waits here: those that do the work write for themselves."""

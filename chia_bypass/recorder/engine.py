@@ -10,6 +10,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from chia_bypass.engine import Dispatch, Plan
+from chia_bypass.hook import waiting
 from chia_bypass.identity import known, position, puts
 from chia_bypass.identity.describe import describe
 from chia_bypass.identity.names import function_name
@@ -20,6 +21,7 @@ from chia_bypass.recorder.filters import Filters
 from chia_bypass.recorder.home import Home, unpack
 from chia_bypass.recorder.notes import Notes
 from chia_bypass.recorder.origin import RecordOrigin
+from chia_bypass.recorder.seen import SeenLog
 from chia_bypass.recorder.sinks import Sink, sink_for
 from chia_bypass.recorder.spoiled import SpoiledReports
 from chia_bypass.recording.records import Call, Record, Uncaptured, pack
@@ -38,6 +40,7 @@ class RecordEngine:
         self._uncaptured: Counter[tuple[str, str, str]] = Counter()
         self._changed: set[tuple[str, str, str]] = set()
         self.notes = Notes(sink.note, self.spoil, self._counts)
+        self._seen = SeenLog(producers, lambda seen: self.notes.add(pack(seen)))
 
     @property
     def run(self) -> str:
@@ -100,6 +103,10 @@ class RecordEngine:
         changed, self._changed = self._changed, set()
         return [pack(Uncaptured(*counted, self._uncaptured[counted])) for counted in changed]
 
+    def completions(self) -> SeenLog:
+        """What notes which calls the loop learns of first."""
+        return self._seen
+
     def flush(self) -> None:
         """Write all notes that wait."""
         self.notes.flush()
@@ -119,6 +126,7 @@ def worker(packed_home: bytes) -> RecordEngine:
     """The engine of this worker process for the run of that home."""
     home = unpack(packed_home)
     puts.install()
+    waiting.install()
     producers = Producers(partial(known.ask_producer, home.session.run))
     engine = RecordEngine(home, sink_for(home, "worker"), producers)
     reservations.process.attach(engine.add)

@@ -82,6 +82,8 @@ class CallIndex:
     """The same of the digests without volatile parts."""
     others: list[Spot] = field(default_factory=list)
     """Records of all other kinds, in the order in which they were read."""
+    seen: list[Spot] = field(default_factory=list)
+    """Those of kind seen, which only a replay asks for."""
 
     def __len__(self) -> int:
         return len(self.paths)

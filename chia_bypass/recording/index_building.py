@@ -58,6 +58,7 @@ class IndexBuilder:
         """Number of the call, order of the run, attempt, finished; the items of the columns."""
         self._classes: set[str] = set()
         self._others: list[Spot] = []
+        self._seen: list[Spot] = []
         self._run = 0
 
     def begin(self, segment: str, length: int, run: str) -> None:
@@ -68,7 +69,7 @@ class IndexBuilder:
     def add(self, content: dict[str, Any], spot: Spot) -> None:
         """Take a record. Raises Malformed where a field that the index needs is wrong."""
         if content["kind"] not in ("call", "result"):
-            self._others.append(spot)
+            (self._seen if content["kind"] == "seen" else self._others).append(spot)
             return
         try:
             self._add(content, (self._names[spot.segment], spot.offset))
@@ -137,6 +138,7 @@ class IndexBuilder:
             digests=bytes(self._digests),
             masked=bytes(self._masked),
             others=self._others,
+            seen=self._seen,
         )
 
 

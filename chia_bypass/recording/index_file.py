@@ -42,6 +42,7 @@ def pack_index(index: CallIndex) -> bytes:
             "others": [list(spot) for spot in index.others],
             "digests": index.digests,
             "masked": index.masked,
+            "seen": [list(spot) for spot in index.seen],
             **{name: _swapped(column).tobytes() for name, column in index.columns.items()},
         },
         unicode_errors="surrogatepass",
@@ -65,6 +66,7 @@ def unpack_index(data: bytes) -> CallIndex:
             digests=_bytes(content["digests"]),
             masked=_bytes(content["masked"]),
             others=[_spot(*item) for item in content["others"]],
+            seen=[_spot(*item) for item in content.get("seen", ())],
         )
     except Outdated:
         raise

@@ -6,8 +6,9 @@ Reading never executes anything and imports nothing that a recording names.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
 from pathlib import Path, PurePath
 
 from chia_bypass.errors import RecordingAbsent, RecordingCorrupt
@@ -26,7 +27,7 @@ from chia_bypass.recording.layout import (
     segment_path,
     segments_of,
 )
-from chia_bypass.recording.records import Call, Closed, Record, Result, Run
+from chia_bypass.recording.records import Call, Closed, Record, Result, Run, Seen
 from chia_bypass.recording.segments import RESTORE, Segments, map_file
 
 __all__ = ["Contents", "Problem", "Recording", "Stored", "read_blob", "read_index", "runs_of"]
@@ -121,6 +122,18 @@ class Recording:
         header = self._segments.header(segment)
         ids = [run.id for run in self.contents.runs]
         return ids.index(header.run) if header is not None and header.run in ids else None
+
+    @cached_property
+    def seen(self) -> Mapping[str, Sequence[Seen]]:
+        """What each process learned to have finished, by its path, in its order.
+
+        Raises RecordingCorrupt.
+        """
+        found: defaultdict[str, list[Seen]] = defaultdict(list)
+        for record in map(self._segments.record, self.index.seen):
+            if isinstance(record, Seen):
+                found[record.parent].append(record)
+        return {parent: sorted(all_, key=lambda s: s.number) for parent, all_ in found.items()}
 
     def document(self, stored: Stored) -> memoryview:
         """The encoded value of a result. Raises RecordingCorrupt naming the call."""

@@ -263,6 +263,26 @@ class ActorCreation:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """Calls that a process learned, all at once and for the first time, to have finished.
+
+    It waited for several (``ray.wait``) or awaited one: what it does next may depend on which.
+    """
+
+    parent: str
+    """What waited, as the parent of calls."""
+    number: int
+    """From 0, its position among those of the parent."""
+    lane: str
+    """The thread or asyncio task that waited; empty for an awaited reference or a future."""
+    dispatched: int
+    """How many calls that lane had dispatched before."""
+    at: float
+    calls: tuple[str, ...]
+    """Paths of the calls."""
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """Last record of a run in the manifest: without it the recording is incomplete."""
 
@@ -286,6 +306,7 @@ Record = (
     | Uncaptured
     | PlacementGroup
     | ActorCreation
+    | Seen
     | Closed
     | Call
     | Result
@@ -301,6 +322,7 @@ KINDS: Mapping[str, type[Record]] = {
         Uncaptured,
         PlacementGroup,
         ActorCreation,
+        Seen,
         Closed,
         Call,
         Result,

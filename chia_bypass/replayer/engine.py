@@ -34,6 +34,7 @@ from chia_bypass.replayer.home import ReplayHome
 from chia_bypass.replayer.index import Answers
 from chia_bypass.replayer.live import LiveToken
 from chia_bypass.replayer.matching import Found, Matcher, Missed, MissReason
+from chia_bypass.replayer.order import Order
 from chia_bypass.replayer.origin import ReplayOrigin
 from chia_bypass.replayer.outcomes import Event, Kind, Outcomes
 from chia_bypass.replayer.policy import OnMiss
@@ -41,9 +42,12 @@ from chia_bypass.replayer.provision import Provision
 from chia_bypass.replayer.real import KEPT, RealCalls
 from chia_bypass.replayer.serve import Serve
 from chia_bypass.replayer.states import REAL, SERVED, States, states_of
+from chia_bypass.replayer.waiting import Waits
 
 _RECORDED = "recorded"
 """Key of a parent's memory: the path that it has in the recording, if it has another one here."""
+_ORDER = "order"
+"""Key of a parent's memory: the order in which it learned that calls had finished."""
 _AFTER = "after"
 """Whether it has passed a cut."""
 
@@ -88,6 +92,7 @@ class ReplayEngine:
         self.home, self._config, self._policy = home, home.config, home.policy
         self._index, self._table, self.outcomes = index, table, outcomes
         self.producers = producers
+        self._waits = Waits(self._order_of, producers, self._policy.patience, self._out_of_order)
         self.real = RealCalls(home, producers, table, growth)
         self._provision = Provision(home, index, producers, table)
         self._mixed = not nothing_real.serves_all(home.policy, home.config)
@@ -119,6 +124,24 @@ class ReplayEngine:
                 return self._serve(matched, result)
             matched = replace(matched, answer=refused)
         return self._unanswered(matched)
+
+    def completions(self) -> Waits | None:
+        """What keeps the recorded order, unless any order will do."""
+        return None if self._policy.free_order else self._waits
+
+    def _order_of(self, parent: position.Parent) -> Order:
+        order: Order | None = parent.memory.get(_ORDER)
+        if order is None:
+            recorded = parent.memory.get(_RECORDED, parent.path)
+            order = Order(self._index.seen(recorded) if recorded else ())
+            parent.memory[_ORDER] = order
+        return order
+
+    def _out_of_order(self, path: str) -> None:
+        result = self._index.answer(path)
+        function = path if result is None else result.call.function
+        waited = f"{path} ({function}) did not come in its turn within {self._policy.patience:g} s"
+        self._note(Event(Kind.OUT_OF_ORDER, function, message=waited))
 
     def plan_real(self, dispatch: Dispatch) -> Plan:
         """Run it for real, whatever the YAML says; calls that it dispatches may be served."""
@@ -231,10 +254,13 @@ class ReplayEngine:
         states = self._states_of(matched)
         if doubts:
             token, produced = self._token(matched, certain=False)
+            self._waits.leaves_out(matched.parent, result.call.path)
             deferred = DeferredToken(token, pack(call), doubts, serve, pack(result.call), states)
             return Plan(token=deferred, dispatched=lambda got: self.producers.learn(got, produced))
         self._refuse_stale(call, states, SERVED)
         self._note(event(Kind.SERVED, call, result.call, answer.drift))
+        seconds = result.seconds * self._policy.latency
+        self._waits.serves(matched.parent, result, seconds)
         return Plan(
             provider=serve,
             data=self.home.source.folder,
@@ -277,6 +303,7 @@ class ReplayEngine:
         nothing_real.refuse_on_invented(self.home, call.function, call.tag)
         self._refuse_stale(call, self._states_of(matched), REAL)
         if isinstance(answer, Found):
+            self._waits.leaves_out(matched.parent, answer.stored.result.call.path)
             noted = event(Kind.REAL, call, answer.stored.result.call, answer.drift, reason=why)
         else:
             noted = event(Kind.REAL, call, answer.nearest, answer.differing, reason=why)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from chia_bypass.recording.reader import Recording, Stored
-from chia_bypass.recording.records import Blob, Call, Driver, Outcome, Result
+from chia_bypass.recording.records import Blob, Call, Driver, Outcome, Result, Seen
 from chia_bypass.recording.siblings import NONE, Siblings, siblings
 
 
@@ -18,6 +19,7 @@ class Answers(Protocol):
     def stored(self, number: int) -> Stored: ...
     def calls(self, numbers: Sequence[int]) -> list[Call]: ...
     def fresh_number(self, parent: str) -> int: ...
+    def seen(self, parent: str) -> Sequence[Seen]: ...
     def answer(self, path: str) -> Result | None: ...
     def document(self, path: str) -> bytes | Blob: ...
 
@@ -53,6 +55,19 @@ class Index:
         """The calls with these numbers in the index. Raises RecordingCorrupt."""
         paths = self.recording.index.paths
         return [self.recording.contents.calls[paths[number]] for number in numbers]
+
+    def seen(self, parent: str) -> Sequence[Seen]:
+        """What the recorded parent learned to have finished, in its order."""
+        # Only of calls that have an end which could be served.
+        return [
+            replace(seen, calls=tuple(filter(self._has_ended, seen.calls)))
+            for seen in self.recording.seen.get(parent, ())
+        ]
+
+    def _has_ended(self, path: str) -> bool:
+        index = self.recording.index
+        number = index.number_of.get(path)
+        return number is not None and index.newest(number) is not None
 
     def drivers(self, script: str) -> list[Driver]:
         """The recorded drivers of that script, in the order of their numbers."""

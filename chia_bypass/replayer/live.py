@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from chia_bypass import engine as engines
 from chia_bypass.engine import Invocation
+from chia_bypass.hook import waiting
 from chia_bypass.identity import known, names, position, puts
 from chia_bypass.identity.producers import Producers
 from chia_bypass.ray_internals import attempt_number
@@ -94,6 +95,7 @@ def worker(packed_home: bytes, table: bytes) -> ReplayEngine:
     home = unpack(packed_home)
     classes.unpack(table)
     puts.install()
+    waiting.install()
     source = home.source
     index: Answers
     keeper: Keeper

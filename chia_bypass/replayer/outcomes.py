@@ -34,6 +34,8 @@ class Kind(str, Enum):
     IN_PLACE = "in place"
     RETURNED = "returned"
     """A real call ended: of the same ``path`` as its REAL."""
+    OUT_OF_ORDER = "out of order"
+    """Others went first at last, since the loop did not learn of this recorded call in its turn."""
 
 
 @dataclass(frozen=True, slots=True)

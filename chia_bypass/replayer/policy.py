@@ -12,6 +12,9 @@ from chia_bypass.bypass.config import Entry, Match, Repeats
 from chia_bypass.recording.redaction import NO_RULES, Redaction
 from chia_bypass.replayer.match_keys import Rule
 
+PATIENCE = 30.0
+"""Seconds."""
+
 
 class OnMiss(str, Enum):
     """What happens to a call that the recording cannot answer."""
@@ -69,6 +72,10 @@ class Policy:
     """``--stale``: globs of functions that may meet a state which a replay has not kept up."""
     infrastructure: bool = False
     """``--replay-ray-errors``: recorded errors of Ray's own are raised again."""
+    free_order: bool = False
+    """``--order free``: calls finish in whatever order they do."""
+    patience: float = PATIENCE
+    """``--patience``: seconds without any progress that a call waits for another one's turn."""
     latency: float = 0.0
     """``--latency``: how much of its recorded duration a served call takes."""
     allow_local: tuple[str, ...] = ()
@@ -102,6 +109,8 @@ class Policy:
             rerun_failures=bool(options.get("rerun_failures", False)),
             stale=tuple(options.get("stale", ())),
             infrastructure=bool(options.get("infrastructure", False)),
+            free_order=options.get("order") == "free",
+            patience=float(options.get("patience", PATIENCE)),
             latency=float(options.get("latency", 0.0)),
             allow_local=tuple(options.get("allow_local", ())),
             allow_import=tuple(options.get("allow_import", ())),

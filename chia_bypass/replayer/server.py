@@ -14,7 +14,7 @@ from chia_bypass.companion import Asked, DriverProcess, companion
 from chia_bypass.errors import RecordingCorrupt
 from chia_bypass.recording.layout import blob_path
 from chia_bypass.recording.reader import Stored, read_blob
-from chia_bypass.recording.records import Blob, Call, Result
+from chia_bypass.recording.records import Blob, Call, Result, Seen
 from chia_bypass.recording.siblings import Siblings
 from chia_bypass.replayer.index import Index
 from chia_bypass.replayer.outcomes import Log
@@ -55,6 +55,10 @@ class ReplayServer:
     def calls(self, numbers: Sequence[int]) -> list[Call]:
         """As Index.calls."""
         return self._opened().calls(numbers)
+
+    def seen(self, parent: str) -> Sequence[Seen]:
+        """As Index.seen."""
+        return self._opened().seen(parent)
 
     def answer(self, path: str) -> Result | None:
         """As Index.answer."""
@@ -123,6 +127,11 @@ class RemoteServer:
     def fresh_number(self, parent: str) -> int:
         """A dispatch number above those of all that the parent dispatched."""
         found: int = self._ask("fresh_number", parent)
+        return found
+
+    def seen(self, parent: str) -> Sequence[Seen]:
+        """What the recorded parent learned to have finished, in its order."""
+        found: Sequence[Seen] = self._ask("seen", parent)
         return found
 
     def answer(self, path: str) -> Result | None:

@@ -123,7 +123,7 @@ class Replayed:
             return status
         if self.spoiled:
             return SPOILED
-        if strict and (self.drifted or self.changed_sources):
+        if strict and (self.drifted or self.changed_sources or self.out_of_order):
             return DRIFTED
         return UNUSED if strict and self.unused else 0
 
@@ -132,6 +132,11 @@ class Replayed:
         """Functions that were served although their source is not the recorded one."""
         found = (e.function for e in self.events if e.source_changed and e.kind is Kind.SERVED)
         return tuple(dict.fromkeys(found))
+
+    @property
+    def out_of_order(self) -> tuple[str, ...]:
+        """Which calls did not come in the recorded order."""
+        return tuple(e.message for e in self.events if e.kind is Kind.OUT_OF_ORDER)
 
     @property
     def misses(self) -> tuple[str, ...]:
@@ -273,5 +278,7 @@ def totals(events_: Sequence[Event]) -> Mapping[str, Counter[Kind]]:
     """Per function, how many calls went which way."""
     found: dict[str, Counter[Kind]] = {}
     for event in events_:
+        if event.kind is Kind.OUT_OF_ORDER:  # about a call that may never have been made
+            continue
         found.setdefault(event.function, Counter())[event.kind] += 1
     return found

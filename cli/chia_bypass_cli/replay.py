@@ -38,6 +38,8 @@ def replay(
     allow_import: given.AllowImport = None,
     allow_pickle: given.AllowPickle = False,
     replay_ray_errors: given.RayErrors = False,
+    order: given.Order = "recorded",
+    patience: given.Patience = 30,
     latency: given.Latency = "0",
     dry_run: given.DryRun = False,
     report: given.Report = None,
@@ -60,6 +62,8 @@ def replay(
         "allow_import": allow_import or [],
         "allow_pickle": allow_pickle,
         "infrastructure": replay_ray_errors,
+        "order": given.choice("--order", order, ("recorded", "free")),
+        "patience": patience,
         "latency": latency,
     }
     command = command_of(context)

@@ -73,6 +73,18 @@ RayErrors = Annotated[
     bool,
     typer.Option("--replay-ray-errors", help="Raise recorded errors of Ray's own again, too."),
 ]
+Order = Annotated[
+    str,
+    typer.Option(help="recorded|free: in which order the loop learns that calls have finished."),
+]
+Patience = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        metavar="SECONDS",
+        help="How long to wait for what finished first, before others go first.",
+    ),
+]
 Latency = Annotated[
     str, typer.Option(help="recorded|FACTOR: how long served calls hold their resources.")
 ]

@@ -49,6 +49,10 @@ def _print_deviations(replayed: Replayed) -> None:
     for call in replayed.redacted:
         terminal.line(f"redacted: the result of {call.function} at {call.path}", stderr=True)
     terminal.some("missed", replayed.misses)
+    if replayed.out_of_order:
+        terminal.some("out of order", replayed.out_of_order)
+        advice = "To wait longer, --patience SECONDS; to keep no order, --order free"
+        terminal.line(advice, stderr=True)
 
 
 def _print_table(replayed: Replayed) -> None:

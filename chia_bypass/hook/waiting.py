@@ -1,0 +1,128 @@
+"""Watching how a process learns that calls have finished: ``ray.wait``, and futures of references.
+
+Awaiting a reference is waiting for such a future, too.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from chia_bypass import engine as engines
+from chia_bypass.engine import Completions
+
+_MARK = "_chia_bypass_original"
+_HELPER = "_set_future_helper"
+"""Hands a result to a future; Ray looks it up in its module for each one."""
+
+
+def install(worker: Any = None) -> Callable[[], None]:
+    """Ask the engine of the process from now on; returns what undoes it.
+
+    ``worker`` is the module ``ray._private.worker``, from which Ray may yet import ``wait``.
+    """
+    worker = worker or sys.modules["ray._private.worker"]
+    original: Any = worker.wait
+    if hasattr(original, _MARK):
+        return lambda: None
+    raylet = sys.modules["ray._raylet"]
+    helper = getattr(raylet, _HELPER)
+    watched = _wrap_wait(original)
+    undoings = [
+        _replace(worker, "wait", watched, original),
+        _replace(sys.modules["ray"], "wait", watched, original),
+        _replace(raylet, _HELPER, _wrap_helper(helper), helper),
+    ]
+
+    def undo() -> None:
+        for undoing in undoings:
+            undoing()
+
+    return undo
+
+
+def _replace(place: Any, name: str, replacement: Any, original: Any) -> Callable[[], None]:
+    setattr(place, name, replacement)
+
+    def undo() -> None:
+        if getattr(place, name) is replacement:
+            setattr(place, name, original)
+
+    return undo
+
+
+def _completions() -> Completions | None:
+    engine = engines.current()
+    return None if engine is None else engine.completions()
+
+
+def _wrap_wait(original: Any) -> Any:
+    @functools.wraps(original)
+    def wait(
+        ray_waitables: Any,
+        *,
+        num_returns: int = 1,
+        timeout: float | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        def plain(references: Any, number: int, seconds: float | None) -> Any:
+            return original(references, num_returns=number, timeout=seconds, **kwargs)
+
+        completions = _completions()
+        if completions is None or not isinstance(ray_waitables, list):
+            return plain(ray_waitables, num_returns, timeout)
+        return completions.wait(plain, ray_waitables, num_returns, timeout)
+
+    setattr(wait, _MARK, original)
+    return wait
+
+
+def _wrap_helper(original: Any) -> Any:
+    @functools.wraps(original)
+    def _set_future_helper(result: Any, *, py_future: Any) -> None:
+        completions = _completions()
+        if completions is None:
+            original(result, py_future=py_future)
+            return
+        hand_over = functools.partial(original, result, py_future=py_future)
+        _when_named(py_future, lambda ref: completions.finished(ref, py_future, hand_over))
+
+    setattr(_set_future_helper, _MARK, original)
+    return _set_future_helper
+
+
+_naming = threading.Lock()
+
+
+class _Nameless(Future[Any]):
+    """A future whose result came before Ray told it the reference."""
+
+    @property
+    def object_ref(self) -> Any:
+        """The reference that it stands for."""
+        return vars(self)["object_ref"]
+
+    @object_ref.setter
+    def object_ref(self, reference: Any) -> None:
+        with _naming:
+            vars(self)["object_ref"] = reference
+            then = vars(self).pop("_chia_bypass_then", None)
+        if then is not None:
+            then(reference)
+
+
+def _when_named(future: Future[Any], then: Callable[[Any], None]) -> None:
+    """Call ``then`` with the reference of ``future``, which Ray sets last of all."""
+    with _naming:
+        reference = vars(future).get("object_ref")
+        if reference is None and type(future) is Future:
+            future.__class__ = _Nameless
+            reference = vars(future).get("object_ref")  # unless it was set just now
+            if reference is None:
+                vars(future)["_chia_bypass_then"] = then
+                return
+    then(reference)

@@ -1,0 +1,208 @@
+"""In which order a process may learn that its calls have finished: pure, one order a parent.
+
+The recording lists what each wait reported for the first time (see `Seen`): a *sight*. A loop that
+gets its sights one after the other, each when it has dispatched as much as it had then, decides as
+it did. Calls that no wait reported, because the loop just got them or never looked, follow the
+times at which they finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from chia_bypass.recording.records import Seen
+
+GIVE_UPS = 3
+"""After so many sights that did not come, the loop is another one, and no more are waited for."""
+
+_Rank = tuple[float, int, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One wait for several calls, at the moment at which it asks."""
+
+    lane: str
+    dispatched: int
+    """How many calls the lane has dispatched."""
+    calls: Sequence[str]
+    """Paths of the served calls that it waits for."""
+    wanted: int
+    """How many it wants."""
+    patient: bool
+    """It has no timeout: it must end with as many as it wants."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What such a wait may report."""
+
+    calls: frozenset[str] = frozenset()
+    """Besides those that were reported before."""
+    whole: bool = False
+    """The recorded wait reported all of these, or none yet."""
+    held_by: tuple[str, ...] = ()
+    """Calls that come before what is missing."""
+    by_another: bool = False
+    """They are another lane's: it is worth waiting for. Else the recorded wait ended here, too."""
+
+
+@dataclass(slots=True)
+class _Sight:
+    """A recorded sight, as far as this replay has had it."""
+
+    record: Seen
+    at: float
+    """As recorded, but never before an earlier sight, whatever the clock did."""
+    left: set[str]
+    given_up: bool = False
+
+
+class Order:
+    """The recorded sights of one parent. Not thread-safe."""
+
+    def __init__(self, seen: Iterable[Seen]) -> None:
+        self._sights: list[_Sight] = []
+        self._sight_of: dict[str, int] = {}
+        at = 0.0
+        for record in seen:
+            at = max(at, record.at)
+            first = {call for call in record.calls if call not in self._sight_of}
+            self._sight_of.update(dict.fromkeys(first, len(self._sights)))
+            self._sights.append(_Sight(record, at, first))
+        self._first = 0
+        self._served: dict[str, float] = {}
+        self._reported: set[str] = set()
+        self._give_ups = 0
+
+    def serves(self, call: str, finished: float) -> None:
+        """``call`` was dispatched and is answered from the recording, where it ended then."""
+        self._served[call] = finished
+
+    def leaves_out(self, call: str) -> None:
+        """``call`` runs for real: it ends when it ends."""
+        sight = self._sight_of.pop(call, None)
+        if sight is not None:
+            self._sights[sight].left.discard(call)
+
+    def knows(self, call: str) -> bool:
+        """Whether ``call`` is served here."""
+        return call in self._served
+
+    def reported(self, call: str) -> bool:
+        """Whether the loop knows that ``call`` has finished."""
+        return call in self._reported
+
+    def report(self, calls: Iterable[str]) -> None:
+        """The loop learns now that ``calls`` have finished."""
+        for call in calls:
+            self._reported.add(call)
+            sight = self._sight_of.get(call)
+            if sight is not None:
+                self._sights[sight].left.discard(call)
+        self._advance()
+
+    def give_up(self, calls: Collection[str]) -> None:
+        """The sights of ``calls`` did not come: they are in nobody's way any more."""
+        self._give_ups += 1
+        for call in calls:
+            sight = self._sight_of.get(call)
+            if sight is not None:
+                self._sights[sight].given_up = True
+        self._advance()
+
+    def _advance(self) -> None:
+        sights = self._sights
+        while self._first < len(sights) and self._is_past(sights[self._first]):
+            self._first += 1
+
+    def _is_past(self, sight: _Sight) -> bool:
+        return sight.given_up or not sight.left or self._give_ups >= GIVE_UPS
+
+    def choose(self, look: Look) -> Choice:
+        """What ``look`` may report now."""
+        fresh = [call for call in dict.fromkeys(look.calls) if call not in self._reported]
+        missing = look.wanted - (len(look.calls) - len(fresh))
+        chosen: set[str] = set()
+        whole = False
+        for call in sorted(fresh, key=self._rank) if missing > 0 else ():
+            if len(chosen) >= missing:
+                break
+            if call in chosen:
+                continue
+            held = self._held(call, look, chosen)
+            if held.held_by:
+                return Choice(frozenset(chosen), whole, held.held_by, held.by_another)
+            sight = self._sight(call)
+            if sight is None:
+                chosen.add(call)
+                continue
+            if chosen and not look.patient:
+                break
+            chosen.update(sight.left.intersection(fresh))
+            if not look.patient:
+                whole = True
+                break
+        return Choice(frozenset(chosen), whole)
+
+    def _held(self, call: str, look: Look, chosen: Collection[str]) -> Choice:
+        """By what a look is kept from ``call``, if it is."""
+        sight = self._sight(call)
+        if sight is None:
+            if look.patient:
+                return Choice()
+            before = (s for s in self._before(self._served[call]) if s.record.lane == look.lane)
+            return Choice(held_by=tuple(next((sorted(s.left) for s in before), ())))
+        for earlier in self._earlier(sight):
+            if earlier.left.issubset(chosen):
+                continue
+            if earlier.record.lane != look.lane:
+                return Choice(held_by=tuple(sorted(earlier.left)), by_another=True)
+            if not look.patient:
+                return Choice(held_by=tuple(sorted(earlier.left)))
+        record = sight.record
+        if not look.patient and record.lane == look.lane and look.dispatched < record.dispatched:
+            return Choice(held_by=tuple(sorted(sight.left)))
+        return Choice()
+
+    def next_awaited(self, calls: Sequence[str]) -> Choice:
+        """Which of these finished calls, that futures wait for, comes next: one, or none yet."""
+        for call in calls:
+            if call in self._reported or self._sight(call) is None:
+                return Choice(frozenset((call,)))
+        call = min(calls, key=self._rank)
+        sight = self._sight(call)
+        assert sight is not None
+        for earlier in self._earlier(sight):
+            return Choice(held_by=tuple(sorted(earlier.left)), by_another=True)
+        return Choice(frozenset((call,)))
+
+    def _sight(self, call: str) -> _Sight | None:
+        number = self._sight_of.get(call)
+        if number is None or self._is_past(self._sights[number]):
+            return None
+        return self._sights[number]
+
+    def _rank(self, call: str) -> _Rank:
+        sight = self._sight(call)
+        if sight is None:
+            return (self._served.get(call, 0.0), 1, 0, call)
+        return (sight.at, 0, sight.record.number, call)
+
+    def _open(self) -> Iterator[_Sight]:
+        for number in range(self._first, len(self._sights)):
+            if not self._is_past(self._sights[number]):
+                yield self._sights[number]
+
+    def _earlier(self, sight: _Sight) -> Iterator[_Sight]:
+        for earlier in self._open():
+            if earlier is sight:
+                return
+            yield earlier
+
+    def _before(self, finished: float) -> Iterator[_Sight]:
+        for sight in self._open():
+            if sight.at >= finished:
+                return
+            yield sight

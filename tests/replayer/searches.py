@@ -1,0 +1,135 @@
+"""Searches whose next call depends on which of those in flight finishes first.
+
+Each takes the calls to make and returns a number in which every answer and their order are mixed.
+Points are asked for again and again, untagged, and have another answer each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import hashlib
+import os
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+import ray
+
+from chia_bypass import ChiaFunction, get
+
+IN_FLIGHT = 10
+
+
+@ChiaFunction(num_cpus=0.25)
+def evaluate(x: int) -> tuple[int, bytes]:
+    time.sleep(random.random() * 0.02)
+    return x, os.urandom(4)
+
+
+class Search:
+    """What is known so far."""
+
+    def __init__(self, calls: int) -> None:
+        self.left, self.state, self.started = calls, 0, 0
+
+    def next(self) -> Any:
+        """A reference to one more answer."""
+        self.left -= 1
+        self.started += 1
+        return evaluate.chia_remote(self.state % 7)
+
+    def fill(self, pending: list[Any]) -> None:
+        while self.left and len(pending) < IN_FLIGHT:
+            pending.append(self.next())
+
+    def learn(self, answer: Any) -> None:
+        text = f"{self.state} {answer} {self.started}"
+        self.state = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+
+
+def blocking(calls: int) -> int:
+    search, pending = Search(calls), list[Any]()
+    while search.left or pending:
+        search.fill(pending)
+        wanted = min(1 + search.state % 3, len(pending))
+        ready, pending = ray.wait(pending, num_returns=wanted)
+        for reference in ready:
+            search.learn(get(reference))
+    return search.state
+
+
+def polling(calls: int) -> int:
+    """How many are in flight depends on the polls."""
+    search, pending = Search(calls), list[Any]()
+    while search.left or pending:
+        if search.left and len(pending) < IN_FLIGHT:
+            pending.append(search.next())
+        ready, pending = ray.wait(pending, num_returns=len(pending), timeout=0)
+        for reference in ready:
+            search.learn(get(reference))
+    return search.state
+
+
+def one_by_one(calls: int) -> int:
+    search, pending = Search(calls), list[Any]()
+    while search.left or pending:
+        search.fill(pending)
+        for reference in list(pending):
+            if ray.wait([reference], timeout=0.001)[0]:
+                pending.remove(reference)
+                search.learn(get(reference))
+    return search.state
+
+
+def lanes(calls: int) -> int:
+    """Several asyncio tasks that await one call after the other."""
+    search = Search(calls)
+
+    async def lane() -> None:
+        while search.left:
+            search.learn(await search.next())
+
+    async def main() -> None:
+        await asyncio.gather(*(lane() for _ in range(IN_FLIGHT)))
+
+    asyncio.run(main())
+    return search.state
+
+
+def racing(calls: int) -> int:
+    """One asyncio task that waits for the first of several."""
+    search = Search(calls)
+
+    async def answer(reference: Any) -> Any:
+        return await reference
+
+    async def main() -> None:
+        pending = set[Any]()
+        while search.left or pending:
+            while search.left and len(pending) < IN_FLIGHT:
+                pending.add(asyncio.ensure_future(answer(search.next())))
+            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            for learned in sorted(task.result() for task in done):
+                search.learn(learned)
+
+    asyncio.run(main())
+    return search.state
+
+
+def futures(calls: int) -> int:
+    search, pending = Search(calls), set[Any]()
+    while search.left or pending:
+        while search.left and len(pending) < IN_FLIGHT:
+            pending.add(search.next().future())
+        first = concurrent.futures.FIRST_COMPLETED
+        done, pending = concurrent.futures.wait(pending, return_when=first)
+        for answer in sorted(future.result() for future in done):
+            search.learn(answer)
+    return search.state
+
+
+SEARCHES: dict[str, Callable[[int], int]] = {
+    search.__name__: search for search in (blocking, polling, one_by_one, lanes, racing, futures)
+}
