@@ -22,6 +22,9 @@ and, unless it is unfinished,
   ``redacted``: how many texts in the value were changed;
 - ``references``: paths of the calls whose references are inside the value.
 
+One call alone (`inspect DIR CALL --json`) has besides: ``needed_by`` and ``children``, paths of
+calls; ``run``: from 0, which run of the recording wrote it, or null; and ``value``, if it has one.
+
 A **value** is itself where JSON has the like. Everything else is an object with ``$type``, and
 ``content``, ``items`` or the fields of the object: ``{"$type": "loop:Kernel", "unroll": 4}``.
 Bytes are ``{"$type": "bytes", "size": 3, "base64": "..."}``; what is too deep or too much is
