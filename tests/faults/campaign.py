@@ -27,6 +27,8 @@ from pathlib import Path
 from arena import Arena, Shot
 from trial import Lost, Run, Trial
 
+from chia_bypass.errors import ChiaBypassError
+
 AT_ONCE = 5
 """Shots at workers and recorders in one run: Ray brings them back."""
 RANDOM = (("driver",), ("command",), ("worker",) * 6, ("raylet", "worker"), ("server",) * 2)
@@ -49,9 +51,9 @@ class Campaign:
         run = Run(self.arena, trial, folder)
         try:
             run.run()
-        except Lost as lost:
-            self.failed.append(str(lost))
-            print("FAILED", lost, flush=True)
+        except (Lost, ChiaBypassError) as lost:
+            self.failed.append(f"trial{self.trials}: {type(lost).__name__}: {lost} ({trial})")
+            print("FAILED", self.failed[-1], flush=True)
         else:
             shutil.rmtree(folder)
         self.killed += run.facts.killed
@@ -141,6 +143,9 @@ def main() -> int:
         campaign = Campaign(arena, keep, given.seed)
         try:
             campaign.short() if given.short else campaign.all(given.kills)
+        except BaseException as error:
+            print(f"ended early: {type(error).__name__}: {error}", flush=True)
+            raise
         finally:
             print(f"seed {given.seed}, {time.monotonic() - began:.0f} s: {campaign.figures()}")
     return 1 if campaign.failed else 0
