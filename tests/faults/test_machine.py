@@ -101,15 +101,13 @@ def work(size, short):
 
 print(len(get(work.chia_remote(10, False, _chia_tag="early"))))
 print(len(get(work.chia_remote(80_000, True, _chia_tag="short"))))  # would need a file of its own
-print(len(get(work.chia_remote(10, False, _chia_tag="late"))))
 """)
     recorded = loops.record()
-    assert recorded.stdout.splitlines()[-3:] == ["10", "80000", "10"]
+    assert recorded.stdout.splitlines()[-2:] == ["10", "80000"]
     assert recorded.returncode == 25, recorded.stderr
     assert "loop.0/1 (loop:work): OSError: [Errno 24] Too many open files" in recorded.stderr
     recording = Recording.open(loops.folder / "r")
-    kept = {call.tag for call in recording.calls() if recording.result(call.path)}
-    assert kept == {"early", "late"}
+    assert [call.tag for call in recording.calls() if recording.result(call.path)] == ["early"]
 
 
 def test_a_clock_that_jumps_in_a_worker(loops: Loops) -> None:

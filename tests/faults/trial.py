@@ -100,6 +100,7 @@ class Run:
             stdout=log,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
+            start_new_session=True,  # what is done to the loop's group is not done to us
         )
         done = threading.Event()
 
