@@ -80,7 +80,7 @@ def high_water(title):
     for entry in os.listdir("/proc"):
         try:
             if open(f"/proc/{{entry}}/cmdline").read().startswith(title):
-                status = dict(line.split(":") for line in open(f"/proc/{{entry}}/status"))
+                status = dict(line.split(":", 1) for line in open(f"/proc/{{entry}}/status"))
                 found.append(int(status["RssAnon"].split()[0]) // 1000)
         except (OSError, ValueError):
             pass
@@ -94,7 +94,7 @@ for x in range({count}):
     if x % 50 == 49:
         recorder = max(recorder, high_water("ray::Recorder"))
 total += sum(map(len, get(waiting)))
-driver = int(dict(line.split(":") for line in open("/proc/self/status"))["RssAnon"].split()[0])
+driver = int(dict(line.split(":", 1) for line in open("/proc/self/status"))["RssAnon"].split()[0])
 print(total, driver // 1000, recorder)
 """
     body = body.format(size=MEGABYTE, count=RESULTS)
