@@ -35,7 +35,8 @@ class RecordEngine:
         self.home, self.sink, self.producers = home, sink, producers
         self._packed = home.packed()
         self.notes_at_once = False
-        """Whether what was seen is written at once: a worker may have its last call ended by it."""
+        """Whether what was seen is written at once: of a worker, since the recording may be closed
+        as soon as its call has ended."""
         self.redaction = Redaction.of(home.session.options)
         self._filters = Filters.of(home.session.options)
         self._uncaptured: Counter[tuple[str, str, str]] = Counter()
