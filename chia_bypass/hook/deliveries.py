@@ -3,7 +3,8 @@
 Two results that come at the same time reach the tasks of an event loop in an order that nobody
 could tell afterwards, and a task that was woken may find one of them or both. So each is handed
 over only when the loop has done all that the one before made it do, in a recording and in its
-replay alike.
+replay alike. Of threads that wait for a future without an event loop nobody can tell what they have
+done: these get their results in order, and no more.
 """
 
 from __future__ import annotations
@@ -23,8 +24,6 @@ _BLIND_HOPS = 10
 """The same for a loop that does not show what waits in it."""
 _LONGEST = 1.0
 """Seconds that one round may take: a loop that computes for longer holds up nobody else."""
-_BREATH = 0.002
-"""Seconds for threads that wait for a future without an event loop."""
 _PAUSE = 0.05
 """Seconds until what holds a result back is looked at again."""
 
@@ -74,9 +73,7 @@ class Deliveries:
                 self._waiting.remove(chosen)
             loop = _loop_of(chosen.future)
             chosen.hand_over()
-            if loop is None:
-                threading.Event().wait(_BREATH)
-            else:
+            if loop is not None:
                 _settle(loop)
 
 

@@ -24,7 +24,7 @@ from chia_bypass.recorder.origin import RecordOrigin
 from chia_bypass.recorder.seen import SeenLog
 from chia_bypass.recorder.sinks import Sink, sink_for
 from chia_bypass.recorder.spoiled import SpoiledReports
-from chia_bypass.recording.records import Call, Record, Uncaptured, pack
+from chia_bypass.recording.records import Call, Record, Seen, Uncaptured, pack
 from chia_bypass.recording.redaction import Redaction
 
 
@@ -35,12 +35,15 @@ class RecordEngine:
         self.home, self.sink, self.producers = home, sink, producers
         self._packed = home.packed()
         self._spoiled = SpoiledReports(home)
+        self.notes_at_once = False
+        """Whether what was seen is written at once: of a worker, since the recording may be closed
+        as soon as its call has ended."""
         self.redaction = Redaction.of(home.session.options)
         self._filters = Filters.of(home.session.options)
         self._uncaptured: Counter[tuple[str, str, str]] = Counter()
         self._changed: set[tuple[str, str, str]] = set()
         self.notes = Notes(sink.note, self.spoil, self._counts)
-        self._seen = SeenLog(producers, lambda seen: self.notes.add(pack(seen)))
+        self._seen = SeenLog(producers, self._note_seen)
 
     @property
     def run(self) -> str:
@@ -103,6 +106,11 @@ class RecordEngine:
         changed, self._changed = self._changed, set()
         return [pack(Uncaptured(*counted, self._uncaptured[counted])) for counted in changed]
 
+    def _note_seen(self, seen: Seen) -> None:
+        self.notes.add(pack(seen))
+        if self.notes_at_once:
+            self.notes.flush()
+
     def completions(self) -> SeenLog:
         """What notes which calls the loop learns of first."""
         return self._seen
@@ -129,5 +137,6 @@ def worker(packed_home: bytes) -> RecordEngine:
     waiting.install()
     producers = Producers(partial(known.ask_producer, home.session.run))
     engine = RecordEngine(home, sink_for(home, "worker"), producers)
+    engine.notes_at_once = True
     reservations.process.attach(engine.add)
     return engine

@@ -57,10 +57,18 @@ class Index:
         return [self.recording.contents.calls[paths[number]] for number in numbers]
 
     def seen(self, parent: str) -> Sequence[Seen]:
-        """What the recorded parent learned to have finished, in its order."""
-        # Only of calls that have an end which could be served.
+        """What the recorded parent learned to have finished, in its order.
+
+        Only calls that have an end which could be served count.
+        """
+        given_up = self._given_up(parent)
         return [
-            replace(seen, calls=tuple(filter(self._has_ended, seen.calls)))
+            replace(
+                seen,
+                calls=tuple(filter(self._has_ended, seen.calls)),
+                dispatched=seen.dispatched
+                - sum(c.lane == seen.lane and c.dispatched < seen.at for c in given_up),
+            )
             for seen in self.recording.seen.get(parent, ())
         ]
 
@@ -68,6 +76,15 @@ class Index:
         index = self.recording.index
         number = index.number_of.get(path)
         return number is not None and index.newest(number) is not None
+
+    def _given_up(self, parent: str) -> list[Call]:
+        """Calls that never ended and were dispatched again: a replay dispatches them once."""
+        if not self.recording.complete:  # there, it is what was under way at the end
+            return []
+        index = self.recording.index
+        numbers = index.children.get(parent, ())
+        paths = (index.paths[number] for number in numbers if index.newest(number) is None)
+        return [self.recording.contents.calls[path] for path in paths]
 
     def drivers(self, script: str) -> list[Driver]:
         """The recorded drivers of that script, in the order of their numbers."""

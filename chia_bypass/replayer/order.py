@@ -8,8 +8,9 @@ times at which they finished.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chia_bypass.recording.records import Seen
 
@@ -42,6 +43,8 @@ class Choice:
     """Besides those that were reported before."""
     whole: bool = False
     """The recorded wait reported all of these, or none yet."""
+    due: bool = False
+    """The loop learned of these before it dispatched any more: they are worth any timeout."""
     held_by: tuple[str, ...] = ()
     """Calls that come before what is missing."""
     by_another: bool = False
@@ -74,11 +77,22 @@ class Order:
         self._first = 0
         self._served: dict[str, float] = {}
         self._reported: set[str] = set()
+        self._pending: set[str] = set()
         self._give_ups = 0
 
-    def serves(self, call: str, finished: float) -> None:
-        """``call`` was dispatched and is answered from the recording, where it ended then."""
-        self._served[call] = finished
+    def serves(self, call: str, finished: float | None) -> None:
+        """``call`` was dispatched and is answered from the recording, where it ended then.
+
+        None: it was cancelled, and ends when it is cancelled again.
+        """
+        if finished is None:
+            self.leaves_out(call)
+            self._pending.add(call)
+        self._served[call] = math.inf if finished is None else finished
+
+    def pends(self, call: str) -> bool:
+        """Whether ``call`` only ends by being cancelled."""
+        return call in self._pending
 
     def leaves_out(self, call: str) -> None:
         """``call`` runs for real: it ends when it ends."""
@@ -122,10 +136,10 @@ class Order:
 
     def choose(self, look: Look) -> Choice:
         """What ``look`` may report now."""
-        fresh = [call for call in dict.fromkeys(look.calls) if call not in self._reported]
-        missing = look.wanted - (len(look.calls) - len(fresh))
+        calls = [call for call in dict.fromkeys(look.calls) if call not in self._pending]
+        fresh = [call for call in calls if call not in self._reported]
+        missing = look.wanted - (len(calls) - len(fresh))
         chosen: set[str] = set()
-        whole = False
         for call in sorted(fresh, key=self._rank) if missing > 0 else ():
             if len(chosen) >= missing:
                 break
@@ -133,18 +147,18 @@ class Order:
                 continue
             held = self._held(call, look, chosen)
             if held.held_by:
-                return Choice(frozenset(chosen), whole, held.held_by, held.by_another)
+                return replace(held, calls=frozenset(chosen))
             sight = self._sight(call)
             if sight is None:
                 chosen.add(call)
-                continue
-            if chosen and not look.patient:
+            elif look.patient:
+                chosen.update(sight.left.intersection(fresh))
+            elif not chosen:
+                due = sight.record.lane == look.lane
+                return Choice(frozenset(sight.left.intersection(fresh)), whole=True, due=due)
+            else:
                 break
-            chosen.update(sight.left.intersection(fresh))
-            if not look.patient:
-                whole = True
-                break
-        return Choice(frozenset(chosen), whole)
+        return Choice(frozenset(chosen))
 
     def _held(self, call: str, look: Look, chosen: Collection[str]) -> Choice:
         """By what a look is kept from ``call``, if it is."""

@@ -17,7 +17,7 @@ from chia_bypass.engine import PlainWait
 from chia_bypass.hook.deliveries import Deliveries, Delivery
 from chia_bypass.identity import position
 from chia_bypass.identity.producers import Producers
-from chia_bypass.recording.records import Result
+from chia_bypass.recording.records import Outcome, Result
 from chia_bypass.replayer.order import Choice, Look, Order
 
 _LOOKS = 3
@@ -52,7 +52,8 @@ class Waits:
     def serves(self, parent: position.Parent, result: Result, seconds: float) -> None:
         """A call of ``parent`` is about to be answered with ``result``, in so many seconds."""
         with self.changed:
-            self._order_of(parent).serves(result.call.path, result.finished)
+            cancelled = result.outcome is Outcome.CANCELLED
+            self._order_of(parent).serves(result.call.path, None if cancelled else result.finished)
             self._slowest = max(self._slowest, seconds)
             self._move()
 
@@ -108,6 +109,11 @@ class Waits:
             patience = self._patience * (_DISPATCHED if dispatched else 1) + self._slowest
             return self._idle_looks > _LOOKS and idle > patience
 
+    def await_change(self, seconds: float) -> None:
+        """Wait until something happens, or so long."""
+        with self.changed:
+            self.changed.wait(seconds)
+
     def give_up(self, order: Order, choice: Choice) -> None:
         """Go on without what ``choice`` is held by; say so."""
         with self.changed:
@@ -155,65 +161,69 @@ class _Wait:
     """What came first then does not come: whatever is ready will do."""
 
     def run(self) -> tuple[list[Any], list[Any]]:
+        """What to return to the loop."""
         while True:
             choice = self._choose()
-            open_ = self._open(choice)
-            if choice.by_another and len(open_) < self.wanted and self._left() != 0:
-                self._let_others(choice)
-                continue
-            held_back = bool(choice.held_by) and None not in self.calls
-            if held_back and not choice.calls and self.waits.look_in_vain():
-                self.waits.give_up(self.order, choice)
-                continue
-            ready = self._ready(choice, open_)
+            ready = self._look(choice)
             if ready is not None:
                 return self._result(ready)
 
     def _choose(self) -> Choice:
         calls = [call for call in self.calls if call is not None]
+        patient = self.deadline is None
+        look = Look(self.here.lane, self.here.dispatches, calls, self.wanted, patient)
         with self.waits.changed:
-            return self.order.choose(
-                Look(
-                    self.here.lane,
-                    self.here.dispatches,
-                    calls,
-                    self.wanted,
-                    self.deadline is None,
-                )
-            )
+            return self.order.choose(look)
 
-    def _open(self, choice: Choice) -> list[Any]:
-        """The references that may be reported."""
-        return [
-            reference
-            for reference, call in zip(self.references, self.calls, strict=True)
-            if call is None or self.free or call in choice.calls or self.order.reported(call)
-        ]
-
-    def _left(self) -> float | None:
-        return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
-
-    def _let_others(self, choice: Choice) -> None:
-        """Wait for the turn of another lane, for a moment."""
-        left = self._left()
-        with self.waits.changed:
-            self.waits.changed.wait(_SLICE if left is None else min(left, _SLICE))
-        if self.waits.look_in_vain():
-            self.waits.give_up(self.order, choice)
-
-    def _ready(self, choice: Choice, open_: list[Any]) -> list[Any] | None:
+    def _look(self, choice: Choice) -> list[Any] | None:
         """What to report; None: look again."""
+        open_ = [r for r, call in self._each() if self._may_report(call, choice)]
+        left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+        if choice.due:
+            return self._due(choice, open_)
+        if choice.held_by and not choice.calls and None not in self.calls:
+            if self.waits.look_in_vain():
+                self.waits.give_up(self.order, choice)
+                return None
+            if not choice.by_another and left is not None:
+                left = 0.0  # the recorded wait ended in vain: there is no need to wait as long
+        if choice.by_another and len(open_) < self.wanted and left != 0:
+            self.waits.await_change(_SLICE if left is None else min(left, _SLICE))
+            return None
+        if left is not None and not choice.held_by and not choice.calls and None not in self.calls:
+            left = 0.0
+        return self._ready(choice, open_, left)
+
+    def _each(self) -> Iterable[tuple[Any, str | None]]:
+        return zip(self.references, self.calls, strict=True)
+
+    def _may_report(self, call: str | None, choice: Choice) -> bool:
+        if call is None or self.free or call in choice.calls:
+            return True
+        return self.order.reported(call) or self.order.pends(call)
+
+    def _due(self, choice: Choice, open_: list[Any]) -> list[Any] | None:
+        """All that the recorded wait reported, and whatever else there is by then."""
+        chosen = [reference for reference, call in self._each() if call in choice.calls]
+        if len(self.plain(chosen, len(chosen), _SLICE)[0]) < len(chosen):
+            self._despair(choice, open_)
+            return None
+        return self.plain(open_, min(self.wanted, len(open_)), 0)[0]
+
+    def _ready(self, choice: Choice, open_: list[Any], left: float | None) -> list[Any] | None:
         if not open_:
             return []
-        left = self._left()
-        if left is not None and None not in self.calls and not choice.calls:
-            left = 0.0  # the recorded wait ended in vain: there is no need to wait as long
         wanted = min(self.wanted, len(open_))
         ready, _ = self.plain(open_, wanted, _SLICE if left is None else min(left, _SLICE))
         if len(ready) < wanted and (left is None or left > _SLICE):
             self._despair(choice, open_)
             return None
-        return self._whole(choice, ready)
+        if choice.whole and len(ready) < wanted:
+            return [reference for reference in ready if reference not in self._of(choice)]
+        return ready
+
+    def _of(self, choice: Choice) -> set[Any]:
+        return {reference for reference, call in self._each() if call in choice.calls}
 
     def _despair(self, choice: Choice, open_: list[Any]) -> None:
         """What came first then does not come now: see whether something else does."""
@@ -225,31 +235,9 @@ class _Wait:
             self.waits.give_up(self.order, Choice(held_by=tuple(sorted(choice.calls))))
             self.free = True
 
-    def _whole(self, choice: Choice, ready: list[Any]) -> list[Any]:
-        """Without part of what the recorded wait reported together."""
-        if not choice.whole or len(ready) >= self.wanted:
-            return ready
-        reported = {
-            call
-            for reference, call in zip(self.references, self.calls, strict=True)
-            if call is not None and reference in ready
-        }
-        if choice.calls <= reported or self.waits.look_in_vain(dispatched=True):
-            return ready
-        return [
-            reference
-            for reference, call in zip(self.references, self.calls, strict=True)
-            if reference in ready and call not in choice.calls
-        ]
-
     def _result(self, ready: list[Any]) -> tuple[list[Any], list[Any]]:
         chosen = set(ready)
-        learned = [
-            call
-            for reference, call in zip(self.references, self.calls, strict=True)
-            if call is not None and reference in chosen
-        ]
-        self.waits.report(self.order, learned)
+        self.waits.report(self.order, [c for r, c in self._each() if c is not None and r in chosen])
         # In the order in which they were given, as Ray has it.
         return (
             [reference for reference in self.references if reference in chosen],

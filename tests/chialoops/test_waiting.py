@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chia_loops import ChiaLoops
+from chia_loops import ChiaLoops, own_output
 
 
 def test_colocated_nodes(chia_loops: ChiaLoops) -> None:
@@ -72,3 +72,55 @@ tracked = [TrackedRef(slow.chia_remote(x, flag)) for x in range(3)]
 ready, pending = chia_wait(tracked, num_returns=3, timeout=30)
 print([get(t.ref) for t in tracked], len(ready))
 """)
+
+
+def test_a_search_that_resubmits_what_is_stuck_takes_the_recorded_way(
+    chia_loops: ChiaLoops,
+) -> None:
+    body = """
+import hashlib, random
+from chia.base.chia_wait import _retry_stuck
+
+ray.init()
+
+@ChiaFunction(num_cpus=0.25)
+def evaluate(x):
+    real("evaluate")
+    time.sleep(random.random() * 0.02)
+    return x, fresh()
+
+@ChiaFunction(num_cpus=0, resources={"fpga": 1})
+def on_fpga(x, flag):
+    real("on_fpga")
+    while flag and not os.path.exists(flag):
+        time.sleep(0.01)
+    return x, fresh()
+
+state = 0
+def learn(answer):
+    global state
+    state = int.from_bytes(hashlib.sha256(f"{state} {answer}".encode()).digest()[:4], "big")
+
+flag = os.path.abspath("flag")
+holding = on_fpga.chia_remote(0, flag)
+stuck = TrackedRef(ray.put(None), lambda: on_fpga.chia_remote(1, None))
+stuck.ref = stuck.submit_fn()
+print(len(chia_wait([stuck], timeout=0.3)[0]))
+if not os.path.exists(flag):  # what chia_wait does with retry=True, once Ray says that it is stuck
+    _retry_stuck(stuck)
+    open(flag, "w").close()
+tracked, left = [stuck, TrackedRef(holding)], 60
+while tracked or left:
+    while left and len(tracked) < 10:
+        left -= 1
+        tracked.append(TrackedRef(evaluate.chia_remote(state % 5)))
+    ready, tracked = chia_wait(tracked, num_returns=len(tracked), timeout=0.01)
+    for one in ready:
+        learn(get(one.ref))
+print(state)
+"""
+    output = chia_loops.same(body).splitlines()
+    assert output[0] == "0"
+    again = chia_loops.replay()
+    assert own_output(again.stdout).splitlines() == output, again.stderr
+    assert "out of order" not in again.stderr

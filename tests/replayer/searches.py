@@ -7,7 +7,6 @@ Points are asked for again and again, untagged, and have another answer each tim
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import hashlib
 import os
 import random
@@ -118,18 +117,6 @@ def racing(calls: int) -> int:
     return search.state
 
 
-def futures(calls: int) -> int:
-    search, pending = Search(calls), set[Any]()
-    while search.left or pending:
-        while search.left and len(pending) < IN_FLIGHT:
-            pending.add(search.next().future())
-        first = concurrent.futures.FIRST_COMPLETED
-        done, pending = concurrent.futures.wait(pending, return_when=first)
-        for answer in sorted(future.result() for future in done):
-            search.learn(answer)
-    return search.state
-
-
 SEARCHES: dict[str, Callable[[int], int]] = {
-    search.__name__: search for search in (blocking, polling, one_by_one, lanes, racing, futures)
+    search.__name__: search for search in (blocking, polling, one_by_one, lanes, racing)
 }
