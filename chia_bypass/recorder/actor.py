@@ -15,9 +15,10 @@ from typing import Any
 from chia_bypass.companion import companion
 from chia_bypass.recorder.home import Home, unpack
 from chia_bypass.recording.encode import Buffer, Encoded
+from chia_bypass.recording.fitting import Malformed
 from chia_bypass.recording.frames import FrameType
-from chia_bypass.recording.records import Malformed, Result
-from chia_bypass.recording.records import unpack as unpack_record
+from chia_bypass.recording.packing import unpack as unpack_record
+from chia_bypass.recording.records import Result
 from chia_bypass.recording.writer import ResultWriter, SegmentWriter, segment_header
 
 

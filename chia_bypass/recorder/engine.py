@@ -22,7 +22,8 @@ from chia_bypass.recorder.notes import Notes
 from chia_bypass.recorder.origin import RecordOrigin
 from chia_bypass.recorder.sinks import Sink, sink_for
 from chia_bypass.recorder.spoiled import report_spoiled
-from chia_bypass.recording.records import Call, Record, Uncaptured, pack
+from chia_bypass.recording.packing import pack
+from chia_bypass.recording.records import Call, Record, Uncaptured
 from chia_bypass.recording.redaction import Redaction
 
 
