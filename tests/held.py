@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from chia_bypass.recording.call_index import Spot
 from chia_bypass.recording.index_building import IndexBuilder
+from chia_bypass.recording.packing import pack, unpack_map
 from chia_bypass.recording.reader import Stored
-from chia_bypass.recording.records import Blob, Call, Result, pack, unpack_map
+from chia_bypass.recording.records import Blob, Call, Result
 from chia_bypass.recording.siblings import NONE, Siblings, siblings
 
 

@@ -19,8 +19,9 @@ from chia_bypass.look.calls import Row
 from chia_bypass.recording.fitting import Malformed
 from chia_bypass.recording.frames import HEADER, Damage, FrameType, scan
 from chia_bypass.recording.layout import LOCK, MANIFEST, is_recording, segments_of
+from chia_bypass.recording.packing import unpack
 from chia_bypass.recording.reader import Recording
-from chia_bypass.recording.records import Call, Closed, Record, Result, Run, unpack
+from chia_bypass.recording.records import Call, Closed, Record, Result, Run
 from chia_bypass.recording.segments import Segments, map_file
 
 _PAUSE: Final = 0.5

@@ -14,6 +14,7 @@ from chia_bypass.look.inventory import blobs_of, strangers
 from chia_bypass.recording.call_index import CallIndex, Spot
 from chia_bypass.recording.classes import Sketches
 from chia_bypass.recording.decode import decode
+from chia_bypass.recording.fitting import Malformed
 from chia_bypass.recording.folder import FIXED, digest_of
 from chia_bypass.recording.frames import payload_of
 from chia_bypass.recording.index_building import IndexBuilder
@@ -28,7 +29,7 @@ from chia_bypass.recording.layout import (
     segments_of,
 )
 from chia_bypass.recording.reader import Recording, Stored
-from chia_bypass.recording.records import Malformed, Result, Run
+from chia_bypass.recording.records import Result, Run
 from chia_bypass.recording.segments import Segments
 
 

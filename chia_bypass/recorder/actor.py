@@ -18,10 +18,11 @@ from chia_bypass.recorder.home import Home, unpack
 from chia_bypass.recorder.own_segment import OwnSegment
 from chia_bypass.recorder.spoiled import SpoiledLog
 from chia_bypass.recording.encode import Buffer
+from chia_bypass.recording.fitting import Malformed
 from chia_bypass.recording.frames import FrameType
 from chia_bypass.recording.layout import segments_of
-from chia_bypass.recording.records import Malformed, Result
-from chia_bypass.recording.records import unpack as unpack_record
+from chia_bypass.recording.packing import unpack as unpack_record
+from chia_bypass.recording.records import Result
 from chia_bypass.recording.segments import Segments
 from chia_bypass.recording.writer import store_blob
 

@@ -22,8 +22,8 @@ from chia_bypass.ray_internals import attempt_number
 from chia_bypass.recorder.home import unpack
 from chia_bypass.recording.digests import bind, digest
 from chia_bypass.recording.encode import Encoded, encode
+from chia_bypass.recording.packing import unpack as unpack_record
 from chia_bypass.recording.records import Call, Outcome, Result, attempt_path
-from chia_bypass.recording.records import unpack as unpack_record
 from chia_bypass.recording.reference import Reference
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from chia_bypass.recorder.home import Home
 from chia_bypass.recorder.own_segment import OwnSegment
 from chia_bypass.recording.encode import Encoded
 from chia_bypass.recording.frames import FrameType
-from chia_bypass.recording.records import Result, pack
+from chia_bypass.recording.packing import pack
+from chia_bypass.recording.records import Result
 from chia_bypass.recording.writer import parcel
 
 

@@ -2,74 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
-import io
-import logging
-import queue
-import socket
 import struct
-import subprocess
-import threading
 import types
 from array import array
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterable
-from concurrent import futures
-from enum import Enum
 from functools import partial
 from hashlib import sha256
 from typing import Any, Final
 
-from chia_bypass.recording import value_arrays
 from chia_bypass.recording.digest_core import Digester, Families, Feed, Token, combine
 from chia_bypass.recording.digest_functions import module_name
-from chia_bypass.recording.digest_rules import left_out
-from chia_bypass.recording.value_leaves import LEAVES, Leaf
-from chia_bypass.recording.value_pickles import is_live
-from chia_bypass.recording.value_shapes import class_name, instance_dict, shape_of
-from chia_bypass.recording.volatile import MASKS
-
-BY_TYPE: Final[tuple[type, ...]] = (
-    type(threading.Lock()),
-    type(threading.RLock()),
-    threading.Condition,
-    threading.Event,
-    threading.Semaphore,
-    threading.Barrier,
-    threading.Thread,
-    threading.local,
-    io.IOBase,
-    socket.socket,
-    logging.Logger,
-    logging.LoggerAdapter,
-    logging.Handler,
-    subprocess.Popen,
-    queue.Queue,
-    queue.SimpleQueue,
-    futures.Executor,
-    futures.Future,
-    asyncio.Future,
-    asyncio.AbstractEventLoop,
-    contextvars.ContextVar,
-    types.FrameType,
-    types.TracebackType,
+from chia_bypass.recording.digest_objects import (
+    counted_state,
+    is_whole,
+    of_class,
+    of_module,
+    other,
+    state,
+    text,
 )
-"""Machinery of a process: another run has another one, and it is the same call."""
+from chia_bypass.recording.value_leaves import LEAVES, Leaf
+from chia_bypass.recording.volatile import MASKS
 
 MOST_PARTS: Final = 64
 """Attributes or keys up to which an argument's parts are told apart."""
 _LONG: Final = 64
 """From this many bytes on, text counts by its digest."""
-
-
-def _text(value: str) -> bytes:
-    return value.encode("utf-8", "surrogatepass")
-
-
-def _name_of(cls: type) -> bytes:
-    module, _, name = class_name(cls).partition(":")
-    return _text(f"{module_name(module)}:{name}")
 
 
 def _int(value: int) -> bytes:
@@ -81,7 +40,7 @@ def _float(value: float) -> bytes:
 
 
 def _str(value: str) -> bytes:
-    data = _text(value)
+    data = text(value)
     return b"s" + data if len(data) < _LONG else b"S" + sha256(data).digest()
 
 
@@ -130,7 +89,7 @@ def _mapping(tag: str, digester: Digester, value: dict[Any, Any]) -> bytes:
 def _ordered_dict(digester: Digester, value: OrderedDict[Any, Any]) -> bytes:
     items = list(OrderedDict.items(value))
     pairs = [digester.part((item[0],), part) for item in items for part in item]
-    return combine("OrderedDict", *pairs, _state(digester, value))
+    return combine("OrderedDict", *pairs, state(digester, value))
 
 
 def _default_dict(digester: Digester, value: defaultdict[Any, Any]) -> bytes:
@@ -148,7 +107,7 @@ def _leaf(leaf: Leaf, digester: Digester, value: Any) -> bytes:
 
 
 def _function(digester: Digester, value: types.FunctionType) -> bytes:
-    name = _text(f"{module_name(value.__module__)}:{value.__qualname__}")
+    name = text(f"{module_name(value.__module__)}:{value.__qualname__}")
     return combine(
         "function",
         name,
@@ -174,7 +133,7 @@ def _builtin(digester: Digester, value: types.BuiltinFunctionType) -> bytes:
     owner = value.__self__
     bound = owner is not None and not issubclass(type(owner), types.ModuleType)
     self_digest = digester.part("__self__", owner) if bound else b""
-    return combine("builtin", _text(f"{value.__module__}:{value.__qualname__}"), self_digest)
+    return combine("builtin", text(f"{value.__module__}:{value.__qualname__}"), self_digest)
 
 
 def _partial(digester: Digester, value: partial[Any]) -> bytes:
@@ -183,64 +142,8 @@ def _partial(digester: Digester, value: partial[Any]) -> bytes:
     return combine("partial", function, arguments, digester.part("keywords", value.keywords))
 
 
-def _class(digester: Digester, value: type) -> bytes:
-    return combine("class", _name_of(value))
-
-
-def _module(digester: Digester, value: types.ModuleType) -> bytes:
-    return combine("module", _text(module_name(instance_dict(value).get("__name__"))))
-
-
 def _unstable(digester: Digester, value: object) -> bytes:
     return digester.by_type(value, "looking into it would consume or change it")
-
-
-def other(digester: Digester, value: Any) -> bytes:
-    """The digest of a value whose exact type is not in the table."""
-    reference = digester.reference(value)
-    if reference is not None:
-        return combine("reference", _text(reference.call), b"%d" % reference.index)
-    cls = type(value)
-    if issubclass(type(value), type):
-        return _class(digester, value)
-    if issubclass(cls, BY_TYPE) or is_live(cls):
-        return digester.by_type(value)
-    if issubclass(cls, types.ModuleType):
-        return _module(digester, value)
-    if issubclass(cls, Enum):
-        name = value._name_ if value._name_ is not None else repr(value._value_)
-        return combine("enum", _name_of(cls), _text(name))
-    numpy = value_arrays.numpy_if_loaded()
-    if numpy and issubclass(type(value), (numpy.ndarray, numpy.generic, numpy.dtype)):
-        return _numpy(digester, value, numpy)
-    return _object(digester, value)
-
-
-def _object(digester: Digester, value: Any) -> bytes:
-    cls = type(value)
-    shape = shape_of(cls)
-    if shape.base is None and not (shape.slots or instance_dict(value)):
-        return digester.by_type(value, "its state cannot be seen")
-    content = b""
-    if shape.base is None:
-        content = digester.by_type(value, "part of its state cannot be seen")
-    elif shape.base.content is not None:
-        content = digester.digest(shape.base.content(value))
-    elif issubclass(type(value), BaseException):
-        content = digester.part("args", BaseException.args.__get__(value))  # type: ignore[attr-defined]
-    return combine("object", _name_of(cls), content, _state(digester, value))
-
-
-def _state(digester: Digester, value: Any) -> bytes:
-    """Slots and ``__dict__``, whatever the order in which they were set."""
-    return combine("state", *sorted(_field(digester, *item) for item in counted_state(value)))
-
-
-def _is_whole(cls: type) -> bool:
-    """Whether a value of that type has no attributes that count one by one."""
-    numpy = value_arrays.numpy_if_loaded()
-    arrays = (numpy.ndarray, numpy.generic, numpy.dtype) if numpy else ()
-    return issubclass(cls, (*BY_TYPE, type, types.ModuleType, Enum, *arrays)) or is_live(cls)
 
 
 def parts_of(value: object) -> list[tuple[str, object]]:
@@ -251,40 +154,12 @@ def parts_of(value: object) -> list[tuple[str, object]]:
     found: list[tuple[str, object]] = []
     if type(value) is dict and len(value) <= MOST_PARTS and all(type(key) is str for key in value):
         found = list(value.items())
-    elif type(value) not in _BY_TYPE and type(value) not in _ATOMS and not _is_whole(type(value)):
+    elif type(value) not in _BY_TYPE and type(value) not in _ATOMS and not is_whole(type(value)):
         try:
             found = counted_state(value)
         except Exception:  # a type written in C may refuse even to be looked at
             found = []
     return found if len(found) <= MOST_PARTS else []
-
-
-def counted_state(value: Any) -> list[tuple[str, object]]:
-    """Names and values of the state of an object that counts."""
-    ignored = left_out(type(value))
-    return [item for item in shape_of(type(value)).state(value) if item[0] not in ignored]
-
-
-def _field(digester: Digester, name: str, value: Any) -> bytes:
-    return b"%b=%b" % (_text(name), digester.part(name, value))
-
-
-def _numpy(digester: Digester, value: Any, numpy: Any) -> bytes:
-    if issubclass(type(value), numpy.dtype):
-        return combine("dtype", digester.digest(value_arrays.describe_dtype(value) or str(value)))
-    if issubclass(type(value), numpy.generic):
-        parts = value_arrays.take_scalar(value)
-        if parts is None:
-            return digester.by_type(value, "numpy gives it no stable form")
-        return combine("scalar", _name_of(type(value)), digester.digest(parts))
-    head = (_name_of(type(value)), digester.digest(value.shape), _text(str(value.dtype)))
-    if value.dtype == object:
-        return combine("objects", *head, *digester.parts(list(value.flat)))
-    if value.dtype.hasobject or value_arrays.describe_dtype(value.dtype) is None:
-        return combine("array", *head, digester.by_type(value, f"elements of {value.dtype}"))
-    # In columns it is another array: putting 100 MB in rows costs more than hashing them.
-    order = value_arrays.order_of(value).encode()
-    return combine("array", *head, order, value_arrays.hash_elements(value))
 
 
 _ATOMS: Final[dict[type, Token]] = {
@@ -313,11 +188,11 @@ _BY_TYPE: Final[dict[type, Feed]] = {
     defaultdict: _default_dict,
     deque: _deque,
     partial: _partial,
-    type: _class,
+    type: of_class,
     types.FunctionType: _function,
     types.MethodType: _method,
     types.BuiltinFunctionType: _builtin,
-    types.ModuleType: _module,
+    types.ModuleType: of_module,
     types.GeneratorType: _unstable,
     types.CoroutineType: _unstable,
     types.AsyncGeneratorType: _unstable,

@@ -31,7 +31,7 @@ class FrameType(IntEnum):
     """What a payload is; a reader that lists calls skips the values unread."""
 
     RECORD = 1
-    """A msgpack map, see records.py."""
+    """A msgpack map, see packing.py."""
     VALUE = 2
     """An encoded value, which a record that follows it names by its offset."""
 

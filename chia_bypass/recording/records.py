@@ -1,4 +1,4 @@
-"""What a recording says, as frozen dataclasses, and their form in msgpack.
+"""What a recording says, as frozen dataclasses; `packing` has their form in msgpack.
 
 A record is a msgpack map with its ``kind`` and its fields by name; nested records are maps without
 a kind. Which fields there are is what the classes below declare: FORMAT.md repeats them for other
@@ -7,16 +7,11 @@ implementers. Times are Unix seconds, digests SHA-256.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
-from functools import cache
-from typing import Any, Final
+from typing import Any
 
-import msgpack
-
-from chia_bypass.recording.fitting import Malformed as Malformed
-from chia_bypass.recording.fitting import builder
 from chia_bypass.recording.reference import Reference
 
 FORMAT = 1
@@ -311,93 +306,3 @@ Record = (
     | Call
     | Result
 )
-
-KINDS: Mapping[str, type[Record]] = {
-    kind.__name__.lower(): kind
-    for kind in (
-        Segment,
-        Run,
-        Driver,
-        Cluster,
-        Uncaptured,
-        PlacementGroup,
-        ActorCreation,
-        Seen,
-        Closed,
-        Call,
-        Result,
-    )
-}
-
-
-def pack(record: Record) -> bytes:
-    """The msgpack form of ``record``."""
-    packed: Any = msgpack.packb(
-        {"kind": type(record).__name__.lower(), **_plain(record)},
-        default=_plain,
-        unicode_errors="surrogatepass",
-    )
-    assert isinstance(packed, bytes), "packb without a stream gives bytes"
-    return packed
-
-
-def _plain(item: Any) -> Any:
-    if isinstance(item, Enum):
-        return item.value
-    if is_dataclass(item):
-        kind: Any = type(item)
-        given = ((name, getattr(item, name), default) for name, default in _fields(kind))
-        return {name: value for name, value, default in given if value != default}
-    if isinstance(item, Mapping):
-        return dict(item)
-    raise TypeError(f"{type(item).__name__} has no place in a record")
-
-
-@cache
-def _fields(kind: Any) -> tuple[tuple[str, Any], ...]:
-    """Names of the fields of a class, each with its default, which need not be written."""
-    return tuple((f.name, _default(f)) for f in fields(kind))
-
-
-def _default(declared: Field[Any]) -> object:
-    factory = declared.default_factory
-    return declared.default if factory is MISSING else factory()
-
-
-_UNSCOUTED: Final = 4096
-"""Bytes of a record up to which no nesting of false lengths can ask for much memory."""
-
-
-def unpack(payload: bytes | memoryview) -> Record | None:
-    """The record in ``payload``; None for a kind that this version does not know.
-
-    Raises Malformed for anything that is not a record.
-    """
-    return build(unpack_map(payload))
-
-
-def build(content: dict[str, Any]) -> Record | None:
-    """The record of a map of :func:`unpack_map`; as :func:`unpack`."""
-    kind = KINDS.get(content["kind"])
-    return None if kind is None else _BUILDERS[kind](content)
-
-
-def unpack_map(payload: bytes | memoryview) -> dict[str, Any]:
-    """The map in ``payload``, its fields unchecked. Raises Malformed for what is no record."""
-    try:
-        if len(payload) > _UNSCOUTED:
-            # Skipping builds nothing: a header that promises 2^32 elements is found out first.
-            scout = msgpack.Unpacker(max_buffer_size=0)
-            scout.feed(payload)
-            scout.skip()
-        content = msgpack.unpackb(payload, unicode_errors="surrogatepass", use_list=False)
-    except Exception as error:  # msgpack documents no narrower base for bad input
-        raise Malformed(f"not msgpack: {type(error).__name__}: {error}") from None
-    if not isinstance(content, dict) or not isinstance(content.get("kind"), str):
-        raise Malformed("not a map with a kind")
-    return content
-
-
-_BUILDERS: Mapping[type[Record], Callable[[Any], Record]] = {
-    kind: builder(kind) for kind in KINDS.values()
-}

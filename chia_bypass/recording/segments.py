@@ -23,7 +23,8 @@ from chia_bypass.recording.frames import (
     scan,
 )
 from chia_bypass.recording.layout import MANIFEST, segment_path
-from chia_bypass.recording.records import FORMAT, Record, Segment, build, unpack, unpack_map
+from chia_bypass.recording.packing import build, unpack, unpack_map
+from chia_bypass.recording.records import FORMAT, Record, Segment
 
 RESTORE = "`chia-bypass verify` names all that is damaged; restore the file, or record again"
 

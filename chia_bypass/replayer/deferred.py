@@ -15,8 +15,8 @@ from chia_bypass import engine as engines
 from chia_bypass.engine import Invocation
 from chia_bypass.errors import ChiaBypassError
 from chia_bypass.recording.digests import bind, digest
+from chia_bypass.recording.packing import unpack as unpack_record
 from chia_bypass.recording.records import Call
-from chia_bypass.recording.records import unpack as unpack_record
 from chia_bypass.replayer.live import LiveToken, worker
 from chia_bypass.replayer.serve import Pending, Serve
 

@@ -21,7 +21,8 @@ from chia_bypass.identity.describe import describe
 from chia_bypass.identity.names import function_name, named
 from chia_bypass.identity.producers import Producers
 from chia_bypass.recording.digests import digest
-from chia_bypass.recording.records import Call, Outcome, Result, pack
+from chia_bypass.recording.packing import pack
+from chia_bypass.recording.records import Call, Outcome, Result
 from chia_bypass.recording.reference import Reference
 from chia_bypass.replayer import misses, nothing_real, offers
 from chia_bypass.replayer.choice import Asked, Why, passes_cut, why_live

@@ -11,7 +11,8 @@ from chia_bypass.identity.position import Parent
 from chia_bypass.recorder.engine import RecordEngine
 from chia_bypass.recorder.reservations import Write
 from chia_bypass.recording.contents import Contents
-from chia_bypass.recording.records import Call, Record, pack
+from chia_bypass.recording.packing import pack
+from chia_bypass.recording.records import Call, Record
 from chia_bypass.replayer.index import Answers
 from chia_bypass.replayer.matching import Found, Missed, MissReason
 

@@ -16,8 +16,8 @@ from chia_bypass.identity.producers import Producers
 from chia_bypass.ray_internals import attempt_number
 from chia_bypass.recorder.capture import captured
 from chia_bypass.recorder.engine import worker as recording_worker
+from chia_bypass.recording.packing import unpack as unpack_record
 from chia_bypass.recording.records import Call, attempt_path
-from chia_bypass.recording.records import unpack as unpack_record
 from chia_bypass.recording.reference import Reference
 from chia_bypass.replayer import classes
 from chia_bypass.replayer.growth import Growth, Keep

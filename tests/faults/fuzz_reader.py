@@ -54,7 +54,7 @@ def targets() -> Sequence[Callable[[bytes], object]]:
     from chia_bypass.recording.frames import Frame, FrameType, frame, payload_of, scan
     from chia_bypass.recording.index_building import IndexBuilder
     from chia_bypass.recording.index_file import unpack_index
-    from chia_bypass.recording.records import build, unpack_map
+    from chia_bypass.recording.packing import build, unpack_map
     from chia_bypass.recording.renderings import render
 
     np.lib.format.descr_to_dtype("<f8")  # numpy imports on first use
@@ -130,7 +130,7 @@ def seeds() -> Iterator[bytes]:
     from chia_bypass.recording.frames import FrameType, frame
     from chia_bypass.recording.index_building import IndexBuilder
     from chia_bypass.recording.index_file import pack_index
-    from chia_bypass.recording.records import pack
+    from chia_bypass.recording.packing import pack
     from chia_bypass.recording.reference import Reference
 
     cycle: list[Any] = [1]

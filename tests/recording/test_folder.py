@@ -17,17 +17,9 @@ from chia_bypass.errors import (
 )
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.layout import INDEX, MANIFEST, SEGMENTS, segment_path
+from chia_bypass.recording.packing import KINDS, pack, unpack
 from chia_bypass.recording.reader import Recording
-from chia_bypass.recording.records import (
-    KINDS,
-    Call,
-    Outcome,
-    Record,
-    Result,
-    Segment,
-    pack,
-    unpack,
-)
+from chia_bypass.recording.records import Call, Outcome, Record, Result, Segment
 from chia_bypass.recording.writer import (
     ResultWriter,
     SegmentWriter,

@@ -11,8 +11,9 @@ from small_recording import BIG, LONG_LIST, write_small
 
 import chia_bypass.recording
 from chia_bypass.recording import call_index
+from chia_bypass.recording.packing import KINDS
 from chia_bypass.recording.reader import Recording
-from chia_bypass.recording.records import KINDS, Record
+from chia_bypass.recording.records import Record
 from chia_bypass.recording.value_forms import Kind
 
 PAGE = Path(str(chia_bypass.recording.__file__)).with_name("FORMAT.md").read_text()
