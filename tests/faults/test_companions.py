@@ -14,8 +14,8 @@ from chia_bypass.recorder.actor import Recorder
 from chia_bypass.recorder.home import Home
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.layout import NONCE
+from chia_bypass.recording.packing import pack
 from chia_bypass.recording.reader import Recording
-from chia_bypass.recording.records import pack
 from chia_bypass.recording.writer import parcel
 from chia_bypass.session import Mode, Session
 
