@@ -43,6 +43,7 @@ _DRIVERS = {
     ("replayer", "causes"),
     ("replayer", "driver"),
     ("replayer", "forecast"),
+    ("replayer", "grace"),
     ("replayer", "session"),
 }
 """What only drivers and the command line need of the other packages."""

@@ -7,17 +7,13 @@ runs for real after one.
 from __future__ import annotations
 
 import pickle
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from chia_bypass.bypass.config import Entry
-from chia_bypass.bypass.names import find
 from chia_bypass.engine import Dispatch, Plan
-from chia_bypass.errors import ChiaBypassError, Miss, RealRunRefused, RecordingCorrupt
+from chia_bypass.errors import Miss, RealRunRefused, RecordingCorrupt
 from chia_bypass.identity import known, position
-from chia_bypass.identity.describe import describe
 from chia_bypass.identity.names import function_name, named
 from chia_bypass.identity.producers import Producers
 from chia_bypass.recording.digests import digest
@@ -25,11 +21,11 @@ from chia_bypass.recording.packing import pack
 from chia_bypass.recording.records import Call, Outcome, Result
 from chia_bypass.recording.reference import Reference
 from chia_bypass.replayer import misses, nothing_real, offers
-from chia_bypass.replayer.choice import Asked, Why, passes_cut, why_live
+from chia_bypass.replayer.choice import Why
+from chia_bypass.replayer.decisions import AFTER, Decisions, Matched
 from chia_bypass.replayer.deferred import DeferredToken
 from chia_bypass.replayer.doubts import CannotCompare, checks
 from chia_bypass.replayer.events import event
-from chia_bypass.replayer.failures import means_failure
 from chia_bypass.replayer.growth import Growth
 from chia_bypass.replayer.home import ReplayHome
 from chia_bypass.replayer.index import Answers
@@ -49,32 +45,6 @@ _RECORDED = "recorded"
 """Key of a parent's memory: the path that it has in the recording, if it has another one here."""
 _ORDER = "order"
 """Key of a parent's memory: the order in which it learned that calls had finished."""
-_AFTER = "after"
-"""Whether it has passed a cut."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Matched:
-    """A dispatch and what the recording has for it."""
-
-    dispatch: Dispatch
-    parent: position.Parent
-    call: Call
-    entry: Entry | None
-    answer: Found | Missed
-    after: bool
-    """It is on the real side of a cut."""
-
-    @property
-    def result(self) -> Result | None:
-        """The recorded result that answers, if one does."""
-        return self.answer.stored.result if isinstance(self.answer, Found) else None
-
-    def missing(self, reason: MissReason, detail: str) -> _Matched:
-        """The same, with a reason why what was found must not be served."""
-        result = self.result
-        nearest = None if result is None else result.call
-        return replace(self, answer=Missed(reason, nearest, detail=detail))
 
 
 class ReplayEngine:
@@ -96,8 +66,9 @@ class ReplayEngine:
         self._waits = Waits(self._order_of, producers, self._policy.patience, self._out_of_order)
         self.real = RealCalls(home, producers, table, growth)
         self._provision = Provision(home, index, producers, table)
-        self._mixed = not nothing_real.serves_all(home.policy, home.config)
-        self._states = States(outcomes) if outcomes is not None and self._mixed else None
+        mixed = not nothing_real.serves_all(home.policy, home.config)
+        self._decisions = Decisions(home, producers, self._provision, mixed=mixed)
+        self._states = States(outcomes) if outcomes is not None and mixed else None
 
     def is_recorded_as(
         self, parent: position.Parent, path: str | None, kept: str | None, *, after: bool = False
@@ -108,13 +79,13 @@ class ReplayEngine:
         side of a cut.
         """
         parent.memory[self.home.source.folder] = Matcher(self._index, path)
-        parent.memory.update({_RECORDED: path, KEPT: kept, _AFTER: after})
+        parent.memory.update({_RECORDED: path, KEPT: kept, AFTER: after})
 
     def plan(self, dispatch: Dispatch) -> Plan:
         """Serve the recorded call, or raise a Miss; run for real only what was allowed to."""
-        matched = self._match(dispatch)
+        matched = self._decisions.match(dispatch)
         self._check_place(matched)
-        why = self._why_live(matched)
+        why = self._decisions.why_live(matched)
         if why is not None:
             return self._live(matched, why.value)
         if matched.entry is None:
@@ -146,48 +117,13 @@ class ReplayEngine:
 
     def plan_real(self, dispatch: Dispatch) -> Plan:
         """Run it for real, whatever the YAML says; calls that it dispatches may be served."""
-        return self._live(self._match(dispatch), Why.YAML.value)
-
-    def _match(self, dispatch: Dispatch) -> _Matched:
-        here = position.current()
-        assert here is not None, "a replaying process has a parent"
-        call = describe(dispatch, here, self.producers, time.time(), self._policy.redaction)
-        entry = find(self._config.entries, call.function)
-        matcher: Matcher = here.parent.memory[self.home.source.folder]
-        answer = matcher.match(call, self._policy.rule(entry))
-        after = bool(here.parent.memory.get(_AFTER))
-        return _Matched(dispatch, here.parent, call, entry, answer, after)
-
-    def _why_live(self, matched: _Matched) -> Why | None:
-        result, call = matched.result, matched.call
-        if not self._mixed:
-            return None
-        recorded = None if result is None else result.call
-        asked = Asked(call.function, call.tag, recorded, matched.after)
-        if passes_cut(self._policy, asked):
-            matched.parent.memory[_AFTER] = True
-        why = why_live(self._policy, matched.entry, asked)
-        if why is None and result is not None and self._failed_then(matched.entry, result):
-            return Why.FAILED
-        return why
-
-    def _failed_then(self, entry: Entry | None, result: Result) -> bool:
-        if result.outcome is Outcome.EXCEPTION:
-            return self._policy.rerun_exceptions
-        if not self._policy.rerun_failures or entry is None or not entry.failed:
-            return False
-        if result.outcome is not Outcome.VALUE:
-            return False
-        try:
-            return means_failure(self._provision.sketched(result), entry.failed)
-        except ChiaBypassError:  # it cannot be looked into: serving it says why
-            return False
+        return self._live(self._decisions.match(dispatch), Why.YAML.value)
 
     @property
     def _failed(self) -> bool:
         return self.outcomes is not None and self.outcomes.failed
 
-    def _unanswered(self, matched: _Matched) -> Plan:
+    def _unanswered(self, matched: Matched) -> Plan:
         """The miss policy's answer. Raises Miss."""
         assert isinstance(matched.answer, Missed)
         if self._policy.on_miss is OnMiss.FAIL or matched.answer.reason in misses.NEEDS_CONSENT:
@@ -210,7 +146,7 @@ class ReplayEngine:
         )
         return error
 
-    def _check_place(self, matched: _Matched) -> None:
+    def _check_place(self, matched: Matched) -> None:
         """Miss what the replay's Ray can never place, since it would wait without a word."""
         options = matched.dispatch.options
         why = offers.process.why_call_never_placed(options) if self.home.run else ""
@@ -223,7 +159,7 @@ class ReplayEngine:
         if self.outcomes is not None:
             self.outcomes.add(event)
 
-    def _states_of(self, matched: _Matched) -> frozenset[str]:
+    def _states_of(self, matched: Matched) -> frozenset[str]:
         if self._states is None or named(matched.call.function, self._policy.stale):
             return frozenset()
         dispatch = matched.dispatch
@@ -238,7 +174,7 @@ class ReplayEngine:
                 call, Missed(MissReason.STALE, None, detail=misses.why_stale(state, kind))
             )
 
-    def _serve(self, matched: _Matched, result: Result) -> Plan:
+    def _serve(self, matched: Matched, result: Result) -> Plan:
         call, answer = matched.call, matched.answer
         assert isinstance(answer, Found)
         ignored = self._policy.rule(matched.entry).ignored
@@ -298,7 +234,7 @@ class ReplayEngine:
                 function, tag, "an earlier call missed, and after a miss nothing runs"
             )
 
-    def _live(self, matched: _Matched, why: str) -> Plan:
+    def _live(self, matched: Matched, why: str) -> Plan:
         call, answer = matched.call, matched.answer
         self.refuse_after_a_miss(call.function, call.tag)
         nothing_real.refuse_on_invented(self.home, call.function, call.tag)
@@ -313,8 +249,8 @@ class ReplayEngine:
         token, produced = self._token(matched, filtered=why == Why.YAML.value)
         return Plan(token=token, dispatched=lambda got: self.producers.learn(got, produced))
 
-    def _token(self, matched: _Matched, **how: bool) -> tuple[LiveToken, str]:
-        after = bool(matched.parent.memory.get(_AFTER))
+    def _token(self, matched: Matched, **how: bool) -> tuple[LiveToken, str]:
+        after = bool(matched.parent.memory.get(AFTER))
         return self.real.token(matched.call, matched.answer, matched.parent, after=after, **how)
 
     def returned(self, path: str, function: str, value: object) -> None:

@@ -1,0 +1,95 @@
+"""What the recording has for a dispatch, and whether it was asked to run for real."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from chia_bypass.bypass.config import Entry
+from chia_bypass.bypass.names import find
+from chia_bypass.engine import Dispatch
+from chia_bypass.errors import ChiaBypassError
+from chia_bypass.identity import position
+from chia_bypass.identity.describe import describe
+from chia_bypass.identity.producers import Producers
+from chia_bypass.recording.records import Call, Outcome, Result
+from chia_bypass.replayer.choice import Asked, Why, passes_cut, why_live
+from chia_bypass.replayer.failures import means_failure
+from chia_bypass.replayer.home import ReplayHome
+from chia_bypass.replayer.matching import Found, Matcher, Missed, MissReason
+from chia_bypass.replayer.provision import Provision
+
+AFTER = "after"
+"""Key of a parent's memory: whether it has passed a cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """A dispatch and what the recording has for it."""
+
+    dispatch: Dispatch
+    parent: position.Parent
+    call: Call
+    entry: Entry | None
+    answer: Found | Missed
+    after: bool
+    """It is on the real side of a cut."""
+
+    @property
+    def result(self) -> Result | None:
+        """The recorded result that answers, if one does."""
+        return self.answer.stored.result if isinstance(self.answer, Found) else None
+
+    def missing(self, reason: MissReason, detail: str) -> Matched:
+        """The same, with a reason why what was found must not be served."""
+        result = self.result
+        nearest = None if result is None else result.call
+        return replace(self, answer=Missed(reason, nearest, detail=detail))
+
+
+class Decisions:
+    """Those of one process."""
+
+    def __init__(
+        self, home: ReplayHome, producers: Producers, provision: Provision, *, mixed: bool
+    ) -> None:
+        """``mixed``: something may run for real at all."""
+        self._home, self._policy, self._mixed = home, home.policy, mixed
+        self._producers, self._provision = producers, provision
+
+    def match(self, dispatch: Dispatch) -> Matched:
+        """Name the dispatch, and find the recorded call that it is."""
+        here = position.current()
+        assert here is not None, "a replaying process has a parent"
+        call = describe(dispatch, here, self._producers, time.time(), self._policy.redaction)
+        entry = find(self._home.config.entries, call.function)
+        matcher: Matcher = here.parent.memory[self._home.source.folder]
+        answer = matcher.match(call, self._policy.rule(entry))
+        after = bool(here.parent.memory.get(AFTER))
+        return Matched(dispatch, here.parent, call, entry, answer, after)
+
+    def why_live(self, matched: Matched) -> Why | None:
+        """Why it was asked to run for real, or None; notes where a cut is passed."""
+        result, call = matched.result, matched.call
+        if not self._mixed:
+            return None
+        recorded = None if result is None else result.call
+        asked = Asked(call.function, call.tag, recorded, matched.after)
+        if passes_cut(self._policy, asked):
+            matched.parent.memory[AFTER] = True
+        why = why_live(self._policy, matched.entry, asked)
+        if why is None and result is not None and self._failed_then(matched.entry, result):
+            return Why.FAILED
+        return why
+
+    def _failed_then(self, entry: Entry | None, result: Result) -> bool:
+        if result.outcome is Outcome.EXCEPTION:
+            return self._policy.rerun_exceptions
+        if not self._policy.rerun_failures or entry is None or not entry.failed:
+            return False
+        if result.outcome is not Outcome.VALUE:
+            return False
+        try:
+            return means_failure(self._provision.sketched(result), entry.failed)
+        except ChiaBypassError:  # it cannot be looked into: serving it says why
+            return False
