@@ -265,3 +265,27 @@ print(time.monotonic() - started > 2 * 0.5)
     loops.recorded()
     assert loops.replay("--latency", "2").stdout.splitlines()[-1] == "True"
     assert loops.replay("--latency", "-1").returncode == 2
+
+
+def test_errors_of_rays_own_are_raised_again_only_if_asked(loops: Loops) -> None:
+    loops.write("""
+@ChiaFunction(num_cpus=0)
+def lost():
+    real("lost")
+    raise ray.exceptions.OutOfDiskError("the machine's, not the function's")
+
+try:
+    get(lost.chia_remote())
+except Exception as error:
+    print(type(error).__name__)
+""")
+    loops.recorded()
+    loops.real_runs()
+    missed = loops.replay()
+    assert missed.returncode == 20
+    assert missed.stdout.splitlines()[-1] == "Miss"
+    assert "Raise it again with --replay-ray-errors" in missed.stderr
+    again = loops.replay("--replay-ray-errors")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.splitlines()[-1] == "RayTaskError(OutOfDiskError)"
+    assert loops.real_runs() == []
