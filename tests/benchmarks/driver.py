@@ -32,14 +32,14 @@ Submit = Callable[..., Any]
 
 def plain_ray(folder: Path) -> Submit:
     """Ray alone: the limit."""
-    return ray.remote(num_cpus=0.25)(body).remote
+    return ray.remote(num_cpus=1)(body).remote
 
 
 def reading(folder: Path) -> Submit:
     """Ray alone, giving back an array of 200 MB that lies in a file."""
     path = folder / "array.npy"
     np.save(path, body(0, -200))
-    read = ray.remote(num_cpus=0.25)(lambda number, work: np.load(path))
+    read = ray.remote(num_cpus=1)(lambda number, work: np.load(path))
     return read.remote
 
 
@@ -47,14 +47,14 @@ def ours(folder: Path) -> Submit:
     """Our ChiaFunction; what else happens, the command line around it decides."""
     from chia_bypass import ChiaFunction
 
-    return ChiaFunction(num_cpus=0.25)(body).chia_remote
+    return ChiaFunction(num_cpus=1)(body).chia_remote
 
 
 def chia(folder: Path) -> Submit:
     """CHIA's ChiaFunction."""
     from chia.base.ChiaFunction import ChiaFunction
 
-    submit: Submit = ChiaFunction(num_cpus=0.25)(body).chia_remote
+    submit: Submit = ChiaFunction(num_cpus=1)(body).chia_remote
     return submit
 
 
@@ -93,6 +93,19 @@ CONTENDERS = {
 }
 
 
+def _getter(contender: str) -> Callable[[list[Any]], Any]:
+    """What waits for all results."""
+    if contender == "ours":
+        from chia_bypass import get
+
+        return get
+    if contender.startswith("chia"):
+        chias: Any = __import__("chia.base.ChiaFunction", fromlist=["get"])
+        # With a cache, its references are callbacks, of which it gets one at a time.
+        return lambda references: [chias.get(reference) for reference in references]
+    return ray.get
+
+
 def main() -> None:
     """Take orders until there are no more."""
     contender, *rest = sys.argv[1:]
@@ -100,11 +113,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     ray.init(log_to_driver=False, logging_level="ERROR", namespace=contender)
     submit = CONTENDERS[contender](folder)
-    get: Callable[[Any], Any] = ray.get
-    if contender.startswith("chia"):
-        from chia.base.ChiaFunction import get
-    elif contender == "ours":
-        from chia_bypass import get
+    get = _getter(contender)
     print("ready", flush=True)
     numbers = itertools.count()
     for line in sys.stdin:
