@@ -19,7 +19,7 @@ from chia_bypass import ChiaFunction, get
 
 # Workers cannot import the modules of tests.
 cloudpickle.register_pickle_by_value(searches)
-TIMES, CALLS = (50, 300) if os.environ.get("CHIA_BYPASS_THOROUGH") else (3, 100)
+TIMES, CALLS = (50, 200) if os.environ.get("CHIA_BYPASS_THOROUGH") else (3, 100)
 
 
 @pytest.mark.usefixtures("ray_session")
@@ -29,9 +29,9 @@ def test_a_search_takes_the_recorded_way(tmp_path: Path, name: str) -> None:
     with chia_bypass.record(tmp_path / "r") as folder:
         recorded = search(CALLS)
     for _ in range(TIMES):
-        with chia_bypass.replay(folder) as outcome:
+        with chia_bypass.replay(folder) as replaying:
             assert search(CALLS) == recorded
-        (replayed,) = outcome
+        replayed = replaying.outcome
         assert (replayed.unused, replayed.out_of_order) == ((), ())
         assert len(replayed.served) == CALLS
 
@@ -54,9 +54,9 @@ def test_so_does_a_real_call_whose_own_calls_are_served(tmp_path: Path) -> None:
     with chia_bypass.record(tmp_path / "r") as folder:
         recorded = get(searching.chia_remote(40))
     for _ in range(3):
-        with chia_bypass.replay(folder, live=("searching",)) as outcome:
+        with chia_bypass.replay(folder, live=("searching",)) as replaying:
             assert get(searching.chia_remote(40)) == recorded
-        assert (len(outcome[0].served), outcome[0].out_of_order) == (40, ())
+        assert (len(replaying.outcome.served), replaying.outcome.out_of_order) == (40, ())
 
 
 def reversed_pair(folder: Path) -> list[Any]:
@@ -114,13 +114,13 @@ def test_a_call_that_never_comes_is_waited_for_until_patience_ends(tmp_path: Pat
         other.start()
         other.join()
         look(1)
-    with chia_bypass.replay(folder, patience=0.2) as outcome:
+    with chia_bypass.replay(folder, patience=0.2) as replaying:
         look(1)
-    (reason,) = outcome[0].out_of_order
+    (reason,) = replaying.outcome.out_of_order
     assert "pytest.0/0" in reason
     assert "0.2 s" in reason
-    assert outcome[0].exit_status(0) == 0
-    assert outcome[0].exit_status(0, strict=True) != 0
+    assert replaying.outcome.exit_status(0) == 0
+    assert replaying.outcome.exit_status(0, strict=True) != 0
 
 
 @pytest.mark.usefixtures("ray_session")
