@@ -12,7 +12,7 @@ import ray
 
 from chia_bypass import Bypass, ChiaFunction, engine, get, get_active_bypass
 from chia_bypass.bypass.active import activate
-from chia_bypass.engine import Dispatch, Plan
+from chia_bypass.engine import Dispatch, Invocation, Plan
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 
@@ -22,7 +22,7 @@ R = TypeVar("R")
 class Marking:
     """A token that shows what it saw of the body."""
 
-    def run(self, body: Callable[[], R]) -> Any:
+    def run(self, body: Callable[[], R], invocation: Invocation) -> Any:
         try:
             return ("value", body())
         except Exception as error:
@@ -45,6 +45,12 @@ class Recording:
 
     def ran_in_place(self, function: Callable[..., Any]) -> None:
         self.told.append(("in place", function))
+
+    def stored(self, reference: Any, value: Any) -> None:
+        self.told.append(("stored", value))
+
+    def completions(self) -> None:
+        return None
 
 
 @pytest.fixture
@@ -153,7 +159,7 @@ def test_a_generator_passes_through_the_token(running: Recording) -> None:
         yield 1
 
     class Passing:
-        def run(self, body: Callable[[], R]) -> R:
+        def run(self, body: Callable[[], R], invocation: Invocation) -> R:
             return body()
 
     running.planned = Plan(token=Passing())
