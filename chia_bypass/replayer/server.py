@@ -101,9 +101,11 @@ class RemoteServer:
         self._server = Asked(
             lambda: companion(ReplayServer, f"replay-{name}", driver, folder, control)
         )
-        self._ask = self._server.ask
         self._ahead: tuple[str, bytes | Blob] = ("", b"")
         """Path and document of the call that was asked for last: one question, not two."""
+
+    def _ask(self, method: str, *arguments: Any) -> Any:
+        return self._server.ask(method, *arguments)
 
     def children(self, parent: str | None) -> Siblings:
         """What the recorded parent dispatched: one question for all of it."""
