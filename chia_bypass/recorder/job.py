@@ -22,8 +22,6 @@ from typing import NoReturn
 from chia_bypass.errors import ChiaBypassError
 from chia_bypass.recorder.session import Recorded, RecordSession
 
-"""Exit status, as of the command line, of a recording that lacks results."""
-
 _PLAIN = re.compile(r"[\w@%+:,./-][\w@%+=:,./ -]*")
 """Entrypoints in which a shell finds nothing but words."""
 

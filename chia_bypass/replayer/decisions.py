@@ -12,9 +12,9 @@ from chia_bypass.errors import ChiaBypassError
 from chia_bypass.identity import position
 from chia_bypass.identity.describe import describe
 from chia_bypass.identity.producers import Producers
-from chia_bypass.recording.records import Call, Outcome, Result
+from chia_bypass.recording.records import Call, Result
 from chia_bypass.replayer.choice import Asked, Why, passes_cut, why_live
-from chia_bypass.replayer.failures import means_failure
+from chia_bypass.replayer.failures import runs_again
 from chia_bypass.replayer.home import ReplayHome
 from chia_bypass.replayer.matching import Found, Matcher, Missed, MissReason
 from chia_bypass.replayer.provision import Provision
@@ -83,13 +83,7 @@ class Decisions:
         return why
 
     def _failed_then(self, entry: Entry | None, result: Result) -> bool:
-        if result.outcome is Outcome.EXCEPTION:
-            return self._policy.rerun_exceptions
-        if not self._policy.rerun_failures or entry is None or not entry.failed:
-            return False
-        if result.outcome is not Outcome.VALUE:
-            return False
         try:
-            return means_failure(self._provision.sketched(result), entry.failed)
+            return runs_again(self._policy, entry, result, lambda: self._provision.sketched(result))
         except ChiaBypassError:  # it cannot be looked into: serving it says why
             return False

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from chia_bypass.bypass.config import Entry
 from chia_bypass.recording.classes import Sketch
+from chia_bypass.recording.records import Outcome, Result
+from chia_bypass.replayer.policy import Policy
 
 Failing = Mapping[str, tuple[object, ...]]
 """Field or key of a value -> what it holds when the value means failure."""
+
+
+def runs_again(
+    policy: Policy, entry: Entry | None, result: Result, value: Callable[[], object]
+) -> bool:
+    """Whether the policy has a call run again that ended with ``result``.
+
+    ``value`` gives what it returned, and is asked only where that decides.
+    """
+    if result.outcome is Outcome.EXCEPTION:
+        return policy.rerun_exceptions
+    if not policy.rerun_failures or entry is None or not entry.failed:
+        return False
+    return result.outcome is Outcome.VALUE and means_failure(value(), entry.failed)
 
 
 def means_failure(value: object, failing: Failing) -> bool:

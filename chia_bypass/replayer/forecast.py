@@ -13,7 +13,7 @@ from chia_bypass.look.value import sketched
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Outcome
 from chia_bypass.replayer.choice import Asked, Why, why_live
-from chia_bypass.replayer.failures import means_failure
+from chia_bypass.replayer.failures import runs_again
 from chia_bypass.replayer.feasible import asked_by
 from chia_bypass.replayer.policy import OnMiss, Policy
 
@@ -63,34 +63,24 @@ def _real(recording: Recording, policy: Policy, yaml: BypassConfig) -> Iterator[
     for row in rows(recording):
         if row.depth and row.call.parent.partition("@")[0] not in real:
             continue
-        entry = find(yaml.entries, row.call.function)
-        why = _why(row, policy, entry)
-        if why is None and _means_failure(recording, row, policy, entry):
-            why = Why.FAILED.value
+        why = _why(recording, row, policy, find(yaml.entries, row.call.function))
         if why is not None:
             real.add(row.call.path)
             yield row, why
 
 
-def _why(row: Row, policy: Policy, entry: Entry | None) -> str | None:
-    call, result = row.call, row.result
-    if result is None:
+def _why(recording: Recording, row: Row, policy: Policy, entry: Entry | None) -> str | None:
+    call, stored = row.call, recording.result(row.call.path)
+    if stored is None:
         return UNFINISHED if policy.on_miss is not OnMiss.FAIL else None
-    if result.outcome is Outcome.CANCELLED:
+    if stored.result.outcome is Outcome.CANCELLED:
         return None
     why = why_live(policy, entry, Asked(call.function, call.tag, call, after=False))
-    if why is None and result.outcome is Outcome.EXCEPTION and policy.rerun_exceptions:
+    if why is None and runs_again(
+        policy, entry, stored.result, lambda: sketched(recording, stored)
+    ):
         why = Why.FAILED
     return None if why is None else why.value
-
-
-def _means_failure(recording: Recording, row: Row, policy: Policy, entry: Entry | None) -> bool:
-    if not policy.rerun_failures or entry is None or not entry.failed or row.result is None:
-        return False
-    stored = recording.result(row.call.path)
-    if stored is None or stored.result.outcome is not Outcome.VALUE:
-        return False
-    return means_failure(sketched(recording, stored), entry.failed)
 
 
 def _usual(recording: Recording) -> Mapping[str, float]:

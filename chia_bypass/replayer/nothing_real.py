@@ -57,14 +57,12 @@ def _asked(policy: Policy, yaml: BypassConfig) -> Iterator[tuple[str, str]]:
 
 def _refused(home: ReplayHome, function: str, asked: str, tag: str | None = None) -> RealRunRefused:
     short = function.partition(":")[2] or function
+    shown = repr(short) if short == "*" else short  # what a shell would take for file names
     why = f"this Ray only pretends to have {', '.join(sorted(home.invented))}"
     return RealRunRefused(
         function if function != "*" else "the loop",
         tag,
         f"{asked} would run it for real, and {why}" if asked else why,
         "Give a cluster that has them with --address, or, if it only computes, "
-        f"--allow-local {short!r}"
-        if short == "*"
-        else "Give a cluster that has them with --address, or, if it only computes, "
-        f"--allow-local {short}",
+        f"--allow-local {shown}",
     )
