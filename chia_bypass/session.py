@@ -11,7 +11,6 @@ Standard library only: it travels to workers.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import Enum
@@ -75,9 +74,3 @@ class Session:
         """The session in the file at ``path``."""
         fields = json.loads(Path(path).read_text())
         return Session(**{**fields, "mode": Mode(fields["mode"])})
-
-    @staticmethod
-    def from_environment(environment: Mapping[str, str] = os.environ) -> Session | None:
-        """The session that this process was started in, or None."""
-        path = environment.get(VARIABLE)
-        return Session.load(path) if path else None

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 from chia_bypass.errors import UsageError
 from chia_bypass.look.calls import Row, rows
 from chia_bypass.look.diff import Diff, diff
-from chia_bypass.look.fields import Difference
 from chia_bypass.look.listing import state
 from chia_bypass.look.pairing import pair
 from chia_bypass.look.replay_outcome import ReplayOutcome
@@ -244,10 +243,6 @@ def _differences(found: Diff) -> str:
     ]
     columns = ("call", "function", "tag", "arguments that differ", "result", "because of")
     return table(columns, changes) if changes else ""
-
-
-def _difference(found: Difference) -> str:
-    return f"{found.place}: {found.a or 'absent'} → {found.b or 'absent'}"
 
 
 def _replayed(outcome: ReplayOutcome) -> Section:
