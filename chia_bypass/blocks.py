@@ -14,8 +14,10 @@ from chia_bypass.errors import Swallowed
 from chia_bypass.hook import startup
 from chia_bypass.recorder.session import Recorded, RecordSession
 from chia_bypass.recording.folder import new_name
+from chia_bypass.recording.reader import Recording
+from chia_bypass.replayer.asked import asked
 from chia_bypass.replayer.policy import PATIENCE
-from chia_bypass.replayer.session import Replayed, ReplaySession
+from chia_bypass.replayer.session import Replayed, ReplaySession, located
 from chia_bypass.session import Session
 
 
@@ -73,7 +75,13 @@ class Replaying:
 def replay(
     source: str | Path,
     *,
+    on_miss: Literal["fail", "run", "record"] = "fail",
     live: Sequence[str] = (),
+    live_tags: Sequence[str] = (),
+    live_from: str | None = None,
+    only: Sequence[str] = (),
+    redo: Sequence[str] = (),
+    stale: Sequence[str] = (),
     strict: bool = False,
     allow_import: Sequence[str] = (),
     allow_pickle: bool = False,
@@ -86,10 +94,16 @@ def replay(
     What it gives knows the outcome. A call that the recording cannot answer raises Miss where it
     is made; if the block swallows that, it raises Swallowed at its end. A Ray that the block starts
     offers what was recorded, and ends with it. For the options see ``chia-bypass replay --help``,
-    for ``script`` `record`. Raises RecordingError.
+    for ``script`` `record`. Raises RecordingError, and UsageError for a call that is not recorded.
     """
-    options = {
+    written = {
+        "on_miss": on_miss,
         "live": list(live),
+        "live_tags": list(live_tags),
+        "live_from": live_from,
+        "only": list(only),
+        "redo": list(redo),
+        "stale": list(stale),
         "args": "strict" if strict else "report",
         "allow_import": list(allow_import),
         "allow_pickle": allow_pickle,
@@ -97,6 +111,7 @@ def replay(
         "order": order,
         "patience": patience,
     }
+    options = asked(Recording.open(located(Path(source))[0]), written)
     with ReplaySession(Path(source), options, None) as session:
         replaying = Replaying(session)
         status = 1

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,22 +26,50 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 os.environ.pop("RAY_ADDRESS", None)
 
 RESOURCES = {"crb_res": 4.0, "db1": 2.0, "fpga": 1.0, "sim": 4.0}
-"""Custom resources of the shared Ray, besides four CPUs."""
+"""Custom resources of the shared Ray, besides two CPUs."""
+
+
+@contextmanager
+def short_folder() -> Iterator[Path]:
+    """A folder for the files of a Ray, the paths of whose sockets must stay short."""
+    folder = Path(tempfile.mkdtemp(prefix="cb", dir="/tmp"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder for the files of a Ray that one test starts."""
+    with short_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def short_for_all() -> Iterator[Path]:
+    """A folder for the files of a Ray that the tests of a module share."""
+    with short_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
 def ray_session() -> Iterator[str]:
-    """The address of a Ray with 4 CPUs and RESOURCES, to which this process is connected."""
+    """The address of a Ray with 2 CPUs and RESOURCES, to which this process is connected."""
+    with short_folder() as folder:
+        yield from _shared_ray(folder)
+
+
+def _shared_ray(folder: Path) -> Iterator[str]:
     import ray
 
-    folder = tempfile.mkdtemp(prefix="cb", dir="/tmp")  # Unix socket paths must stay short
     context = ray.init(
         address="local",
-        num_cpus=4,
+        num_cpus=2,
         resources=RESOURCES,
         include_dashboard=False,
         object_store_memory=512 * 1024**2,
-        _temp_dir=folder,
+        _temp_dir=str(folder),
         namespace="tests",
         log_to_driver=False,
     )
@@ -48,7 +77,6 @@ def ray_session() -> Iterator[str]:
         yield str(context.address_info["address"])
     finally:
         ray.shutdown()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

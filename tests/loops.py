@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
-PREAMBLE = """\
+from ray import cloudpickle
+
+IMPORTS = """\
 import dataclasses, os, sys, threading
 import ray
 from chia_bypass import ChiaFunction, get
@@ -17,8 +23,8 @@ def real(name):
     with open({log!r}, "a") as file:
         print(name, file=file)
 
-ray.init()
 """
+PREAMBLE = IMPORTS + "ray.init()\n"
 
 
 @dataclass
@@ -34,6 +40,14 @@ class Loops:
         path = self.folder / name
         path.write_text(PREAMBLE.format(log=str(self.log)) + body)
         return path
+
+    def here(self, body: str) -> str:
+        """Run a loop in this process, which is connected to Ray; returns what it printed."""
+        path = self.folder / "loop.py"
+        path.write_text(IMPORTS.format(log=str(self.log)) + body)
+        with _module("loop") as module, contextlib.redirect_stdout(io.StringIO()) as printed:
+            exec(compile(path.read_text(), str(path), "exec"), vars(module))
+        return printed.getvalue()
 
     @property
     def log(self) -> Path:
@@ -89,3 +103,15 @@ class Loops:
         assert self.real_runs() == []
         assert " 0 real · 0 missed · " in replayed.stderr
         return recorded.stdout, replayed.stdout
+
+
+@contextlib.contextmanager
+def _module(name: str) -> Iterator[ModuleType]:
+    """A module whose functions workers get by value."""
+    module = sys.modules[name] = ModuleType(name)
+    cloudpickle.register_pickle_by_value(module)
+    try:
+        yield module
+    finally:
+        cloudpickle.unregister_pickle_by_value(module)
+        del sys.modules[name]

@@ -8,11 +8,13 @@ from typing import Any
 from ray import cloudpickle
 
 from chia_bypass.errors import NotPicklable
-from chia_bypass.function.envelope import BypassedCall, RealCall
+from chia_bypass.function.envelope import BypassedCall, Envelope
 
 
-def not_picklable(function: str, envelope: RealCall | BypassedCall | None) -> NotPicklable | None:
+def not_picklable(function: str, envelope: Envelope | bytes) -> NotPicklable | None:
     """The error about the first part of ``envelope`` that cannot be pickled, or None."""
+    if isinstance(envelope, bytes):  # it was pickled already
+        return None
     for owner, role, suspect in _suspects(function, envelope):
         try:
             cloudpickle.dumps(suspect)  # type: ignore[no-untyped-call]
@@ -21,12 +23,8 @@ def not_picklable(function: str, envelope: RealCall | BypassedCall | None) -> No
     return None
 
 
-def _suspects(
-    function: str, envelope: RealCall | BypassedCall | None
-) -> Iterator[tuple[str, str, Any]]:
+def _suspects(function: str, envelope: Envelope) -> Iterator[tuple[str, str, Any]]:
     """What users put into an envelope: whose it is, what it is for, and the object."""
-    if envelope is None:
-        return
     if envelope.state is not None:
         for name, provider in envelope.state["providers"].items():
             yield name, "provider", provider

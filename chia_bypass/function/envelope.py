@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -68,6 +69,22 @@ class BypassedCall:
     provider: Provider
     tag: str | None
     data: str | None
+
+
+Envelope = RealCall | BypassedCall
+
+
+def seal(envelope: Envelope, *, plain: bool) -> Envelope | bytes:
+    """How it travels; ``plain``: what a Plan says of the provider or token in it."""
+    hooks = isinstance(envelope, RealCall) and envelope.hooks is not None
+    if not plain or hooks or envelope.state is not None:
+        return envelope
+    return pickle.dumps(envelope)
+
+
+def unseal(sealed: Envelope | bytes | None) -> Any:
+    """The envelope, if there is one."""
+    return pickle.loads(sealed) if isinstance(sealed, bytes) else sealed
 
 
 ENVELOPE = "_chia_envelope"

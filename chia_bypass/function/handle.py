@@ -15,7 +15,14 @@ from chia_bypass.bypass.occurrences import located
 from chia_bypass.bypass.runtime import Bypass
 from chia_bypass.engine import Dispatch, Plan, Provider
 from chia_bypass.function.blame import not_picklable
-from chia_bypass.function.envelope import ENVELOPE, RENAMED, BypassedCall, RealCall
+from chia_bypass.function.envelope import (
+    ENVELOPE,
+    RENAMED,
+    BypassedCall,
+    Envelope,
+    RealCall,
+    seal,
+)
 from chia_bypass.function.exports import Exports
 from chia_bypass.function.getting import get
 from chia_bypass.function.reserved import KEYWORDS, Reserved
@@ -107,35 +114,42 @@ class RemoteHandle(Generic[P, R]):
         else:
             plan = Plan()
         if plan.provider is not None:
-            refs = self._serve(bypass, plan.provider, plan.data, dispatch)
+            refs = self._serve(bypass, plan.provider, plan.data, dispatch, plain=plan.plain)
         else:
             state = None if bypass is None else bypass.get_state()
             envelope = RealCall(state, reserved.hooks, plan.token)
-            refs = self._send(self.real, envelope, dispatch.args, dispatch.kwargs)
+            sealed = seal(envelope, plain=plan.plain)
+            refs = self._send(self.real, sealed, dispatch.args, dispatch.kwargs)
         plan.dispatched(refs)
         return refs
 
     def _serve(
-        self, bypass: Bypass | None, provider: Provider, data: str | None, dispatch: Dispatch
+        self,
+        bypass: Bypass | None,
+        provider: Provider,
+        data: str | None,
+        dispatch: Dispatch,
+        *,
+        plain: bool = False,
     ) -> Any:
         state = None if bypass is None else bypass.get_state()
         envelope = BypassedCall(state, provider, dispatch.tag, data)
         args, kwargs = fitted(provider, dispatch.function, dispatch.args, dispatch.kwargs)
-        return self._send(self._bypassed, envelope, args, kwargs)
+        return self._send(self._bypassed, seal(envelope, plain=plain), args, kwargs)
 
     def _send(
         self,
         remote: Any,
-        envelope: RealCall | BypassedCall,
+        sealed: Envelope | bytes,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
     ) -> Any:
         if "self" in kwargs:
             kwargs = {RENAMED if key == "self" else key: kwargs[key] for key in kwargs}
         try:
-            return remote.remote(*args, **kwargs, **{ENVELOPE: envelope})
+            return remote.remote(*args, **kwargs, **{ENVELOPE: sealed})
         except Exception as error:  # Ray lets out whatever a pickle raised
-            culprit = not_picklable(self._exports.name, envelope)
+            culprit = not_picklable(self._exports.name, sealed)
             if culprit is None:
                 raise
             raise culprit from error

@@ -13,7 +13,7 @@ from typing import Any
 from chia_bypass.bypass.active import activated
 from chia_bypass.bypass.runtime import Bypass
 from chia_bypass.engine import Invocation
-from chia_bypass.function.envelope import ENVELOPE, RENAMED, BypassedCall, RealCall, State
+from chia_bypass.function.envelope import ENVELOPE, RENAMED, BypassedCall, RealCall, State, unseal
 
 Body = Callable[..., Any]
 
@@ -119,7 +119,7 @@ def _unpack(kwargs: dict[str, Any]) -> Any:
     """Takes the envelope out of ``kwargs`` and gives a renamed argument its own name back."""
     if RENAMED in kwargs:
         kwargs["self"] = kwargs.pop(RENAMED)
-    return kwargs.pop(ENVELOPE, None)
+    return unseal(kwargs.pop(ENVELOPE, None))
 
 
 def _named_like(task: Body, function: Body, prefix: str = "") -> Body:

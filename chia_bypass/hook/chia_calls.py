@@ -26,7 +26,7 @@ from typing import Any, cast
 import ray
 
 from chia_bypass import engine as engines
-from chia_bypass.engine import Dispatch, Invocation, Plan, Provider, Token
+from chia_bypass.engine import Dispatch, Invocation, Plan, Token
 
 TAG = "_chia_tag"
 LUGGAGE = "_chia_bypass"
@@ -88,7 +88,7 @@ def try_proxy(original: Function) -> Function:
         tag = hooks.pop(LUGGAGE)
         plan = engine.plan(Dispatch(_plain(func), tag, args, kwargs, opts))
         if plan.provider is not None:
-            served = Served(func, plan.provider, tag, plan.data)
+            served = Served(func, plan, tag)
             named = {**opts, "name": f"BYPASS_{func.__qualname__}"}
             # A call that CHIA relays, from a tunnelled worker, is served where it is relayed to.
             reference = original(served, named, state, None, args, kwargs, display_name)
@@ -134,18 +134,21 @@ def _plain(func: Any) -> Function:
 class Served:
     """Stands for the real function of a call that a provider answers, under its name."""
 
-    def __init__(self, function: Function, provider: Provider, tag: str | None, data: str | None):
+    def __init__(self, function: Function, plan: Plan, tag: str | None):
+        """``plan`` has a provider."""
         self.__name__, self.__qualname__ = function.__name__, function.__qualname__
-        self.provider, self.tag, self.data = provider, tag, data
+        assert plan.provider is not None
+        self.provider, self.data, self.plain, self.tag = plan.provider, plan.data, plan.plain, tag
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """What the provider returns or raises."""
         return self.provider(self.tag, self.data, *args, **kwargs)
 
 
-def run_served(served: Served, /, *args: Any, **kwargs: Any) -> Any:
+def run_served(served: Served | bytes, /, *args: Any, **kwargs: Any) -> Any:
     """What Ray runs for a served call. Its arguments are Ray's to resolve, whatever their names."""
-    return served(*args, **kwargs)
+    call: Served = pickle.loads(served) if isinstance(served, bytes) else served
+    return call(*args, **kwargs)
 
 
 @functools.cache
@@ -169,7 +172,8 @@ def _serve(
 ) -> Any:
     profiler = _profiling().get_profiler()
     if not profiler.enabled:
-        return _remote_of(run_served).options(**options).remote(served, *args, **kwargs)
+        sealed = pickle.dumps(served) if served.plain else served
+        return _remote_of(run_served).options(**options).remote(sealed, *args, **kwargs)
     # The loop's profile lists its calls, so the served ones must be in it.
     about = profiler.prepare_dispatch(options, args, kwargs, display_name=display_name)
     trampoline = sys.modules["chia.base.ChiaFunction"]._chia_trampoline_profiled

@@ -64,7 +64,8 @@ class RecordEngine:
         else:
             self._count("filtered", call.function)
         token = RecordToken(self._packed, packed, self._nested(call), captured)
-        return Plan(token=token, dispatched=lambda got: self.producers.learn(got, call.path))
+        learn = self.producers.learn
+        return Plan(token=token, plain=True, dispatched=lambda got: learn(got, call.path))
 
     def _nested(self, call: Call) -> tuple[tuple[bytes, str, int], ...]:
         """What the worker must know about references inside the arguments."""

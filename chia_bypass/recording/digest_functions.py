@@ -9,12 +9,20 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
-_signatures: weakref.WeakKeyDictionary[Any, inspect.Signature] = weakref.WeakKeyDictionary()
+_parameters: weakref.WeakKeyDictionary[Any, _Parameters] = weakref.WeakKeyDictionary()
 _sources: weakref.WeakKeyDictionary[Any, bytes] = weakref.WeakKeyDictionary()
 
 Bound = tuple[tuple[str, object], ...]
+
+
+class _Parameters(NamedTuple):
+    """Those of a function."""
+
+    signature: inspect.Signature
+    names: tuple[str, ...]
+    """In order, if all of them can be given by position and none takes several; else empty."""
 
 
 def module_name(module: str | None) -> str:
@@ -42,7 +50,10 @@ def bind(
     falls back to ``[0]``, ``[1]`` and the keywords. Never raises.
     """
     try:
-        bound = _signature(function).bind(*args, **kwargs)
+        signature, names = _parameters_of(function)
+        if names and len(args) == len(names) and not kwargs:  # ten times as fast
+            return tuple(zip(names, args, strict=True))
+        bound = signature.bind(*args, **kwargs)
     except Exception:  # no signature, or arguments that do not fit: the call itself will say so
         return (*((f"[{i}]", value) for i, value in enumerate(args)), *kwargs.items())
     bound.apply_defaults()
@@ -61,14 +72,21 @@ def _named(bound: inspect.BoundArguments) -> Iterator[tuple[str, object]]:
             yield name, value
 
 
-def _signature(function: Callable[..., Any]) -> inspect.Signature:
+def _parameters_of(function: Callable[..., Any]) -> _Parameters:
     try:
-        found = _signatures.get(function)
+        found = _parameters.get(function)
         if found is None:
-            found = _signatures[function] = inspect.signature(function)
+            found = _parameters[function] = _inspected(function)
     except TypeError:  # a callable that cannot be hashed or weakly referenced
-        return inspect.signature(function)
+        return _inspected(function)
     return found
+
+
+def _inspected(function: Callable[..., Any]) -> _Parameters:
+    signature = inspect.signature(function)
+    kinds = {parameter.kind for parameter in signature.parameters.values()}
+    plain = kinds == {inspect.Parameter.POSITIONAL_OR_KEYWORD}
+    return _Parameters(signature, tuple(signature.parameters) if plain else ())
 
 
 def source_digest(function: Callable[..., Any]) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
 from functools import cache
+from operator import attrgetter
 from typing import Any, Final
 
 import msgpack
@@ -59,18 +60,25 @@ def _plain(item: Any) -> Any:
     if isinstance(item, Enum):
         return item.value
     if is_dataclass(item):
-        kind: Any = type(item)
-        given = ((name, getattr(item, name), default) for name, default in _fields(kind))
-        return {name: value for name, value, default in given if value != default}
+        return given(item)
     if isinstance(item, Mapping):
         return dict(item)
     raise TypeError(f"{type(item).__name__} has no place in a record")
 
 
+def given(item: Any) -> dict[str, Any]:
+    """The fields of a dataclass that are not at their default, which need not be written."""
+    kind: Any = type(item)
+    names, defaults, values = _fields(kind)
+    fields_ = zip(names, defaults, values(item), strict=True)
+    return {name: value for name, default, value in fields_ if value != default}
+
+
 @cache
-def _fields(kind: Any) -> tuple[tuple[str, Any], ...]:
-    """Names of the fields of a class, each with its default, which need not be written."""
-    return tuple((f.name, _default(f)) for f in fields(kind))
+def _fields(kind: Any) -> tuple[tuple[str, ...], tuple[Any, ...], Callable[[Any], Any]]:
+    """Names of the fields of a class, their defaults, and what gets their values."""
+    names = tuple(f.name for f in fields(kind))
+    return names, tuple(map(_default, fields(kind))), attrgetter(*names)
 
 
 def _default(declared: Field[Any]) -> object:

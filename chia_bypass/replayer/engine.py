@@ -201,6 +201,7 @@ class ReplayEngine:
         return Plan(
             provider=serve,
             data=self.home.source.folder,
+            plain=serve.plain,
             dispatched=lambda got: self.producers.learn(got, result.call.path),
         )
 
@@ -247,7 +248,8 @@ class ReplayEngine:
             noted = replace(noted, recorded=None)
         self._note(noted)
         token, produced = self._token(matched, filtered=why == Why.YAML.value)
-        return Plan(token=token, dispatched=lambda got: self.producers.learn(got, produced))
+        learn = self.producers.learn
+        return Plan(token=token, plain=True, dispatched=lambda got: learn(got, produced))
 
     def _token(self, matched: Matched, **how: bool) -> tuple[LiveToken, str]:
         after = bool(matched.parent.memory.get(AFTER))

@@ -7,13 +7,14 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
 from chia_bypass.recorder.notes import Notes
+from chia_bypass.recording.packing import given
 
 _FOLDER = "outcomes"
 _MISSED = "missed"
@@ -129,7 +130,7 @@ class Outcomes:
             self._missed[event.message] += 1
             if self._missed[event.message] > SAME_MISS:
                 return
-        self._notes.add(json.dumps(asdict(event)).encode() + b"\n")
+        self._notes.add(json.dumps(given(event)).encode() + b"\n")
         if event.kind is Kind.MISSED:
             self._notes.flush()
             self._keeper.fail(event.message)
@@ -156,5 +157,6 @@ def events(control: Path) -> Iterator[Event]:
                 fields = json.loads(line)
             except ValueError:
                 continue
-            fields.update({name: tuple(fields[name]) for name in ("drift", "producers")})
+            lists = [name for name in ("drift", "producers") if name in fields]
+            fields.update({name: tuple(fields[name]) for name in lists})
             yield Event(**{**fields, "kind": Kind(fields["kind"])})

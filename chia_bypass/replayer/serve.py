@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from chia_bypass.companion import DriverProcess
 from chia_bypass.recording.classes import ImportedClasses
@@ -78,6 +78,11 @@ class Serve:
     seconds: float = 0.0
     """How long the call's resources are held: a share of its recorded duration."""
 
+    @property
+    def plain(self) -> bool:
+        """Whether `pickle` alone can carry it."""
+        return not self.references
+
     def __call__(self, tag: str | None, data_path: str | None, /, *args: Any, **kwargs: Any) -> Any:
         """The recorded value, or the recorded exception raised."""
         if self.seconds > 0:
@@ -109,6 +114,8 @@ def _hold(seconds: float) -> None:
 @dataclass(frozen=True, slots=True)
 class Pending:
     """A provider for a call that was cancelled while it ran: it runs until it is cancelled."""
+
+    plain: ClassVar[bool] = True
 
     def __call__(self, tag: str | None, data_path: str | None, /, *args: Any, **kwargs: Any) -> Any:
         """Ends by being interrupted, which is what Ray does to cancel."""

@@ -29,10 +29,13 @@ from trial import Lost, Run, Trial
 
 from chia_bypass.errors import ChiaBypassError
 
-AT_ONCE = 5
+AT_ONCE = 12
 """Shots at workers and recorders in one run: Ray brings them back."""
-RANDOM = (("driver",), ("command",), ("worker",) * 6, ("raylet", "worker"), ("server",) * 2)
-REMOTE = (("recorder",) * 4, ("worker", "recorder", "worker"), ("driver",), ("server",) * 2)
+TIMES = 6
+"""How often each boundary of workers and recorders is shot at in a round, each time another."""
+SURVIVED = (":worker", ":recorder", ":blob")
+RANDOM = (("driver",), ("command",), ("worker",) * 12, ("raylet", "worker"), ("server",) * 2)
+REMOTE = (("recorder",) * 8, ("worker", "recorder") * 5, ("driver",), ("server",) * 2)
 
 
 class Campaign:
@@ -77,23 +80,26 @@ class Campaign:
         for label, count in sorted(boundaries.items()):
             moments = ("before", "half", "after") if "pwrite" in label else ("before", "after")
             for moment in moments:
-                shot = self.shot(label, count, moment)
-                survived[label.endswith((":worker", ":recorder", ":blob"))].append(shot)
+                lives = label.endswith(SURVIVED)
+                for nth in self.chance.sample(
+                    range(1, count + 1), min(TIMES, count) if lives else 1
+                ):
+                    survived[lives].append(self.shot(label, nth, moment))
         self.chance.shuffle(survived[True])
         while survived[True]:
             yield survived[True][:AT_ONCE]
             del survived[True][:AT_ONCE]
         yield from ([shot] for shot in survived[False])
 
-    def shot(self, label: str, count: int, moment: str) -> Shot:
+    def shot(self, label: str, nth: int, moment: str) -> Shot:
         self._names += 1
-        name = f"{label} {moment}#{self._names}"
-        return Shot(name, label, self.chance.randrange(1, count + 1), moment)
+        return Shot(f"{label} {moment}#{self._names}", label, nth, moment)
 
     def all(self, kills: int) -> None:
         """Every boundary, then at random until there were ``kills``."""
         found = {hide: self.boundaries(hide=hide) for hide in (False, True)}
-        print("boundaries:", {name: dict(sorted(c.items())) for name, c in found.items()})
+        shown = {name: dict(sorted(c.items())) for name, c in found.items()}
+        print("boundaries:", shown, flush=True)
         before = -1
         while self.killed.total() < kills and self.killed.total() > before:
             before = self.killed.total()

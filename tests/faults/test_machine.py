@@ -55,11 +55,11 @@ def may_mount() -> bool:
 @pytest.mark.skipif(not may_mount(), reason="needs root and unshare")
 @pytest.mark.parametrize("fault", ["fill", "close"])
 def test_a_full_and_a_read_only_disk_spoil_the_recording_and_not_the_run(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, script_env: dict[str, str], fault: str
+    tmp_path: Path, short: Path, script_env: dict[str, str], fault: str
 ) -> None:
     (tmp_path / "loop.py").write_text(LOOP.format(fault=fault))
     (tmp_path / "small").mkdir()
-    environment = {**script_env, "RAY_TMPDIR": str(tmp_path_factory.mktemp("r")), "COLUMNS": "200"}
+    environment = {**script_env, "RAY_TMPDIR": str(short), "COLUMNS": "200"}
     del environment["RAY_ADDRESS"]
     script = (
         "mount -t tmpfs -o size=300k none small && "

@@ -124,7 +124,7 @@ class Run:
         """Kill each of ``victims`` at a random moment of the loop's life."""
         chance = random.Random(self.trial.seed)
         for victim in victims:
-            wanted = len(self.lines("executed")) + chance.randrange(1, 6)
+            wanted = len(self.lines("executed")) + chance.randrange(1, 4)
             while not done.is_set() and len(self.lines("executed")) < wanted:
                 if victim == "server" and self.arena.pids(_TITLES["server"]):
                     break

@@ -68,7 +68,7 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
+def head(tmp_path_factory: pytest.TempPathFactory, short_for_all: Path) -> Iterator[Head]:
     folder = tmp_path_factory.mktemp("jobs")
     work = folder / "work"
     old = work / "old_recording"
@@ -89,7 +89,7 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
         *(f"--dashboard-port={jobs}", "--dashboard-host=127.0.0.1", "--include-dashboard=true"),
         *(f"--ray-client-server-port={free_port()}", "--object-store-memory=150000000"),
         f"--dashboard-agent-listen-port={free_port()}",
-        f"--temp-dir={tmp_path_factory.mktemp('h')}",
+        f"--temp-dir={short_for_all}",
         "--node-ip-address=127.0.0.1",
     ]
     started = subprocess.Popen(

@@ -26,12 +26,6 @@ def show(**facts):
 """
 
 
-@pytest.fixture
-def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for Ray, whose socket paths must stay short; pytest clears it away."""
-    return tmp_path_factory.mktemp("r")
-
-
 def replaying(folder: Path, **fields: object) -> Hooked:
     """A replay of a recording in which nothing was called."""
     yaml = folder / "bypass.yaml"

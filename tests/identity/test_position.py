@@ -11,7 +11,8 @@ from chia_bypass.identity import position
 
 
 @pytest.fixture(autouse=True)
-def _installed() -> Iterator[None]:
+def _installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(position, "_process", None)  # tests that replay in this process set it
     undo = position.install()
     try:
         yield

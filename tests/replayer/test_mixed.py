@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from typing import Any
 
+import pytest
 from loops import Loops
+
+import chia_bypass
+from chia_bypass import Miss, UsageError
+from chia_bypass.replayer.outcomes import Kind
 
 SEARCH = """
 def fresh():
     return int.from_bytes(os.urandom(6), "big")
 
-@ChiaFunction(num_cpus=0)
+@ChiaFunction()
 def leaf(x):
     real(f"leaf{x}")
     return fresh()
 
-@ChiaFunction(num_cpus=0)
+@ChiaFunction()
 def middle(x):
     real(f"middle{x}")
     return get([leaf.chia_remote(x, _chia_tag="a"), leaf.chia_remote(x + 10, _chia_tag="b")])
 
-@ChiaFunction(num_cpus=0)
+@ChiaFunction()
 def root(x):
     real(f"root{x}")
     return fresh()
@@ -40,44 +47,63 @@ def search(values: str, new: str = "") -> str:
     return SEARCH.replace("RANGE", values).replace("NEW", new)
 
 
-def test_a_miss_runs_or_is_recorded_if_asked_nested_and_concurrent(loops: Loops) -> None:
-    loops.write(search("range(2)"))
-    loops.recorded()
+def recorded(loops: Loops, body: str) -> Path:
+    """Run the loop in this process, recorded."""
+    with chia_bypass.record(loops.folder / "r", script="loop") as folder:
+        loops.here(body)
     loops.real_runs()
-    loops.write(search("range(4)", "print(get(ChiaFunction(num_cpus=0)(new).chia_remote(7)))"))
-    failed = loops.replay()
-    assert failed.returncode == 20
+    return folder
+
+
+def test_a_miss_runs_or_is_recorded_if_asked_nested_and_concurrent(loops: Loops) -> None:
+    folder = recorded(loops, search("range(2)"))
+    longer = search("range(4)", "print(get(ChiaFunction(num_cpus=0)(new).chia_remote(7)))")
+    with pytest.raises(Miss), chia_bypass.replay(folder, script="loop"):
+        loops.here(longer)
     assert loops.real_runs() == []
-    run = loops.replay("--on-miss", "run")
-    assert run.returncode == 0, run.stderr
     wanted = ["leaf12", "leaf13", "leaf2", "leaf3", "middle2", "middle3", "new7"]
+    with chia_bypass.replay(folder, script="loop", on_miss="run") as run:
+        loops.here(longer)
     assert sorted(loops.real_runs()) == wanted
-    assert "3 replayed · 7 real · 0 missed · 0 unused" in run.stderr
-    recorded = loops.replay("--on-miss", "record")
+    counts = {kind: run.outcome.count(kind) for kind in (Kind.SERVED, Kind.REAL, Kind.MISSED)}
+    assert counts == {Kind.SERVED: 3, Kind.REAL: 7, Kind.MISSED: 0}
+    with chia_bypass.replay(folder, script="loop", on_miss="record"):
+        printed = loops.here(longer)
     assert sorted(loops.real_runs()) == wanted  # running alone has recorded nothing
-    served = loops.replay()
-    assert served.returncode == 0, served.stderr
+    with chia_bypass.replay(folder, script="loop") as served:
+        assert loops.here(longer) == printed
     assert loops.real_runs() == []
-    assert served.stdout.splitlines()[-3:] == recorded.stdout.splitlines()[-3:]
-    assert "  new:  # 1 call" in (loops.folder / "r" / "bypass.yaml").read_text()
+    assert served.outcome.unused == ()
+    assert "  new:  # 1 call" in (folder / "bypass.yaml").read_text()
 
 
 def test_what_runs_can_be_chosen_by_call_tag_and_time(loops: Loops) -> None:
+    body = search("range(3)")
+    folder = recorded(loops, body)
+
+    def ran(**options: Any) -> list[str]:
+        with chia_bypass.replay(folder, script="loop", **options):
+            loops.here(body)
+        return sorted(loops.real_runs())
+
+    assert ran(live=["middle#1"]) == ["middle1"]
+    assert ran(live=["middle"], live_tags=["iter2"]) == ["middle2"]
+    assert ran(only=["leaf", "root"]) == ["middle0", "middle1", "middle2"]
+    # In time: what was dispatched from then on, whoever dispatches it.
+    assert ran(live_from="root#0") == ["root0"]
+    assert ran(redo=["middle#2"]) == ["leaf12", "leaf2", "middle2", "root0"]
+    with pytest.raises(UsageError, match="there is no call 'middle#7'"):
+        ran(live=["middle#7"])
+
+
+def test_the_command_line_takes_the_same_words(loops: Loops) -> None:
     loops.write(search("range(3)"))
     loops.recorded()
     loops.real_runs()
-
-    def ran(*options: str) -> list[str]:
-        replayed = loops.replay(*options)
-        assert replayed.returncode == 0, replayed.stderr
-        return sorted(loops.real_runs())
-
-    assert ran("--live", "middle#1") == ["middle1"]
-    assert ran("--live-tags", "iter2", "--live", "middle") == ["middle2"]
-    assert ran("--only", "leaf", "--only", "root") == ["middle0", "middle1", "middle2"]
-    # In time: what was dispatched from then on, whoever dispatches it.
-    assert ran("--live-from", "root#0") == ["root0"]
-    assert ran("--redo", "middle#2") == ["leaf12", "leaf2", "middle2", "root0"]
+    chosen = ("--live", "middle", "--live-tags", "iter2", "--live-from", "middle#2")
+    replayed = loops.replay("--only", "middle", "--only", "root", *chosen)
+    assert replayed.returncode == 0, replayed.stderr
+    assert sorted(loops.real_runs()) == ["leaf12", "leaf2", "middle2"]
     unknown = loops.replay("--live", "middle#7")
     assert unknown.returncode == 2
     assert "there is no call 'middle#7'" in unknown.stderr
@@ -87,12 +113,12 @@ def test_what_runs_can_be_chosen_by_call_tag_and_time(loops: Loops) -> None:
 
 
 CHAIN = """
-@ChiaFunction(num_cpus=0)
+@ChiaFunction()
 def answer(prompt):
     real("answer")
     return open(ANSWER).read()
 
-@ChiaFunction(num_cpus=0)
+@ChiaFunction()
 def step(previous, n):
     real("step")
     return (previous, n)
@@ -142,7 +168,7 @@ FOREIGN = """
 def plain():
     return open(ANSWER).read()
 
-@ChiaFunction(num_cpus=0)
+@ChiaFunction()
 def use(text):
     real("use")
     return text
@@ -154,18 +180,17 @@ print(get(use.chia_remote(plain.remote())))
 def test_what_no_recorded_call_produced_is_compared_on_the_worker(loops: Loops) -> None:
     answer = loops.folder / "answer"
     answer.write_text("old")
-    loops.write(FOREIGN.replace("ANSWER", repr(str(answer))))
-    loops.recorded()
-    loops.real_runs()
-    same = loops.replay()
-    assert same.returncode == 0, same.stderr
-    assert "1 replayed · 0 real" in same.stderr
+    body = FOREIGN.replace("ANSWER", repr(str(answer)))
+    folder = recorded(loops, body)
+    with chia_bypass.replay(folder, script="loop") as same:
+        loops.here(body)
+    assert (same.outcome.count(Kind.SERVED), loops.real_runs()) == (1, [])
     answer.write_text("new")
-    other = loops.replay()
-    assert other.returncode == 20
+    with pytest.raises(Miss, match="other arguments"), chia_bypass.replay(folder, script="loop"):
+        loops.here(body)
     assert loops.real_runs() == []
-    run = loops.replay("--on-miss", "run")
-    assert run.stdout.splitlines()[-1] == "new"
+    with chia_bypass.replay(folder, script="loop", on_miss="run"):
+        assert loops.here(body) == "new\n"
     assert loops.real_runs() == ["use"]
 
 
@@ -187,7 +212,7 @@ def build():
     real("build")
     return 2
 
-@ChiaFunction(num_cpus=0)
+@ChiaFunction()
 def elsewhere():
     real("elsewhere")
     return 3
@@ -216,12 +241,12 @@ def test_a_state_that_sees_served_and_real_calls_is_refused(loops: Loops) -> Non
 
 def test_check_fails_at_every_deviation(loops: Loops) -> None:
     loops.write("""
-@ChiaFunction(num_cpus=0)
+@ChiaFunction()
 def f(x):
     real("f")
     return x
 
-@ChiaFunction(num_cpus=0)
+@ChiaFunction()
 def g():
     real("g")
     return 1
@@ -252,7 +277,7 @@ def test_served_calls_hold_their_resources_for_a_while_if_asked(loops: Loops) ->
     loops.write("""
 import time
 
-@ChiaFunction(num_cpus=0)
+@ChiaFunction()
 def work():
     real("work")
     time.sleep(0.5)
@@ -269,7 +294,7 @@ print(time.monotonic() - started > 2 * 0.5)
 
 def test_errors_of_rays_own_are_raised_again_only_if_asked(loops: Loops) -> None:
     loops.write("""
-@ChiaFunction(num_cpus=0)
+@ChiaFunction()
 def lost():
     real("lost")
     raise ray.exceptions.OutOfDiskError("the machine's, not the function's")

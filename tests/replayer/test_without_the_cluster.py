@@ -45,12 +45,6 @@ print(ray.cluster_resources()["fpga"], os.getpid(), file=sys.stderr)
 
 
 @pytest.fixture
-def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for Ray, whose socket paths must stay short; pytest clears it away."""
-    return tmp_path_factory.mktemp("r")
-
-
-@pytest.fixture
 def replay_alone(loops: Loops, short: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Replay ``r`` with no Ray in sight."""
 
