@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from arena import Arena, Shot
@@ -96,20 +96,28 @@ class Campaign:
         return Shot(f"{label} {moment}#{self._names}", label, nth, moment)
 
     def all(self, kills: int) -> None:
-        """Every boundary, then at random until there were ``kills``."""
+        """Every boundary and at random, and all that again until there were ``kills``."""
         found = {hide: self.boundaries(hide=hide) for hide in (False, True)}
         shown = {name: dict(sorted(c.items())) for name, c in found.items()}
         print("boundaries:", shown, flush=True)
-        before = -1
-        while self.killed.total() < kills and self.killed.total() > before:
+        for trial in self._round(found):
+            self.one(trial)
+            self.progress(kills)
+        before = 0
+        while before < self.killed.total() < kills:
             before = self.killed.total()
-            for hide, boundaries in found.items():
-                for shots in self.shots(boundaries):
-                    self.one(Trial(shots, hide=hide, seed=self.trials))
-                    self.progress(kills)
-            for victims, hide in [*((v, False) for v in RANDOM), *((v, True) for v in REMOTE)] * 3:
-                self.one(Trial((), victims, hide, seed=self.chance.randrange(2**31)))
+            for trial in self._round(found):
+                if self.killed.total() >= kills:
+                    break
+                self.one(trial)
                 self.progress(kills)
+
+    def _round(self, found: Mapping[bool, Counter[str]]) -> Iterator[Trial]:
+        for hide, boundaries in found.items():
+            for shots in self.shots(boundaries):
+                yield Trial(shots, hide=hide, seed=self._names)
+        for victims, hide in [*((v, False) for v in RANDOM), *((v, True) for v in REMOTE)] * 3:
+            yield Trial((), victims, hide, seed=self.chance.randrange(2**31))
 
     def short(self) -> None:
         """One trial of each sort, at boundaries that are known to be there."""
