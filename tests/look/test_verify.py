@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from samples import make_call
 from small_recording import write_small
 
 from chia_bypass.errors import RecordingAbsent, RecordingTooNew
 from chia_bypass.look.verify import Verified, verify
 from chia_bypass.recording.layout import BYPASS_YAML, LOCK
-from chia_bypass.recording.writer import SegmentWriter
+from chia_bypass.recording.writer import SegmentWriter, append_records
 
 STRIDE = 1 if os.environ.get("CHIA_BYPASS_THOROUGH") else 17
 """Every how-manieth byte is tried: all of them take minutes."""
@@ -105,6 +106,15 @@ def test_a_run_that_was_cut_off_is_incomplete_not_damaged(tmp_path: Path) -> Non
     found = verify(folder)
     assert found.faults == ()
     assert any(segment.name in reason for reason in found.unfinished)
+
+
+def test_what_a_worker_writes_after_the_end_is_no_damage(folder: Path) -> None:
+    segment = next((folder / "segments").glob("worker*"))
+    worker = SegmentWriter.reopen(segment, segment.stat().st_size)
+    append_records(worker, [make_call(9)])
+    worker.close()
+    found = verify(folder)
+    assert (found.faults, found.calls) == ((), 8)
 
 
 def test_absent_and_too_new(tmp_path: Path, folder: Path) -> None:
