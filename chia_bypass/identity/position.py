@@ -27,6 +27,7 @@ MAIN_LANE = "main"
 _VOLATILE = re.compile(r"[0-9a-fA-F]{8}[0-9a-fA-F-]*")
 """What is new in every run: the UUIDs in the names of actors."""
 _ATTRIBUTE = "_chia_bypass_position"
+_MARK = "_chia_bypass_original"
 
 
 class Parent:
@@ -170,6 +171,8 @@ def install() -> Callable[[], None]:
     """Hand positions on to threads and pools from now on; returns what undoes it."""
     start: Any = threading.Thread.start
     submit: Any = ThreadPoolExecutor.submit
+    if hasattr(start, _MARK):  # a second layer would name each lane twice
+        return lambda: None
 
     @functools.wraps(start)
     def start_with_position(self: threading.Thread) -> None:
@@ -187,6 +190,8 @@ def install() -> Callable[[], None]:
             return submit(self, fn, *args, **kwargs)
         return submit(self, _Work(fn, position.child(_name(fn))), *args, **kwargs)
 
+    setattr(start_with_position, _MARK, start)
+    setattr(submit_with_position, _MARK, submit)
     _replace(threading.Thread, "start", start_with_position)
     _replace(ThreadPoolExecutor, "submit", submit_with_position)
 

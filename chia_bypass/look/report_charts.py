@@ -17,7 +17,7 @@ from chia_bypass.look.pairing import Pair
 from chia_bypass.look.timeline import Span, rows_of_workers
 from chia_bypass.look.wording import short_name, visible
 
-DRAWN: Final = 5000
+DRAWN: Final = 4000
 """Calls that one chart draws: the longest ones."""
 _FAILED, _CRITICAL = "#d62728", "#000000"
 _GREY, _FAINT = "#999999", "rgba(153,153,153,0.25)"

@@ -102,13 +102,13 @@ for arguments in (([{"fpga": 1}] * 4, "STRICT_SPREAD"), ([{"fgpa": 1}],)):
     try:
         placement_group(*arguments)
     except Exception as error:
-        print(error)
+        print(error, flush=True)
 @ray.remote(num_cpus=0, resources={"db1": 1})
 class Server: pass
 try:
     Server.remote()
 except Exception as error:
-    print(error)
+    print(error, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
     )

@@ -4,15 +4,22 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from chia_bypass.identity import position
 
 
+PATCHED: Any = ((threading.Thread, "start"), (ThreadPoolExecutor, "submit"))
+
+
 @pytest.fixture(autouse=True)
 def _installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(position, "_process", None)  # tests that replay in this process set it
+    for owner, name in PATCHED:
+        function = getattr(owner, name)
+        monkeypatch.setattr(owner, name, getattr(function, position._MARK, function))
     undo = position.install()
     try:
         yield
@@ -104,8 +111,13 @@ def test_a_thread_that_nobody_announced_works_for_the_task_of_the_process() -> N
 
 
 def test_undoing_gives_the_threads_back() -> None:
-    before = (threading.Thread.start, ThreadPoolExecutor.submit)
+    installed = [getattr(owner, name) for owner, name in PATCHED]
+    position.install()()  # a second time, which changes nothing and has nothing to undo
+    assert [getattr(owner, name) for owner, name in PATCHED] == installed
+    bare = [getattr(function, position._MARK) for function in installed]
+    for (owner, name), function in zip(PATCHED, bare, strict=True):
+        setattr(owner, name, function)
     undo = position.install()
-    assert (threading.Thread.start, ThreadPoolExecutor.submit) != before
+    assert all(getattr(owner, name) not in bare for owner, name in PATCHED)
     undo()
-    assert (threading.Thread.start, ThreadPoolExecutor.submit) == before
+    assert [getattr(owner, name) for owner, name in PATCHED] == bare

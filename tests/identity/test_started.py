@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from chia_bypass.identity import position
 
 
@@ -33,7 +35,8 @@ def test_lanes_count_for_themselves_and_a_name_is_one_part_of_a_path() -> None:
     assert here.start("Tool") == "Tool#1"
 
 
-def test_a_worker_without_a_parent_asks_where_it_is() -> None:
+def test_a_worker_without_a_parent_asks_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(position, "_process", None)  # tests that replay in this process set it
     told = position.Position(position.Parent("loop.0/Tool#0"))
     found: list[position.Position | None] = []
     before = position._find
@@ -44,4 +47,4 @@ def test_a_worker_without_a_parent_asks_where_it_is() -> None:
         thread.join()
     finally:
         position._find = before
-    assert found == [told]
+    assert [here.parent for here in found if here] == [told.parent]

@@ -109,15 +109,15 @@ def test_a_call_that_never_comes_is_waited_for_until_patience_ends(tmp_path: Pat
     def look(x: int) -> None:
         ray.wait([when.chia_remote("", x)])
 
-    with chia_bypass.record(tmp_path / "r") as folder:
+    with chia_bypass.record(tmp_path / "r", script="search") as folder:
         other = threading.Thread(target=look, args=(0,))
         other.start()
         other.join()
         look(1)
-    with chia_bypass.replay(folder, patience=0.2) as replaying:
+    with chia_bypass.replay(folder, patience=0.2, script="search") as replaying:
         look(1)
     (reason,) = replaying.outcome.out_of_order
-    assert "pytest.0/0" in reason
+    assert "search.0/0" in reason
     assert "0.2 s" in reason
     assert replaying.outcome.exit_status(0) == 0
     assert replaying.outcome.exit_status(0, strict=True) != 0
