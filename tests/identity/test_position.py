@@ -10,7 +10,6 @@ import pytest
 
 from chia_bypass.identity import position
 
-
 PATCHED: Any = ((threading.Thread, "start"), (ThreadPoolExecutor, "submit"))
 
 
