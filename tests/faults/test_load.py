@@ -75,17 +75,20 @@ def f(x):
     return os.urandom({size})
 
 def high_water(title):
-    "Most memory of its own that a process of this run ever had, in MB, by Ray's title."
+    "Memory of its own, in MB, of the largest process of this Ray that has Ray's title."
     found = [0]
     for entry in os.listdir("/proc"):
         try:
             if open(f"/proc/{{entry}}/cmdline").read().startswith(title):
                 status = dict(line.split(":", 1) for line in open(f"/proc/{{entry}}/status"))
-                found.append(int(status["RssAnon"].split()[0]) // 1000)
+                if int(status["PPid"]) == raylet:
+                    found.append(int(status["RssAnon"].split()[0]) // 1000)
         except (OSError, ValueError):
             pass
     return max(found)
 
+# Another Ray on the machine may have a recorder of its own.
+raylet = ray.get(ray.remote(lambda: os.getppid()).remote())
 total, recorder, waiting = 0, 0, []
 for x in range({count}):
     waiting.append(f.chia_remote(x))
