@@ -72,6 +72,8 @@ def _shared_ray(folder: Path) -> Iterator[str]:
         _temp_dir=str(folder),
         namespace="tests",
         log_to_driver=False,
+        # A worker takes a second to start: let the next test have those of the last.
+        _system_config={"idle_worker_killing_time_threshold_ms": 600_000},
     )
     try:
         yield str(context.address_info["address"])

@@ -74,9 +74,13 @@ def _fill(
 ) -> Recording:
     header = segment_header(run.run.id, "worker", "host", 1, 0.0)
     segment = SegmentWriter.unique(run.folder, header)
-    append_records(segment, [Driver("loop.0", ("loop.py",), "host", 1, 0.0)])
     writer = ResultWriter(run.folder, segment)
+    drivers = {"loop.0"}
+    append_records(segment, [_driver("loop.0")])
     for one in made:
+        if "/" not in one.parent and one.parent not in drivers:
+            drivers.add(one.parent)
+            append_records(segment, [_driver(one.parent)])
         number = numbers.get(one.parent, 0)
         if not one.attempt:
             numbers[one.parent] = number + 1
@@ -87,6 +91,10 @@ def _fill(
     else:
         run.abandon()
     return Recording.open(run.folder, tolerant=True)
+
+
+def _driver(path: str) -> Driver:
+    return Driver(path, (f"{path.rpartition('.')[0]}.py",), "host", 1, 0.0)
 
 
 def _call(one: Made, number: int) -> Call:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from chia_bypass.errors import UsageError
 from chia_bypass.identity.names import named
@@ -44,8 +44,7 @@ class Row:
         return f"{short_name(self.call.function)}#{self.nth}"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a call stands in a listing: known from the index, without reading the call."""
 
     number: int
@@ -61,6 +60,7 @@ def places(index: CallIndex) -> Iterator[Place]:
     """
     known = index.number_of
     newest_attempts = _newest_attempts(index)
+    parents = {parent.partition("@")[0] for parent in index.children}
     roots = sorted(p for p in index.children if p.partition("@")[0] not in known)
     waiting = [iter(_children(index, parent, 0)) for parent in roots[::-1]]
     while waiting:  # a stack of our own: recordings may be nested deeper than Python's
@@ -69,7 +69,10 @@ def places(index: CallIndex) -> Iterator[Place]:
             waiting.pop()
             continue
         yield place
-        path, newest = index.paths[place.number], index.newest(place.number)
+        path = index.paths[place.number]
+        if path not in parents:  # most calls dispatch nothing
+            continue
+        newest = index.newest(place.number)
         if newest is not None:
             parent = attempt_path(path, index.columns["attempt"][newest])
         else:  # it was running when the recording ended
@@ -124,12 +127,12 @@ class Selection:
     def of(self, index: CallIndex) -> list[Place]:
         """Those calls. Raises UsageError for a ``tag`` that is no regular expression."""
         wanted = self.wanted()
-        found = [
-            place
-            for place in places(index)
-            if wanted(index.function(place.number), index.tag(place.number))
-            and (not self.failed or failed(index, place.number))
-        ]
+        found = list(places(index))
+        if self.function is not None or self.tag is not None:
+            function, tag = index.function, index.tag
+            found = [p for p in found if wanted(function(p.number), tag(p.number))]
+        if self.failed:
+            found = [place for place in found if failed(index, place.number)]
         if self.order is not Order.TREE:
             found.sort(key=_sorting(index, self.order))
         return found

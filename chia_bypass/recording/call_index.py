@@ -163,11 +163,29 @@ class CallIndex:
 
         None for a call that never finished.
         """
-        positions = self.results(number)
-        for position in reversed(positions):
-            if self.outcome(position) is not Outcome.CANCELLED:
-                return position
-        return positions[-1] if positions else None
+        position = self._newest[number]
+        return position if position >= 0 else None
+
+    @cached_property
+    def _newest(self) -> Sequence[int]:
+        """For all calls at once, since whoever lists or replays asks for most; -1 for None."""
+        cancelled, outcomes = OUTCOMES.index(Outcome.CANCELLED), self.columns["outcome"]
+        found, start = array("q"), 0
+        for end in self.columns["results_end"]:
+            position = end - 1
+            while position >= start and outcomes[position] == cancelled:
+                position -= 1
+            if position < start:
+                position = end - 1 if end > start else -1
+            found.append(position)
+            start = end
+        return found
+
+    @property
+    def failures(self) -> int:
+        """How many calls did not return a value that was kept."""
+        returned, outcomes = OUTCOMES.index(Outcome.VALUE), self.columns["outcome"]
+        return sum(position < 0 or outcomes[position] != returned for position in self._newest)
 
     def outcome(self, position: int) -> Outcome:
         """How the result at that position ended."""

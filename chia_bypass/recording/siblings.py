@@ -43,11 +43,14 @@ def siblings(index: CallIndex, parent: str) -> Siblings:
     numbers = index.children.get(parent, ())
     arguments = list(map(index.arguments, numbers))
     newest = map(index.newest, numbers)
+    # A parent may have a hundred thousand: no method of ours is called for each where a list is.
+    columns, string = index.columns, index.strings.__getitem__
+    tags = ["", *index.strings]
     return Siblings(
         numbers=numbers,
-        functions=list(map(index.function, numbers)),
-        tags=list(map(index.tag, numbers)),
-        lanes=list(map(index.lane, numbers)),
+        functions=list(map(string, map(columns["function"].__getitem__, numbers))),
+        tags=[tags[tag] if tag else None for tag in map(columns["tag"].__getitem__, numbers)],
+        lanes=list(map(string, map(columns["lane"].__getitem__, numbers))),
         outcomes=[None if position is None else index.outcome(position) for position in newest],
         parameters=list(map(index.parameters, numbers)),
         digests=list(map(index.digests.__getitem__, arguments)),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from functools import partial
+from collections.abc import Hashable, Iterator, Sequence
 
 from chia_bypass.bypass.config import Match
 from chia_bypass.recording.records import Call
@@ -74,8 +73,10 @@ class RecordedCalls:
         self._masked: defaultdict[Hashable, list[int]] | None = None
         self._buckets: dict[tuple[Hashable, bool], Bucket] = {}
         keys.prepare(places)
+        in_order = keys.rule.match is Match.ORDER
         for place in places:
-            key = self._key(siblings.tags[place], partial(keys.recorded, place))
+            tag = siblings.tags[place]
+            key = keys.recorded(place) if tag is None or in_order else tag
             if siblings.outcomes[place] is None:
                 self.unfinished.setdefault(key, place)
             else:
@@ -83,10 +84,9 @@ class RecordedCalls:
 
     def key_of(self, call: Call) -> Hashable:
         """What a recorded call that may answer ``call`` is found by."""
-        return self._key(call.tag, lambda: self.keys.of(call))
-
-    def _key(self, tag: str | None, arguments: Callable[[], Hashable]) -> Hashable:
-        return arguments() if tag is None or self.keys.rule.match is Match.ORDER else tag
+        if call.tag is None or self.keys.rule.match is Match.ORDER:
+            return self.keys.of(call)
+        return call.tag
 
     def bucket(self, key: Hashable) -> Bucket | None:
         """The ended calls with that match key."""

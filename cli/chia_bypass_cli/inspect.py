@@ -73,7 +73,7 @@ def inspect(
     """List recordings, the calls of one, or one call whole."""
     from chia_bypass.errors import UsageError
     from chia_bypass.look.calls import Selection
-    from chia_bypass_cli import inspect_call, inspect_calls, inspect_recordings
+    from chia_bypass_cli import inspect_calls, inspect_recordings
 
     if call is None and (raw or history or part is not None):
         raise UsageError(
@@ -86,6 +86,8 @@ def inspect(
 
         inspect_secrets.show(folder, as_json=as_json)
     elif call is not None:
+        from chia_bypass_cli import inspect_call
+
         if raw:
             inspect_call.write_raw(folder, call, part)
         elif history:

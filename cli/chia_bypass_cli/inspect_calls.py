@@ -7,7 +7,7 @@ from typing import Any
 
 from chia_bypass.errors import RecordingCorrupt
 from chia_bypass.look.as_json import call_json, text_of
-from chia_bypass.look.calls import Place, Row, Selection, failed, row
+from chia_bypass.look.calls import Place, Row, Selection, row
 from chia_bypass.look.choices import Order
 from chia_bypass.look.listing import state
 from chia_bypass.look.wording import short_name
@@ -77,7 +77,7 @@ def _follow_line(found: Row, *, as_json: bool) -> None:
 def _total(recording: Recording, found: int) -> str:
     calls = len(recording.index)
     parts = [f"{found} calls" if found == calls else f"{found} of {calls} calls"]
-    failures = sum(failed(recording.index, number) for number in range(calls))
+    failures = recording.index.failures
     if failures and found == calls:
         parts.append(f"{failures} failed: --failed")
     if len(recording.contents.runs) > 1:

@@ -11,35 +11,36 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-import ray
+from ray.cluster_utils import Cluster
 
 DRIVER = Path(__file__).with_name("driver.py")
 COMMAND = (sys.executable, "-m", "chia_bypass_cli")
 
 
 @contextmanager
-def shared_ray(cpus: int = 2) -> Iterator[str]:
-    """The address of a Ray that keeps idle workers, so that nobody pays for starting them."""
+def shared_ray(*cpus: int) -> Iterator[str]:
+    """The address of a Ray of so many raylets, with these CPUs; 2 on one unless said.
+
+    It keeps idle workers, so that nobody pays for starting them.
+    """
+    settings = {"idle_worker_killing_time_threshold_ms": 10**9, "enable_worker_prestart": False}
+    first, *others = cpus or (2,)
+    store = 4 * 1024**3
     with tempfile.TemporaryDirectory(prefix="cb", dir="/tmp") as folder:
-        settings = {
-            "num_workers_soft_limit": 64,
-            "idle_worker_killing_time_threshold_ms": 10**9,
-            "enable_worker_prestart": False,
+        head = {
+            "num_cpus": first,
+            "include_dashboard": False,
+            "object_store_memory": store,
+            "temp_dir": folder,
+            "_system_config": settings,
         }
-        context = ray.init(
-            address="local",
-            num_cpus=cpus,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level="ERROR",
-            object_store_memory=4 * 1024**3,
-            _temp_dir=folder,
-            _system_config=settings,
-        )
+        cluster = Cluster(initialize_head=True, head_node_args=head)
         try:
-            yield str(context.address_info["address"])
+            for number in others:
+                cluster.add_node(num_cpus=number, object_store_memory=store)
+            yield str(cluster.address)
         finally:
-            ray.shutdown()
+            cluster.shutdown()
 
 
 def environment(address: str) -> dict[str, str]:
@@ -57,45 +58,66 @@ class Contender:
     """A driver that runs, perhaps below `record` or `replay`, and waits for orders."""
 
     def __init__(
-        self, name: str, kind: str, folder: Path, address: str, around: Sequence[str] = ()
+        self,
+        name: str,
+        kind: str,
+        folder: Path,
+        address: str,
+        around: Sequence[str] = (),
+        share: float = 1.0,
     ):
-        """``around``: arguments of our command line before ``--``."""
+        """``around``: arguments of our command line before ``--``.
+
+        ``share``: of the calls that are ordered, for one that is so slow that the others would
+        wait for it; its seconds are scaled to all of them.
+        """
         self.name = name
+        self._share = share
+        self.megabytes = 0
+        """The most memory of its own that the driver had after a batch."""
         command = (
             *((*COMMAND, *around, "--") if around else ()),
             sys.executable,
             str(DRIVER),
             kind,
         )
+        self._log = folder / f"{name}.log"
         self._process = subprocess.Popen(
             [*command, str(folder / kind)],
             env=environment(address),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=(folder / f"{name}.log").open("w"),
+            stderr=self._log.open("w"),
             text=True,
         )
 
     def __enter__(self) -> Contender:
-        assert self._answer() == "ready", f"{self.name} did not start; see its log"
+        assert self._answer() == "ready", self._ended()
         return self
 
     def _answer(self) -> str:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            text = line.strip()
-            if text == "ready" or text.replace(".", "", 1).replace("e-", "", 1).isdigit():
-                return text
+            if line.startswith(("ready", "took ")):
+                return line.strip()
         return ""
+
+    def _ended(self) -> str:
+        return f"{self.name} ended:\n{self._log.read_text()[-3000:]}"
 
     def seconds(self, calls: int, work: float = 0.0) -> float:
         """How long so many calls took, dispatched together."""
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{calls} {work}\n")
+        done = max(1, round(calls * self._share))
+        self._process.stdin.write(f"{done} {work}\n")
         self._process.stdin.flush()
         answer = self._answer()
-        assert answer, f"{self.name} ended; see its log"
-        return float(answer)
+        assert answer, self._ended()
+        _, seconds, megabytes = answer.split()
+        taken = float(seconds) * calls / done
+        self.megabytes = max(self.megabytes, int(megabytes))
+        print(f"{self.name}: {calls} calls, {taken:.3f} s", file=sys.stderr, flush=True)
+        return taken
 
     def __exit__(
         self,
@@ -106,7 +128,7 @@ class Contender:
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait()
-        assert error is not None or self._process.returncode == 0, f"{self.name} failed"
+        assert error is not None or self._process.returncode == 0, self._ended()
 
 
 def interleaved(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -10,67 +11,85 @@ from benchmarks.contenders import Contender, interleaved, shared_ray
 from benchmarks.results import Row, paired
 
 CALLS = 2000
+SLOW_CALLS, SLOW = 200, 0.05
+"""How many calls work for how many seconds each."""
+WARM = 2
+"""Rounds that start workers, and do not count."""
+SHARE = 0.1
+"""Of the calls for CHIA's cache: each of its tasks waits for an actor, and Ray starts another
+worker meanwhile."""
 
 
-def measure(rounds: int, calls: int = CALLS) -> list[Row]:
-    """Ratios of speeds, each pair of a round by itself."""
-    rows: list[Row] = []
+def measure(rounds: int) -> list[Row]:
+    """Ratios of speeds, each of two that ran one after the other."""
     with tempfile.TemporaryDirectory(prefix="cb", dir="/tmp") as name, shared_ray() as address:
-        folder = Path(name)
+        suite = _Suite(Path(name), address, rounds)
+        return [*suite.plain(), *suite.recorded(), *suite.replayed()]
+
+
+class _Suite:
+    """Measurements in one Ray; the recordings made first are replayed later."""
+
+    def __init__(self, folder: Path, address: str, rounds: int) -> None:
+        self._folder, self._address, self._rounds = folder, address, rounds
+
+    def plain(self) -> list[Row]:
+        """Our ChiaFunction by itself."""
+        times = self._noop([self._of("ray", "plain_ray"), self._of("ours", "ours")], 3)
+        return [paired("no bypass, no recording: ours / ray", times["ray"], times["ours"], 0.95)]
+
+    def recorded(self) -> list[Row]:
+        """Under `record`, CHIA's own cache beside it, and the least that durability can cost."""
+        ours = [self._of("ours", "ours"), self._of("recorded", "ours", self._record("ours"))]
+        chias = [self._of("chia", "chia"), self._of("recorded", "chia", self._record("chia"))]
+        a = self._noop([*ours, self._of("synced", "synced")], 2)
+        b = self._noop([*chias, self._of("cache", "chia_cache", share=SHARE)])
+        slow = [self._of("ours", "ours"), self._of("recorded", "ours", self._record("slow-ours"))]
+        c = self._times(slow, SLOW_CALLS, SLOW, 2)
+        slow = [self._of("chia", "chia"), self._of("recorded", "chia", self._record("slow-chia"))]
+        d = self._times(slow, SLOW_CALLS, SLOW, 2)
+        return [
+            paired("record no-ops: ours", a["ours"], a["recorded"], 0.70),
+            paired("limit: Ray and a synced write a call", a["ours"], a["synced"], None),
+            paired("record no-ops: ours / that limit", a["synced"], a["recorded"], None),
+            paired("record no-ops: CHIA's ChiaFunction", b["chia"], b["recorded"], 0.70),
+            paired("record no-ops: peer, CHIA's cache", b["chia"], b["cache"], None),
+            paired("record 50 ms calls: ours", c["ours"], c["recorded"], 0.98),
+            paired("record 50 ms calls: CHIA's", d["chia"], d["recorded"], 0.98),
+        ]
+
+    def replayed(self) -> list[Row]:
+        """What :meth:`recorded` has recorded, CHIA's own bypass and cache beside it."""
+        ours = [self._of("ours", "ours"), self._of("replayed", "ours", self._replay("ours"))]
+        chias = [self._of("chia", "chia"), self._of("replayed", "chia", self._replay("chia"))]
+        a = self._noop([*ours, self._of("ray", "plain_ray")], 2)
+        b = self._noop([*chias, self._of("cached", "chia_cached", share=SHARE)])
+        return [
+            paired("replay no-ops: ours", a["ours"], a["replayed"], 1.2),
+            paired("limit: plain Ray", a["ours"], a["ray"], None),
+            paired("replay no-ops: CHIA's ChiaFunction", b["chia"], b["replayed"], 1.2),
+            paired("replay no-ops: peer, CHIA's cache", b["chia"], b["cached"], None),
+        ]
+
+    def _record(self, name: str) -> tuple[str, ...]:
+        return ("record", "-o", str(self._folder / name))
+
+    def _replay(self, name: str) -> tuple[str, ...]:
+        return ("replay", str(self._folder / name), "--address", self._address)
+
+    def _of(
+        self, name: str, kind: str, around: Sequence[str] = (), share: float = 1.0
+    ) -> Contender:
+        return Contender(name, kind, self._folder, self._address, around, share)
+
+    def _noop(self, contenders: Sequence[Contender], times: int = 1) -> dict[str, list[float]]:
+        return self._times(contenders, CALLS, 0.0, times)
+
+    def _times(
+        self, contenders: Sequence[Contender], calls: int, work: float, times: int
+    ) -> dict[str, list[float]]:
+        """Seconds of so many times the rounds."""
         with ExitStack() as stack:
-            contenders = [stack.enter_context(c) for c in _recording(folder, address, "recorded")]
-            noop = interleaved(contenders, calls, 0.0, rounds + 2)
-            slow = interleaved(contenders, 80, 0.05, rounds)
-        rows += _record_rows({name: times[2:] for name, times in noop.items()}, slow)
-        with ExitStack() as stack:
-            contenders = [stack.enter_context(c) for c in _replaying(folder, address, "recorded")]
-            noop = interleaved(contenders, calls, 0.0, rounds + 2)
-        rows += _replay_rows({name: times[2:] for name, times in noop.items()})
-    return rows
-
-
-def _recording(folder: Path, address: str, name: str) -> list[Contender]:
-    def record(kind: str) -> tuple[str, ...]:
-        return ("record", "-o", str(folder / f"{name}-{kind}"))
-
-    return [
-        Contender("ray", "plain_ray", folder, address),
-        Contender("ours", "ours", folder, address),
-        Contender("ours recorded", "ours", folder, address, record("ours")),
-        Contender("chia", "chia", folder, address),
-        Contender("chia recorded", "chia", folder, address, record("chia")),
-        Contender("chia cache", "chia_cache", folder, address),
-    ]
-
-
-def _replaying(folder: Path, address: str, name: str) -> list[Contender]:
-    def replay(kind: str) -> tuple[str, ...]:
-        return ("replay", str(folder / f"{name}-{kind}"), "--address", address)
-
-    return [
-        Contender("ours", "ours", folder, address),
-        Contender("ours replayed", "ours", folder, address, replay("ours")),
-        Contender("chia", "chia", folder, address),
-        Contender("chia replayed", "chia", folder, address, replay("chia")),
-        Contender("chia cached", "chia_cached", folder, address),
-    ]
-
-
-def _record_rows(noop: dict[str, list[float]], slow: object) -> list[Row]:
-    assert isinstance(slow, dict)
-    return [
-        paired("no bypass, no recording: ours / ray", noop["ray"], noop["ours"], 0.95),
-        paired("record no-ops: ours", noop["ours"], noop["ours recorded"], 0.70),
-        paired("record no-ops: CHIA's ChiaFunction", noop["chia"], noop["chia recorded"], 0.70),
-        paired("record no-ops: peer, CHIA's cache", noop["chia"], noop["chia cache"], None),
-        paired("record 50 ms calls: ours", slow["ours"], slow["ours recorded"], 0.98),
-        paired("record 50 ms calls: CHIA's", slow["chia"], slow["chia recorded"], 0.98),
-    ]
-
-
-def _replay_rows(noop: dict[str, list[float]]) -> list[Row]:
-    return [
-        paired("replay no-ops: ours", noop["ours"], noop["ours replayed"], 1.2),
-        paired("replay no-ops: CHIA's ChiaFunction", noop["chia"], noop["chia replayed"], 1.2),
-        paired("replay no-ops: peer, CHIA's cache", noop["chia"], noop["chia cached"], None),
-    ]
+            entered = [stack.enter_context(contender) for contender in contenders]
+            found = interleaved(entered, calls, work, WARM + times * self._rounds)
+        return {name: seconds[WARM:] for name, seconds in found.items()}

@@ -1,13 +1,15 @@
 """A driver that waits for orders: what the benchmarks time, in one process for each contender.
 
 Usage: ``driver.py CONTENDER [FOLDER]``. Each line of standard input is ``CALLS WORK``: dispatch so
-many calls together, wait for all, and print the seconds. Each works for WORK seconds; where that is
-negative, it returns an array of so many megabytes. No two calls are the same.
+many calls together, wait for all, and print the seconds and how many MB of memory of its own the
+driver then has. Each call works for WORK seconds; where that is negative, it returns an array of so
+many megabytes. No two calls are the same.
 """
 
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -35,12 +37,45 @@ def plain_ray(folder: Path) -> Submit:
     return ray.remote(num_cpus=1)(body).remote
 
 
+def synced(folder: Path) -> Submit:
+    """Ray alone, each task appending a line to a file of its worker, durably: the limit of what
+    can be promised."""
+
+    def task(number: int, work: float) -> Any:
+        value = body(number, work)
+        with (folder / str(os.getpid())).open("ab", buffering=0) as file:
+            file.write(b"x" * 500)
+            os.fdatasync(file.fileno())
+        return value
+
+    return ray.remote(num_cpus=1)(task).remote
+
+
 def reading(folder: Path) -> Submit:
-    """Ray alone, giving back an array of 200 MB that lies in a file."""
-    path = folder / "array.npy"
-    np.save(path, body(0, -200))
-    read = ray.remote(num_cpus=1)(lambda number, work: np.load(path))
-    return read.remote
+    """Ray alone, giving back an array that lies in a file."""
+
+    def task(number: int, work: float) -> Any:
+        path = folder / f"{int(-work)}.npy"
+        if not path.exists():
+            scratch = path.with_suffix(f".{os.getpid()}.npy")  # others look for it meanwhile
+            np.save(scratch, body(0, work))
+            scratch.rename(path)
+        return np.load(path)
+
+    return ray.remote(num_cpus=1)(task).remote
+
+
+def writing(folder: Path) -> Submit:
+    """Ray alone, each task writing its array to a file durably."""
+
+    def task(number: int, work: float) -> Any:
+        value = body(number, work)
+        with (folder / str(number)).open("wb", buffering=0) as file:
+            file.write(memoryview(value).cast("B"))
+            os.fdatasync(file.fileno())
+        return value
+
+    return ray.remote(num_cpus=1)(task).remote
 
 
 def ours(folder: Path) -> Submit:
@@ -64,7 +99,8 @@ def chia_cache(folder: Path) -> Submit:
 
     submit = chia(folder)
     (folder / "cache.yaml").write_text("cache:\n  body: true\n")
-    start_cache(1, str(folder / "cache"), "GB", str(folder / "cache.yaml"))
+    # One folder for both contenders of the cache: the second reads what the first wrote.
+    start_cache(64, str(folder.parent / "cache"), "GB", str(folder / "cache.yaml"))
     return lambda number, work: submit(number, work, _chia_tag=f"t{number}")
 
 
@@ -89,7 +125,8 @@ def chia_cached(folder: Path) -> Submit:
 CONTENDERS = {
     name: make
     for name, make in globals().items()
-    if name in ("plain_ray", "reading", "ours", "chia", "chia_cache", "chia_cached")
+    if name
+    in ("plain_ray", "synced", "reading", "writing", "ours", "chia", "chia_cache", "chia_cached")
 }
 
 
@@ -104,6 +141,12 @@ def _getter(contender: str) -> Callable[[list[Any]], Any]:
         # With a cache, its references are callbacks, of which it gets one at a time.
         return lambda references: [chias.get(reference) for reference in references]
     return ray.get
+
+
+def _own_megabytes() -> int:
+    """Memory of this process that it shares with nobody: without what it maps."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("RssAnon:")[2].split()[0]) // 1000
 
 
 def main() -> None:
@@ -121,7 +164,7 @@ def main() -> None:
         chosen = list(itertools.islice(numbers, int(calls)))
         started = time.perf_counter()
         got = get([submit(number, float(work)) for number in chosen])
-        print(time.perf_counter() - started, flush=True)
+        print("took", time.perf_counter() - started, _own_megabytes(), flush=True)
         del got
 
 

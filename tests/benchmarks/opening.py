@@ -35,8 +35,21 @@ def measure(rounds: int) -> list[Row]:
             rows.append(
                 at_most(f"open {size:,} calls", _times(_opening(folder), rounds), "s", limit)
             )
+            rows.append(
+                at_most(
+                    f"open {size:,} calls, memory",
+                    [_memory(_opening(folder))],
+                    "MB",
+                    200 if last else None,
+                )
+            )
             listing = [*COMMAND, "inspect", str(folder)]
             rows.append(at_most(f"list {size:,} calls", _times(listing, rounds), "s", limit))
+            rows.append(
+                at_most(
+                    f"list {size:,} calls, memory", [_memory(listing)], "MB", 200 if last else None
+                )
+            )
         rows += _replaying(Path(name), rounds)
     help_ = [*COMMAND, "--help"]
     rows.append(at_most("--help", _times(help_, rounds), "s", 0.25))
@@ -89,3 +102,21 @@ def _times(command: list[str], rounds: int) -> list[float]:
         subprocess.run(command, check=True, capture_output=True, env=environment(""))
         found.append(time.perf_counter() - started)
     return found
+
+
+_MEASURE = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000)
+"""
+"""In a small process of its own: what was forked counts as what it was forked from."""
+
+
+def _memory(command: list[str]) -> float:
+    """The most that the command had at a time, in MB."""
+    measure = [sys.executable, "-c", _MEASURE, *command]
+    return float(
+        subprocess.run(
+            measure, check=True, capture_output=True, env=environment(""), text=True
+        ).stdout
+    )

@@ -56,9 +56,10 @@ def _spread(values: Sequence[float]) -> float:
     return round(high - low, 3)
 
 
-def save(rows: Sequence[Row]) -> None:
-    """Write all of it, with what it was measured on."""
-    kept = {
+def save(suite: str, rows: Sequence[Row]) -> None:
+    """Put the rows of a suite in place of its last ones, with what they were measured on."""
+    kept = json.loads(FILE.read_text()) if FILE.exists() else {}
+    kept[suite] = {
         "date": f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC",
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
         "load": os.getloadavg()[0],

@@ -1,7 +1,7 @@
 """All benchmarks: ``python tests/benchmarks/run.py``; ``--only dispatch`` for one of them.
 
-They take about ten minutes on two cores, want a machine that does nothing else, and write
-results.json beside this file.
+They take about half an hour on two cores, want a machine that does nothing else, and write
+results.json and growth.svg beside this file. They need the extra [benchmark].
 """
 
 from __future__ import annotations
@@ -12,26 +12,28 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import dispatch, opening, sizes
+from benchmarks import dispatch, growth, opening, sizes
 from benchmarks.results import save, show
 
-SUITES = {"dispatch": dispatch.measure, "sizes": sizes.measure, "opening": opening.measure}
+SUITES = {
+    "dispatch": dispatch.measure,
+    "sizes": sizes.measure,
+    "opening": opening.measure,
+    "growth": growth.measure,
+}
 
 
 def main() -> None:
-    """Measure and print; save when everything was measured."""
+    """Measure, print and save, suite by suite."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=SUITES)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
-    rows = []
     for name, measure in SUITES.items():
         if given.only in (None, name):
             found = measure(given.rounds)
             show(found)
-            rows += found
-    if given.only is None:
-        save(rows)
+            save(name, found)
 
 
 if __name__ == "__main__":

@@ -1,59 +1,101 @@
-"""Results of 200 MB: recorded, against the disk; served, against a task that reads the file."""
+"""Large results: recorded, against the disk; served, against tasks that read files."""
 
 from __future__ import annotations
 
-import os
 import tempfile
-import time
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-import numpy as np
 from benchmarks.contenders import Contender, interleaved, shared_ray
 from benchmarks.results import Row, at_most, paired
 
 MEGABYTES = 200
+WARM = 1
+"""Rounds that start workers, and do not count."""
+MIXED = ((10, 40), (100, 16), (500, 4))
+"""Megabytes of a result, and how many such results in a round: 4 GB."""
 
 
 def measure(rounds: int) -> list[Row]:
     """What keeping such a result costs, and how fast it comes back to one worker and to four."""
-    with tempfile.TemporaryDirectory(prefix="cb", dir="/tmp") as name, shared_ray(4) as address:
+    with tempfile.TemporaryDirectory(prefix="cb", dir="/tmp") as name:
         folder = Path(name)
-        around = ("record", "-o", str(folder / "big"))
-        with ExitStack() as stack:
-            plain = stack.enter_context(Contender("ours", "ours", folder, address))
-            recorded = stack.enter_context(Contender("recorded", "ours", folder, address, around))
-            kept = interleaved([plain, recorded], 1, -MEGABYTES, rounds + 1)
-            together = interleaved([plain, recorded], 4, -MEGABYTES, rounds + 1)
-        disk = [_write(folder) for _ in range(rounds)]
-        cost = [b - a for a, b in zip(kept["ours"], kept["recorded"], strict=True)][1:]
-        rows = [paired("record a 200 MB array / write the file with fdatasync", disk, cost, 0.7)]
-        around = ("replay", str(folder / "big"), "--address", address)
-        with ExitStack() as stack:
-            reading = stack.enter_context(Contender("reading", "reading", folder, address))
-            served = stack.enter_context(Contender("served", "ours", folder, address, around))
-            one = interleaved([reading, served], 1, -MEGABYTES, rounds + 1)
-            four = interleaved([reading, served], 4, -MEGABYTES, rounds + 1)
-        rows.append(_slower("serve 200 MB to one / a task that reads the file", one, 1.2))
-        rows.append(_slower("serve 4 x 200 MB at once / tasks that read files", four, 1.2))
-        del together
+        with shared_ray(4) as address:
+            rows = _recorded(folder, address, rounds)
+            rows += _served(folder, address, rounds, "one raylet")
+        with shared_ray(2, 1, 1) as address:
+            rows += _served(folder, address, rounds, "three raylets")
+    with tempfile.TemporaryDirectory(prefix="cb", dir="/tmp") as name, shared_ray(4) as address:
+        return rows + _mixed(Path(name), address, max(1, rounds // 2))
+
+
+def _recorded(folder: Path, address: str, rounds: int) -> list[Row]:
+    around = ("record", "-o", str(folder / "big"))
+    with ExitStack() as stack:
+        contenders = [
+            stack.enter_context(contender)
+            for contender in (
+                Contender("writing", "writing", folder, address),
+                Contender("recorded", "ours", folder, address, around),
+                Contender("chia cache", "chia_cache", folder, address),
+            )
+        ]
+        one = interleaved(contenders, 1, -MEGABYTES, WARM + 2 * rounds)
+        interleaved(contenders, 4, -MEGABYTES, WARM + rounds)
+    what = f"record {MEGABYTES} MB / a task that writes a durable file"
+    times = {name: seconds[WARM:] for name, seconds in one.items()}
+    return [
+        paired(what, times["writing"], times["recorded"], 0.7),
+        paired(f"{what}: peer, which syncs nothing", times["writing"], times["chia cache"], None),
+    ]
+
+
+def _served(folder: Path, address: str, rounds: int, where: str) -> list[Row]:
+    around = ("replay", str(folder / "big"), "--address", address)
+    with ExitStack() as stack:
+        contenders = [
+            stack.enter_context(contender)
+            for contender in (
+                Contender("reading", "reading", folder, address),
+                Contender("served", "ours", folder, address, around),
+                Contender("chia cached", "chia_cached", folder, address),
+            )
+        ]
+        one = interleaved(contenders, 1, -MEGABYTES, WARM + 2 * rounds)
+        four = interleaved(contenders, 4, -MEGABYTES, WARM + rounds)
+    rows = []
+    for what, times in ((f"serve {MEGABYTES} MB", one), (f"serve 4 x {MEGABYTES} MB", four)):
+        what = f"{what} / tasks that read files, {where}"
+        rows.append(_slower(what, times, "served", 1.2))
+        rows.append(_slower(f"{what}: peer", times, "chia cached", None))
     return rows
 
 
-def _slower(what: str, times: object, target: float) -> Row:
-    assert isinstance(times, dict)
-    ratios = [s / r for r, s in zip(times["reading"], times["served"], strict=True)]
-    return at_most(what, ratios[1:], "times as long", target)
+def _mixed(folder: Path, address: str, rounds: int) -> list[Row]:
+    """Results of 10 to 500 MB."""
+    record = ("record", "-o", str(folder / "mixed"))
+    replay = ("replay", str(folder / "mixed"), "--address", address)
+    rows = []
+    for what, limit, kind, around in (
+        ("record", "durable files", "writing", record),
+        ("replay", "tasks that read files", "reading", replay),
+    ):
+        with ExitStack() as stack:
+            base = stack.enter_context(Contender(kind, kind, folder, address))
+            ours = stack.enter_context(Contender("ours", "ours", folder, address, around))
+            times = {kind: [0.0] * rounds, "ours": [0.0] * rounds}
+            for megabytes, calls in MIXED:
+                for name, found in interleaved([base, ours], calls, -megabytes, rounds).items():
+                    times[name] = [a + b for a, b in zip(times[name], found, strict=True)]
+        title = f"{what} {rounds * sum(m * n for m, n in MIXED) / 1000:g} GB of 10 to 500 MB"
+        rows.append(paired(f"{title} / {limit}", times[kind], times["ours"], 0.9))
+        rows.append(at_most(f"{title}: memory of the driver", [ours.megabytes], "MB", 1500))
+    return rows
 
 
-def _write(folder: Path) -> float:
-    content = np.arange(MEGABYTES * 125_000, dtype=np.int64)
-    path = folder / "written"
-    started = time.perf_counter()
-    with path.open("wb") as file:
-        file.write(memoryview(content).cast("B"))
-        file.flush()
-        os.fdatasync(file.fileno())
-    taken = time.perf_counter() - started
-    path.unlink()
-    return taken
+def _slower(
+    what: str, times: Mapping[str, Sequence[float]], name: str, target: float | None
+) -> Row:
+    ratios = [s / r for r, s in zip(times["reading"], times[name], strict=True)]
+    return at_most(what, ratios[WARM:], "times as long", target)

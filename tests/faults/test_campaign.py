@@ -5,14 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 CAMPAIGN = Path(__file__).with_name("campaign.py")
 
 
-@pytest.mark.skipif(
-    not os.environ.get("CHIA_BYPASS_THOROUGH"), reason="takes minutes: CHIA_BYPASS_THOROUGH=1"
-)
 def test_nothing_is_lost_whoever_is_killed(tmp_path: Path) -> None:
     """The short campaign, on a Ray of its own whose processes may be killed."""
     environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
@@ -25,4 +20,4 @@ def test_nothing_is_lost_whoever_is_killed(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "7 kills in 4 trials, 2 resumed" in done.stdout, done.stdout
+    assert "6 kills in 3 trials, 1 resumed" in done.stdout, done.stdout

@@ -123,13 +123,10 @@ def step(previous, n):
     real("step")
     return (previous, n)
 
-reference = answer.chia_remote(sys.argv[1])
-for n in range(STEPS):
+reference = answer.chia_remote(PROMPT)
+for n in range(200):
     reference = step.chia_remote(reference, n)
-try:
-    print(str(get(reference)).count("old"))
-except Exception as error:
-    print(type(error).__name__)
+print(str(get(reference)).count("old"))
 """
 
 
@@ -138,24 +135,24 @@ def test_a_consumer_of_a_live_answer_is_served_only_if_the_answer_is_the_same(
 ) -> None:
     answer = loops.folder / "answer"
     answer.write_text("old")
-    loops.write(CHAIN.replace("ANSWER", repr(str(answer))).replace("STEPS", "200"))
-    recorded = loops.record(sys.executable, "loop.py", "prompt")
-    assert recorded.returncode == 0, recorded.stderr
-    loops.real_runs()
+    chain = CHAIN.replace("ANSWER", repr(str(answer)))
+    body = chain.replace("PROMPT", "'prompt'")
+    folder = recorded(loops, body)
 
-    same = loops.replay("--live", "answer")
-    assert same.returncode == 0, same.stderr
+    with chia_bypass.replay(folder, script="loop", live=["answer"]) as same:
+        assert loops.here(body) == "1\n"
     assert loops.real_runs() == ["answer"]
-    assert same.stdout.splitlines()[-1] == "1"
-    assert "200 replayed · 1 real · 0 missed" in same.stderr
+    assert (same.outcome.count(Kind.SERVED), same.outcome.count(Kind.REAL)) == (200, 1)
 
     answer.write_text("new")
-    other = loops.replay("--live", "answer")
-    assert other.returncode == 20
+    differs = r"step, called by loop\.0: recorded under other arguments"
+    with pytest.raises(Miss, match=differs):
+        with chia_bypass.replay(folder, script="loop", live=["answer"]):
+            loops.here(body)
     assert loops.real_runs() == ["answer"]
-    assert "step, called by loop.0: recorded under other arguments" in other.stderr
 
-    changed = loops.replay("--on-miss", "run", "--", sys.executable, "loop.py", "another prompt")
+    loops.write(chain.replace("PROMPT", "'another prompt'"))
+    changed = loops.replay("--on-miss", "run", "--", sys.executable, "loop.py")
     assert changed.returncode == 0, changed.stderr
     assert loops.real_runs() == ["answer"] + ["step"] * 200
     assert changed.stdout.splitlines()[-1] == "0"
@@ -195,7 +192,7 @@ def test_what_no_recorded_call_produced_is_compared_on_the_worker(loops: Loops) 
 
 
 STATEFUL = """
-from ray.util.placement_group import placement_group
+from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 group = placement_group([{"CPU": 1}])
@@ -219,24 +216,29 @@ def elsewhere():
 
 try:
     print(get(edit.chia_remote()), get(elsewhere.chia_remote()), get(build.chia_remote()))
-except Exception as error:
-    print(type(error).__name__)
+finally:
+    remove_placement_group(group)
 """
 
 
 def test_a_state_that_sees_served_and_real_calls_is_refused(loops: Loops) -> None:
-    loops.write(STATEFUL)
-    loops.recorded()
-    loops.real_runs()
+    folder = recorded(loops, STATEFUL)
+
+    def replayed(live: list[str], **options: Any) -> None:
+        with chia_bypass.replay(folder, script="loop", live=live, **options):
+            loops.here(STATEFUL)
+
     for live, ran in (("edit", ["edit"]), ("build", [])):
-        stale = loops.replay("--live", live)
-        assert stale.returncode == 23, stale.stderr
+        with pytest.raises(Miss, match=r"loop:build, called by loop\.0: stale; "):
+            replayed([live])
         assert loops.real_runs() == ran
-        assert "loop:build, called by loop.0: stale; " in stale.stderr
-    allowed = loops.replay("--live", "edit", "--live", "elsewhere", "--stale", "build")
-    assert allowed.returncode == 0, allowed.stderr
+    replayed(["edit", "elsewhere"], stale=["build"])
     assert loops.real_runs() == ["edit", "elsewhere"]
-    assert loops.replay("--live", "edit", "--live", "build").returncode == 0
+    replayed(["edit", "build"])
+    loops.write(STATEFUL)
+    stale = loops.replay("--live", "edit", "--", sys.executable, "loop.py")
+    assert stale.returncode == 23, stale.stderr
+    assert "loop:build, called by loop.0: stale; " in stale.stderr
 
 
 def test_check_fails_at_every_deviation(loops: Loops) -> None:
@@ -273,44 +275,31 @@ if len(sys.argv) < 3:
     assert loops.real_runs() == []
 
 
-def test_served_calls_hold_their_resources_for_a_while_if_asked(loops: Loops) -> None:
+def test_latency_and_errors_of_rays_own_come_back_only_if_asked(loops: Loops) -> None:
     loops.write("""
 import time
 
 @ChiaFunction()
-def work():
-    real("work")
-    time.sleep(0.5)
-    return 1
-
-started = time.monotonic()
-get(work.chia_remote())
-print(time.monotonic() - started > 2 * 0.5)
-""")
-    loops.recorded()
-    assert loops.replay("--latency", "2").stdout.splitlines()[-1] == "True"
-    assert loops.replay("--latency", "-1").returncode == 2
-
-
-def test_errors_of_rays_own_are_raised_again_only_if_asked(loops: Loops) -> None:
-    loops.write("""
-@ChiaFunction()
 def lost():
     real("lost")
+    time.sleep(0.5)
     raise ray.exceptions.OutOfDiskError("the machine's, not the function's")
 
+started = time.monotonic()
 try:
     get(lost.chia_remote())
 except Exception as error:
     print(type(error).__name__)
+print(time.monotonic() - started > 2 * 0.5)
 """)
     loops.recorded()
     loops.real_runs()
     missed = loops.replay()
     assert missed.returncode == 20
-    assert missed.stdout.splitlines()[-1] == "Miss"
+    assert missed.stdout.splitlines()[-2] == "Miss"
     assert "Raise it again with --replay-ray-errors" in missed.stderr
-    again = loops.replay("--replay-ray-errors")
+    again = loops.replay("--replay-ray-errors", "--latency", "2")
     assert again.returncode == 0, again.stderr
-    assert again.stdout.splitlines()[-1] == "RayTaskError(OutOfDiskError)"
+    assert again.stdout.splitlines()[-2:] == ["RayTaskError(OutOfDiskError)", "True"]
     assert loops.real_runs() == []
+    assert loops.replay("--latency", "-1").returncode == 2
