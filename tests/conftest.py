@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_SCHEDULER_EVENTS", "0")  # tips of the autoscaler among the output
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+os.environ.setdefault("RAY_LOG_TO_DRIVER", "0")  # remarks of a raylet, among the output too
 os.environ.pop("RAY_ADDRESS", None)
+
+# What a shell starts in its background ignores SIGINT, and hands that on to all that it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 RESOURCES = {"crb_res": 4.0, "db1": 2.0, "fpga": 1.0, "sim": 4.0}
 """Custom resources of the shared Ray, besides two CPUs."""
@@ -73,7 +79,7 @@ def _shared_ray(folder: Path) -> Iterator[str]:
         namespace="tests",
         log_to_driver=False,
         # A worker takes a second to start: let the next test have those of the last.
-        _system_config={"idle_worker_killing_time_threshold_ms": 600_000},
+        _system_config={"idle_worker_killing_time_threshold_ms": 5_000},
     )
     try:
         yield str(context.address_info["address"])

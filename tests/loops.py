@@ -13,6 +13,9 @@ from types import ModuleType
 
 from ray import cloudpickle
 
+import chia_bypass
+from chia_bypass.replayer.outcomes import Kind
+
 IMPORTS = """\
 import dataclasses, os, sys, threading
 import ray
@@ -48,6 +51,18 @@ class Loops:
         with _module("loop") as module, contextlib.redirect_stdout(io.StringIO()) as printed:
             exec(compile(path.read_text(), str(path), "exec"), vars(module))
         return printed.getvalue()
+
+    def round_trip_here(self, body: str) -> str:
+        """Record ``body`` in this process, replay it: same output, nothing real. Returns it."""
+        with chia_bypass.record(self.folder / "r", script="loop") as folder:
+            recorded = self.here(body)
+        assert self.real_runs() != []
+        with chia_bypass.replay(folder, script="loop") as run:
+            replayed = self.here(body)
+        assert self.real_runs() == []
+        assert run.outcome.count(Kind.REAL) == run.outcome.count(Kind.MISSED) == 0
+        assert replayed == recorded
+        return recorded
 
     @property
     def log(self) -> Path:

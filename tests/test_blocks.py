@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from loops import Loops
 
 import chia_bypass
 from chia_bypass import ChiaFunction, Miss, RecordingExists, Swallowed, get
@@ -58,3 +59,48 @@ def test_a_block_without_a_call_leaves_nothing(tmp_path: Path) -> None:
     with chia_bypass.record(tmp_path / "r"):
         pass
     assert not (tmp_path / "r").exists()
+
+
+def test_a_parent_that_returns_its_childs_reference_does_not_hang(loops: Loops) -> None:
+    printed = loops.round_trip_here("""
+@ChiaFunction(resources={"fpga": 1})
+def child(x):
+    real("child")
+    return x + 1
+
+@ChiaFunction(resources={"fpga": 1})
+def parent(x):
+    real("parent")
+    return child.chia_remote(x)
+
+reference = get(parent.chia_remote(1))
+print(get(reference))
+""")
+    assert printed == "2\n"
+
+
+def test_threads_that_make_the_same_call_keep_their_answers(loops: Loops) -> None:
+    printed = loops.round_trip_here("""
+@ChiaFunction(num_cpus=0)
+def f(x):
+    real("f")
+    return int.from_bytes(os.urandom(8), "big")
+
+answers = {}
+started = threading.Barrier(4)
+
+def work_a():
+    started.wait()
+    answers["a"] = [get(f.chia_remote(1)) for _ in range(3)]
+
+def work(name):
+    started.wait()
+    answers[name] = [get(f.chia_remote(1)) for _ in range(3)]
+
+threads = [threading.Thread(target=work_a)]
+threads += [threading.Thread(target=work, args=(name,)) for name in "bcd"]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+for name in sorted(answers): print(name, answers[name])
+""")
+    assert len(printed.splitlines()) == 4

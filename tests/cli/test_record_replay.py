@@ -42,25 +42,6 @@ for x in range(3):
     ]
 
 
-def test_a_parent_that_returns_its_childs_reference_does_not_hang(loops: Loops) -> None:
-    recorded, replayed = loops.round_trip("""
-@ChiaFunction(resources={"fpga": 1})
-def child(x):
-    real("child")
-    return x + 1
-
-@ChiaFunction(resources={"fpga": 1})
-def parent(x):
-    real("parent")
-    return child.chia_remote(x)
-
-reference = get(parent.chia_remote(1))
-print(get(reference))
-""")
-    assert recorded == replayed
-    assert recorded.splitlines()[-1] == "2"
-
-
 def test_two_drivers_of_one_shell_script_have_their_own_answers(loops: Loops) -> None:
     loops.write("""
 @ChiaFunction()
@@ -106,33 +87,6 @@ print(get(f.chia_remote(1)))
     assert len(set(recorded.splitlines()[-2:])) == 2
     paths = {call.path for call in Recording.open(loops.folder / "r").calls()}
     assert paths == {"loop.0/0", "loop.0/1"}
-
-
-def test_threads_that_make_the_same_call_keep_their_answers(loops: Loops) -> None:
-    recorded, replayed = loops.round_trip("""
-@ChiaFunction(num_cpus=0)
-def f(x):
-    real("f")
-    return int.from_bytes(os.urandom(8), "big")
-
-answers = {}
-started = threading.Barrier(4)
-
-def work_a():
-    started.wait()
-    answers["a"] = [get(f.chia_remote(1)) for _ in range(3)]
-
-def work(name):
-    started.wait()
-    answers[name] = [get(f.chia_remote(1)) for _ in range(3)]
-
-threads = [threading.Thread(target=work_a)]
-threads += [threading.Thread(target=work, args=(name,)) for name in "bcd"]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
-for name in sorted(answers): print(name, answers[name])
-""")
-    assert recorded == replayed
 
 
 def test_a_live_parent_has_its_children_served(loops: Loops) -> None:

@@ -51,7 +51,7 @@ print(sum(get(f.chia_remote(x))[0] for x in range(10)))
 
 
 def test_a_thousand_calls_in_flight(loops: Loops) -> None:
-    recorded, replayed = loops.round_trip("""
+    printed = loops.round_trip_here("""
 @ChiaFunction()
 def f(x):
     if x == 0:
@@ -61,8 +61,7 @@ def f(x):
 references = [f.chia_remote(x) for x in range(1000)]
 print(sum(get(references)))
 """)
-    answer = str(sum(x * x for x in range(1000)))
-    assert [output.splitlines()[-1] for output in (recorded, replayed)] == [answer, answer]
+    assert printed == f"{sum(x * x for x in range(1000))}\n"
 
 
 @pytest.mark.parametrize("hidden", [False, True], ids=["seen", "hidden"])
