@@ -70,7 +70,8 @@ def _copies_of_the_tool() -> list[Path]:
 @pytest.fixture(scope="module")
 def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
     hidden = [*_copies_of_the_tool(), tmp_path_factory.getbasetemp()]
-    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
+    # What workers print tells whether they ran: they share no file with this test.
+    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_LOG_TO_DRIVER": "1"}
     machines = Machines(hidden, environment)
     try:
         machines.start_head()
