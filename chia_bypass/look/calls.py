@@ -132,7 +132,7 @@ class Selection:
             function, tag = index.function, index.tag
             found = [p for p in found if wanted(function(p.number), tag(p.number))]
         if self.failed:
-            found = [place for place in found if failed(index, place.number)]
+            found = [place for place in found if index.failed(place.number)]
         if self.order is not Order.TREE:
             found.sort(key=_sorting(index, self.order))
         return found
@@ -177,12 +177,6 @@ def _sorting(index: CallIndex, order: Order) -> Callable[[Place], Any]:
         return 0 if newest is None else -column[newest]
 
     return amount
-
-
-def failed(index: CallIndex, number: int) -> bool:
-    """Whether the call raised, was lost, or its value could not be kept."""
-    newest = index.newest(number)
-    return newest is None or index.outcome(newest) is not Outcome.VALUE
 
 
 def find(recording: Recording, wanted: str) -> Row:

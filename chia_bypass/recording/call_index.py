@@ -181,11 +181,10 @@ class CallIndex:
             start = end
         return found
 
-    @property
-    def failures(self) -> int:
-        """How many calls did not return a value that was kept."""
-        returned, outcomes = OUTCOMES.index(Outcome.VALUE), self.columns["outcome"]
-        return sum(position < 0 or outcomes[position] != returned for position in self._newest)
+    def failed(self, number: int) -> bool:
+        """Whether a call raised, was lost, or its value could not be kept."""
+        newest = self.newest(number)
+        return newest is None or self.outcome(newest) is not Outcome.VALUE
 
     def outcome(self, position: int) -> Outcome:
         """How the result at that position ended."""

@@ -77,7 +77,7 @@ def _follow_line(found: Row, *, as_json: bool) -> None:
 def _total(recording: Recording, found: int) -> str:
     calls = len(recording.index)
     parts = [f"{found} calls" if found == calls else f"{found} of {calls} calls"]
-    failures = recording.index.failures
+    failures = sum(map(recording.index.failed, range(calls)))
     if failures and found == calls:
         parts.append(f"{failures} failed: --failed")
     if len(recording.contents.runs) > 1:

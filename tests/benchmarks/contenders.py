@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -129,6 +129,13 @@ class Contender:
         self._process.stdin.close()
         self._process.wait()
         assert error is not None or self._process.returncode == 0, self._ended()
+
+
+@contextmanager
+def running(*contenders: Contender) -> Iterator[list[Contender]]:
+    """They have started; they end with the block."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(contender) for contender in contenders]
 
 
 def interleaved(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.contenders import Contender, interleaved, shared_ray
+from benchmarks.contenders import Contender, interleaved, running, shared_ray
 from benchmarks.results import Row, paired
 
 CALLS = 2000
@@ -89,7 +88,6 @@ class _Suite:
         self, contenders: Sequence[Contender], calls: int, work: float, times: int
     ) -> dict[str, list[float]]:
         """Seconds of so many times the rounds."""
-        with ExitStack() as stack:
-            entered = [stack.enter_context(contender) for contender in contenders]
-            found = interleaved(entered, calls, work, WARM + times * self._rounds)
+        with running(*contenders) as started:
+            found = interleaved(started, calls, work, WARM + times * self._rounds)
         return {name: seconds[WARM:] for name, seconds in found.items()}

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.contenders import Contender, interleaved, shared_ray
+from benchmarks.contenders import Contender, interleaved, running, shared_ray
 from benchmarks.results import Row, at_most, paired
 
 MEGABYTES = 200
@@ -32,15 +31,11 @@ def measure(rounds: int) -> list[Row]:
 
 def _recorded(folder: Path, address: str, rounds: int) -> list[Row]:
     around = ("record", "-o", str(folder / "big"))
-    with ExitStack() as stack:
-        contenders = [
-            stack.enter_context(contender)
-            for contender in (
-                Contender("writing", "writing", folder, address),
-                Contender("recorded", "ours", folder, address, around),
-                Contender("chia cache", "chia_cache", folder, address),
-            )
-        ]
+    with running(
+        Contender("writing", "writing", folder, address),
+        Contender("recorded", "ours", folder, address, around),
+        Contender("chia cache", "chia_cache", folder, address),
+    ) as contenders:
         one = interleaved(contenders, 1, -MEGABYTES, WARM + 2 * rounds)
         interleaved(contenders, 4, -MEGABYTES, WARM + rounds)
     what = f"record {MEGABYTES} MB / a task that writes a durable file"
@@ -53,15 +48,11 @@ def _recorded(folder: Path, address: str, rounds: int) -> list[Row]:
 
 def _served(folder: Path, address: str, rounds: int, where: str) -> list[Row]:
     around = ("replay", str(folder / "big"), "--address", address)
-    with ExitStack() as stack:
-        contenders = [
-            stack.enter_context(contender)
-            for contender in (
-                Contender("reading", "reading", folder, address),
-                Contender("served", "ours", folder, address, around),
-                Contender("chia cached", "chia_cached", folder, address),
-            )
-        ]
+    with running(
+        Contender("reading", "reading", folder, address),
+        Contender("served", "ours", folder, address, around),
+        Contender("chia cached", "chia_cached", folder, address),
+    ) as contenders:
         one = interleaved(contenders, 1, -MEGABYTES, WARM + 2 * rounds)
         four = interleaved(contenders, 4, -MEGABYTES, WARM + rounds)
     rows = []
@@ -81,9 +72,10 @@ def _mixed(folder: Path, address: str, rounds: int) -> list[Row]:
         ("record", "durable files", "writing", record),
         ("replay", "tasks that read files", "reading", replay),
     ):
-        with ExitStack() as stack:
-            base = stack.enter_context(Contender(kind, kind, folder, address))
-            ours = stack.enter_context(Contender("ours", "ours", folder, address, around))
+        with running(
+            Contender(kind, kind, folder, address),
+            Contender("ours", "ours", folder, address, around),
+        ) as (base, ours):
             times = {kind: [0.0] * rounds, "ours": [0.0] * rounds}
             for megabytes, calls in MIXED:
                 for name, found in interleaved([base, ours], calls, -megabytes, rounds).items():

@@ -19,7 +19,7 @@ from chia_bypass.recording.reader import Recording
 
 THOROUGH = bool(os.environ.get("CHIA_BYPASS_THOROUGH"))
 DRIVERS = 16 if THOROUGH else 3
-RESULTS = 10_000 if THOROUGH else 50
+RESULTS = 10_000 if THOROUGH else 100
 MEGABYTE = 1_000_000
 
 
