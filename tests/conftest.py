@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_SCHEDULER_EVENTS", "0")  # tips of the autoscaler among the output
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-os.environ.setdefault("RAY_LOG_TO_DRIVER", "0")  # remarks of a raylet, among the output too
+os.environ.setdefault("RAY_LOG_TO_DRIVER", "0")  # what workers print, among it too
 os.environ.pop("RAY_ADDRESS", None)
 
 # What a shell starts in its background ignores SIGINT, and hands that on to all that it starts.

@@ -70,10 +70,6 @@ def read(folder: Path) -> Independent:
             orders[id(record)] = run_order[header["run"]]
     for results in found.results.values():
         results.sort(key=lambda r: (orders[id(r)], r["attempt"], r["finished"]))
-        alike = [r for r in results if stored(r, orders) == stored(results[-1], orders) is not None]
-        if alike:  # Ray ran it again, and kept what was in its object store
-            results.remove(alike[0])
-            results.append(alike[0])
     ended = {record["run"] for record in found.closed}
     found.complete = bool(found.runs) and all(run["id"] in ended for run in found.runs)
     if found.complete:
@@ -89,13 +85,6 @@ def records(path: Path) -> list[tuple[Record, Record]]:
     assert header["kind"] == "segment"
     assert header["format"] <= 1
     return [(record, header) for record in maps[1:]]
-
-
-def stored(result: Record, orders: dict[int, int]) -> tuple[int, str] | None:
-    """Run and node of a value that is too large to travel with the reply of its task."""
-    size = result.get("length", 0) + sum(b["length"] for b in result.get("buffers", ()))
-    large = result["outcome"] == "value" and size >= 102_400
-    return (orders[id(result)], result["node"]) if large else None
 
 
 def take(found: Independent, record: Record, path: Path, folder: Path) -> None:

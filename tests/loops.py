@@ -50,7 +50,7 @@ class Loops:
         path.write_text(IMPORTS.format(log=str(self.log)) + body)
         with _module("loop") as module, contextlib.redirect_stdout(io.StringIO()) as printed:
             exec(compile(path.read_text(), str(path), "exec"), vars(module))
-        return printed.getvalue()
+        return _own(printed.getvalue())
 
     def round_trip_here(self, body: str) -> str:
         """Record ``body`` in this process, replay it: same output, nothing real. Returns it."""
@@ -81,7 +81,7 @@ class Loops:
 
     def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Python in the folder."""
-        return subprocess.run(
+        done = subprocess.run(
             [sys.executable, *arguments],
             cwd=self.folder,
             env=self.environment,
@@ -90,6 +90,8 @@ class Loops:
             timeout=600,
             check=False,
         )
+        done.stdout = _own(done.stdout)
+        return done
 
     def record(
         self, *command: str, options: tuple[str, ...] = ()
@@ -118,6 +120,11 @@ class Loops:
         assert self.real_runs() == []
         assert " 0 real · 0 missed · " in replayed.stderr
         return recorded.stdout, replayed.stdout
+
+
+def _own(printed: str) -> str:
+    """What a loop printed, without the remarks of a raylet, such as on how many workers it has."""
+    return "".join(line for line in printed.splitlines(keepends=True) if "(raylet)" not in line)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
+from pickle import PickleBuffer
 from typing import Any
 
 from chia_bypass.companion import Asked, companion
@@ -20,6 +21,7 @@ from chia_bypass.recorder.spoiled import SpoiledLog
 from chia_bypass.recording.encode import Buffer
 from chia_bypass.recording.fitting import Malformed
 from chia_bypass.recording.frames import FrameType
+from chia_bypass.recording.kept import Kept, kept_value
 from chia_bypass.recording.layout import segments_of
 from chia_bypass.recording.packing import unpack as unpack_record
 from chia_bypass.recording.records import Result
@@ -88,6 +90,13 @@ class Recorder:
     def note(self, records: Sequence[bytes]) -> None:
         """Append records that need not be durable at once. Raises OSError."""
         self._own.segment().append([(record, FrameType.RECORD) for record in records])
+
+    def kept(self, path: str) -> Kept | None:
+        """As :func:`kept_value`; large buffers travel out of band."""
+        found = kept_value(self._home.folder, self._home.session.run, path)
+        if found is None:
+            return None
+        return found._replace(buffers={d: PickleBuffer(b) for d, b in found.buffers.items()})
 
     def spoiled(self, reason: str) -> None:
         """Tell the command line that sums up. Raises OSError."""

@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import ray
 from ray.exceptions import RayTaskError, TaskCancelledError
@@ -68,7 +68,16 @@ class RecordToken:
 def captured(
     engine: RecordEngine, call: Call, attempt: int, body: Callable[[], R], invocation: Invocation
 ) -> R:
-    """Run ``body`` as that attempt of ``call`` and keep its outcome, durably, before it is out."""
+    """Run ``body`` as that attempt of ``call`` and keep its outcome, durably, before it is out.
+
+    If Ray runs it again, and what it returned before is kept, that is returned, and nothing runs.
+    """
+    if attempt_number():
+        from chia_bypass.recorder.again import returned_before
+
+        before = returned_before(engine, call, invocation)
+        if before is not None:
+            return cast("R", before[0])
     resolved = _resolved(engine, call, invocation)  # before the function can change them
     started = time.time()
     clock = time.perf_counter()

@@ -10,6 +10,7 @@ from chia_bypass.recorder.home import Home
 from chia_bypass.recorder.own_segment import OwnSegment
 from chia_bypass.recording.encode import Encoded
 from chia_bypass.recording.frames import FrameType
+from chia_bypass.recording.kept import Kept, kept_value
 from chia_bypass.recording.packing import pack
 from chia_bypass.recording.records import Result
 from chia_bypass.recording.writer import parcel
@@ -26,12 +27,16 @@ class Sink(Protocol):
         """Append packed records. Raises OSError."""
         ...
 
+    def kept(self, path: str) -> Kept | None:
+        """What this run has kept of the call at ``path``, as :func:`kept_value`."""
+        ...
+
 
 class LocalSink:
     """Writes a segment of this process in the recording folder."""
 
     def __init__(self, home: Home, role: str) -> None:
-        self._own = OwnSegment(home, role)
+        self._home, self._own = home, OwnSegment(home, role)
 
     def open(self) -> LocalSink:
         """Make sure that it can write. Raises OSError."""
@@ -46,6 +51,10 @@ class LocalSink:
         """Append to the segment, unsynced."""
         self._own.segment().append([(record, FrameType.RECORD) for record in records])
 
+    def kept(self, path: str) -> Kept | None:
+        """Read it from the folder."""
+        return kept_value(self._home.folder, self._home.session.run, path)
+
 
 class RemoteSink:
     """Sends everything to the recorder on the driver's node and waits for its answer."""
@@ -55,9 +64,9 @@ class RemoteSink:
 
         self._recorder = recorder_of(home)
 
-    def _ask(self, method: str, *arguments: Any, large: bool = False) -> None:
+    def _ask(self, method: str, *arguments: Any, large: bool = False) -> Any:
         try:
-            self._recorder.ask(method, *arguments, large=large)
+            return self._recorder.ask(method, *arguments, large=large)
         except Exception as error:  # whatever Ray raises, for the caller it is a failed write
             raise OSError(f"the recorder did not take it: {error}") from error
 
@@ -75,6 +84,11 @@ class RemoteSink:
     def note(self, records: Sequence[bytes]) -> None:
         """Send the records."""
         self._ask("note", list(records))
+
+    def kept(self, path: str) -> Kept | None:
+        """Ask for it."""
+        found: Kept | None = self._ask("kept", path, large=True)
+        return found
 
 
 def sink_for(home: Home, role: str) -> Sink:

@@ -46,8 +46,7 @@ RESULT_COLUMNS: Final = {
     "result_segment": "I",
     "result_offset": "Q",
 }
-"""One item a result: those of the first call, oldest first but the one that the loop has got last,
-then those of the second, ..."""
+"""One item a result: those of the first call, oldest first, then those of the second, ..."""
 COLUMNS: Final = {**CALL_COLUMNS, **RESULT_COLUMNS}
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate, groupby
-from operator import itemgetter
+from itertools import accumulate
 from typing import Any, Final, Generic, TypeVar
 
 import msgpack
@@ -19,16 +18,12 @@ from chia_bypass.recording.call_index import (
     Spot,
 )
 from chia_bypass.recording.fitting import Malformed
-from chia_bypass.recording.records import Outcome
 from chia_bypass.recording.shortened import SHORT
 
 _NUMBER: Final = {outcome.value: number for number, outcome in enumerate(OUTCOMES)}
 _LARGEST: Final = 2**63
-_ORDER: Final = 5
-"""What a result is sorted by, and its node, come before the items of its columns."""
-STORED: Final = 100 * 1024
-"""Bytes from which on a value goes into Ray's object store and not with the reply of its task:
-Ray's own ``max_direct_call_object_size``."""
+_ORDER: Final = 4
+"""What a result is sorted by comes before the items of its columns."""
 
 
 K = TypeVar("K")
@@ -60,7 +55,7 @@ class IndexBuilder:
         self._spots: list[tuple[int, int]] = []
         self._digests, self._masked = bytearray(), bytearray()
         self._results: list[tuple[Any, ...]] = []
-        """Number of the call, order of the run, attempt, finished, node; then those of columns."""
+        """Number of the call, order of the run, attempt, finished; the items of the columns."""
         self._classes: set[str] = set()
         self._others: list[Spot] = []
         self._seen: list[Spot] = []
@@ -93,8 +88,7 @@ class IndexBuilder:
         number = self._number(content["call"], spot)
         self._spots[number] = spot  # it says more than a call: reading it is reading both
         finished = float(content["finished"])
-        node = _text(content["node"])
-        self._results.append((number, self._run, facts[1], finished, node, *facts, *spot))
+        self._results.append((number, self._run, facts[1], finished, *facts, *spot))
         self._classes.update(classes)
 
     def _number(self, call: dict[str, Any], spot: tuple[int, int]) -> int:
@@ -125,8 +119,6 @@ class IndexBuilder:
     def built(self) -> CallIndex:
         """The index of what was taken."""
         self._results.sort()
-        of_each = groupby(self._results, key=itemgetter(0))
-        self._results = [result for _, group in of_each for result in _settled(list(group))]
         counts = [0] * len(self._calls)
         for result in self._results:
             counts[result[0]] += 1
@@ -148,25 +140,6 @@ class IndexBuilder:
             others=self._others,
             seen=self._seen,
         )
-
-
-def _settled(results: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """The results of a call, oldest first, but last the one that the loop has got.
-
-    Mostly that is the newest. But where Ray runs a task again because its reply was lost, and the
-    value is in the node's object store already, it drops the new one.
-    """
-    last = results[-1]
-    first = next(result for result in results if _store(result) == _store(last))
-    if first is last or _store(last) is None:
-        return results
-    return [*(result for result in results if result is not first), first]
-
-
-def _store(result: tuple[Any, ...]) -> tuple[int, str] | None:
-    """The run and node in whose object store the value is; None: it travelled with the reply."""
-    _, run, _, _, node, outcome, _, _, size = result[: _ORDER + 4]
-    return (run, node) if OUTCOMES[outcome] is Outcome.VALUE and size >= STORED else None
 
 
 def _columns(codes: Mapping[str, str], rows: Sequence[tuple[Any, ...]]) -> dict[str, array[Any]]:

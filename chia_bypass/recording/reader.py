@@ -30,7 +30,16 @@ from chia_bypass.recording.layout import (
 from chia_bypass.recording.records import Call, Closed, Record, Result, Run, Seen
 from chia_bypass.recording.segments import RESTORE, Segments, map_file
 
-__all__ = ["Contents", "Problem", "Recording", "Stored", "read_blob", "read_index", "runs_of"]
+__all__ = [
+    "Contents",
+    "Problem",
+    "Recording",
+    "Stored",
+    "document_of",
+    "read_blob",
+    "read_index",
+    "runs_of",
+]
 
 
 class Recording:
@@ -137,24 +146,28 @@ class Recording:
 
     def document(self, stored: Stored) -> memoryview:
         """The encoded value of a result. Raises RecordingCorrupt naming the call."""
-        result = stored.result
-        if result.blob is not None:
-            return self.buffer(result.blob.digest, result.blob.length)
-        data = self._segments.data(stored.segment)
-        found = Frame(result.value, FrameType.VALUE, result.length)
-        payload = payload_of(data, found) if found.offset >= 0 and found.end <= len(data) else None
-        if payload is None or hashlib.sha256(payload).digest() != result.content:
-            raise RecordingCorrupt(
-                segment_path(self.folder, stored.segment),
-                f"the value of {result.call.path} ({result.call.function}) at byte "
-                f"{result.value} fails its checksum",
-                "Record the call again, or restore the file",
-            )
-        return payload
+        return document_of(self._segments, stored.segment, stored.result)
 
     def buffer(self, digest: bytes, length: int) -> memoryview:
         """The bytes of a blob, mapped and checked. Raises RecordingCorrupt."""
         return read_blob(self.folder, digest, length)
+
+
+def document_of(segments: Segments, name: str, result: Result) -> memoryview:
+    """The encoded value of a result in that segment. Raises RecordingCorrupt naming the call."""
+    if result.blob is not None:
+        return read_blob(segments.folder, result.blob.digest, result.blob.length)
+    data = segments.data(name)
+    found = Frame(result.value, FrameType.VALUE, result.length)
+    payload = payload_of(data, found) if found.offset >= 0 and found.end <= len(data) else None
+    if payload is None or hashlib.sha256(payload).digest() != result.content:
+        raise RecordingCorrupt(
+            segment_path(segments.folder, name),
+            f"the value of {result.call.path} ({result.call.function}) at byte "
+            f"{result.value} fails its checksum",
+            "Record the call again, or restore the file",
+        )
+    return payload
 
 
 def read_blob(folder: Path, digest: bytes, length: int) -> memoryview:

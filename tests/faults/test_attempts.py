@@ -4,28 +4,69 @@ from __future__ import annotations
 
 import json
 
-from loops import Loops
+import pytest
+from faults.hidden import PREAMBLE as HIDDEN
+from loops import PREAMBLE, Loops
 
 LOST = {"num_failures": 2, "req_failure_prob": 0, "resp_failure_prob": 100}
 """Ray loses its first two replies, after the task has run."""
+WORK = """
+@dataclasses.dataclass
+class Build:
+    step: int
+    binary: bytes
 
-
-def test_a_large_value_whose_reply_was_lost_is_the_one_that_counts(loops: Loops) -> None:
-    """It is in the object store, and Ray drops what the next attempts return."""
-    loops.write("""
 @ChiaFunction(max_retries=-1)
-def work(x):
-    real("work")
-    return os.urandom(300_000)
+def work(x, die_once):
+    real(f"work{x}")
+    if not os.path.exists(die_once):
+        open(die_once, "w").close()
+        die_when_recorded()
+    return Build(x, os.urandom((100, 300_000, 100)[x]))
 
-print([get(work.chia_remote(x))[:8].hex() for x in range(3)])
-""")
-    failures = {"CoreWorkerService.grpc_client.PushTask": {**LOST, "in_flight_failure_prob": 0}}
-    loops.environment["RAY_testing_rpc_failure"] = json.dumps(failures)
+print([get(work.chia_remote(x, os.path.abspath(f"died{x}"))) for x in range(3)])
+"""
+DIE = """
+import dataclasses
+
+def die_when_recorded():
+    "The process ends as soon as its next result is durable, before Ray has it."
+    import signal
+    synced = os.fdatasync
+
+    def last(descriptor):
+        synced(descriptor)
+        if os.readlink(f"/proc/self/fd/{descriptor}").endswith(".seg"):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    os.fdatasync = last
+"""
+SURVIVE = """
+import dataclasses
+
+def die_when_recorded():
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("preamble", "how"),
+    [(PREAMBLE, "killed"), (PREAMBLE, "reply lost"), (HIDDEN, "reply lost")],
+    ids=["killed", "reply lost", "reply lost and the recording elsewhere"],
+)
+def test_what_is_recorded_is_returned_and_not_computed_again(
+    loops: Loops, preamble: str, how: str
+) -> None:
+    """A large value may lie in the object store by then, and Ray drop what is returned next."""
+    script = preamble.format(log=str(loops.log)) + (DIE if how == "killed" else SURVIVE)
+    (loops.folder / "loop.py").write_text(script + WORK)
+    if how == "reply lost":
+        failures = {"CoreWorkerService.grpc_client.PushTask": {**LOST, "in_flight_failure_prob": 0}}
+        loops.environment["RAY_testing_rpc_failure"] = json.dumps(failures)
     recorded = loops.record()
     assert recorded.returncode == 0, recorded.stderr
-    assert loops.real_runs() == ["work"] * 5  # two of them again
-    del loops.environment["RAY_testing_rpc_failure"]
+    assert loops.real_runs() == ["work0", "work1", "work2"]
+    loops.environment.pop("RAY_testing_rpc_failure", None)
     replayed = loops.replay()
     assert replayed.returncode == 0, replayed.stderr
     assert loops.real_runs() == []

@@ -5,12 +5,10 @@ from __future__ import annotations
 import inspect
 import logging
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import ray
@@ -19,6 +17,9 @@ from ray.exceptions import GetTimeoutError
 from chia_bypass import Bypass, ChiaCallRemote, ChiaFunction, UsageError, get
 from chia_bypass.bypass.active import activate
 from chia_bypass.function.envelope import Hooks
+
+if TYPE_CHECKING:  # workers import this module, and have no helpers of the tests
+    from loops import Loops
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 
@@ -428,16 +429,12 @@ print(ray.get(plain_task.remote()))
 """
 
 
-def test_functions_of_main_and_of_modules_travel(
-    tmp_path: Path, script_env: dict[str, str]
-) -> None:
-    (tmp_path / "helper_module.py").write_text(
+def test_functions_of_main_and_of_modules_travel(loops: Loops) -> None:
+    (loops.folder / "helper_module.py").write_text(
         "from chia_bypass import ChiaFunction\n"
         "@ChiaFunction(num_cpus=0)\ndef imported(x): return 100 * x\n"
     )
-    (tmp_path / "loop.py").write_text(SCRIPT)
-    run = subprocess.run(
-        [sys.executable, "loop.py"], cwd=tmp_path, env=script_env, capture_output=True, text=True
-    )
+    (loops.folder / "loop.py").write_text(SCRIPT)
+    run = loops.python("loop.py")
     assert run.returncode == 0, run.stderr
     assert run.stdout.split() == ["3", str(2 + 200 + 1 + 200), "2"]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import multiprocessing
 from contextlib import suppress
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -212,21 +212,6 @@ def test_the_newest_attempt_that_counts_wins(tmp_path: Path) -> None:
     stored = Recording.open(tmp_path / "r").result(call.path)
     assert stored is not None
     assert stored.result.attempt == 1
-
-
-@pytest.mark.parametrize(
-    ("nodes", "size", "counts"),
-    [("aa", 200_000, 0), ("aba", 200_000, 0), ("ab", 200_000, 1), ("aa", 1000, 1)],
-)
-def test_a_large_value_that_ray_stored_before_wins(
-    tmp_path: Path, nodes: str, size: int, counts: int
-) -> None:
-    call = make_call(0)
-    made = [replace(make_result(call, attempt=n), node=node) for n, node in enumerate(nodes)]
-    record(tmp_path / "r", *((one, bytes([one.attempt]) * size) for one in made))
-    stored = Recording.open(tmp_path / "r").result(call.path)
-    assert stored is not None
-    assert stored.result.attempt == counts
 
 
 def test_a_failed_append_leaves_the_segment_as_it_was(tmp_path: Path) -> None:
