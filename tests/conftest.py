@@ -25,6 +25,8 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_SCHEDULER_EVENTS", "0")  # tips of the autoscaler among the output
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 os.environ.setdefault("RAY_LOG_TO_DRIVER", "0")  # what workers print, among it too
+# Workers that no job of a recording can use, a second of work each.
+os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
 os.environ.pop("RAY_ADDRESS", None)
 
 # What a shell starts in its background ignores SIGINT, and hands that on to all that it starts.

@@ -114,10 +114,11 @@ def adapt(
         adaptation = _replace_cluster(needed, others, arguments, wanted, machine)
     else:
         adaptation = _complete(needed, others, arguments, machine)
-    if not others:
-        return adaptation
-    # Each node would start a worker for each core, of which most are never used.
-    settings = {"enable_worker_prestart": False, "prestart_worker_first_driver": False}
+    # Ray would start a worker for each CPU that is offered, however many this machine has, and
+    # none could be used: our setup hook makes another runtime environment of the job's.
+    settings = {"prestart_worker_first_driver": False}
+    if others:
+        settings["enable_worker_prestart"] = False
     settings.update(arguments.get("_system_config") or {})
     completed = {**adaptation.arguments, "_system_config": settings}
     return replace(adaptation, arguments=completed, nodes=others)

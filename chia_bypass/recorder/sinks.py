@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pickle import PickleBuffer
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from chia_bypass.recorder.home import Home
 from chia_bypass.recorder.own_segment import OwnSegment
 from chia_bypass.recording.encode import Encoded
 from chia_bypass.recording.frames import FrameType
-from chia_bypass.recording.kept import Kept, kept_value
 from chia_bypass.recording.packing import pack
 from chia_bypass.recording.records import Result
 from chia_bypass.recording.writer import parcel
+
+if TYPE_CHECKING:
+    from chia_bypass.recording.kept import Kept
 
 
 class Sink(Protocol):
@@ -53,6 +55,8 @@ class LocalSink:
 
     def kept(self, path: str) -> Kept | None:
         """Read it from the folder."""
+        from chia_bypass.recording.kept import kept_value  # few workers read
+
         return kept_value(self._home.folder, self._home.session.run, path)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,13 +25,14 @@ def _leave_no_cache_behind() -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.mark.parametrize(
-    "module", ["test_bypass_tags", "test_cache_tags", "test_chia_remote_blocking"]
-)
-def test_chialoops_own_tests_pass_under_record(module: str, chia_loops: ChiaLoops) -> None:
-    recorded = chia_loops.record(sys.executable, "-m", f"chia.base.test.{module}")
+MODULES = ("test_bypass_tags", "test_cache_tags", "test_chia_remote_blocking")
+
+
+def test_chialoops_own_tests_pass_under_record(chia_loops: ChiaLoops) -> None:
+    runs = [f"{shlex.quote(sys.executable)} -m chia.base.test.{module}" for module in MODULES]
+    recorded = chia_loops.record("sh", "-c", " && ".join(runs))
     assert recorded.returncode == 0, recorded.stdout + recorded.stderr
     recording = Recording.open(chia_loops.folder / "r")
     assert recording.contents.closed
-    assert {driver.path for driver in recording.contents.drivers} == {f"{module}.0"}
-    assert list(recording.calls())
+    called = Counter(call.path.partition("/")[0] for call in recording.calls())
+    assert called.keys() == {f"{module}.0" for module in MODULES}

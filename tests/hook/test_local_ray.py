@@ -95,6 +95,7 @@ def test_a_cluster_is_replaced_by_a_local_ray_with_all_that_can_be_asked_for() -
     assert adapted.arguments == {
         **kept,
         **OFFERED,
+        **LEAN,
         "address": "local",
         "include_dashboard": False,
     }
@@ -112,6 +113,7 @@ def test_a_local_ray_has_no_fewer_cpus_than_the_machine() -> None:
     assert adapted.invented == {"CPU": 1.0}
 
 
+LEAN = {"_system_config": {"prestart_worker_first_driver": False}}
 NODES = [{"CPU": 2.0, "fpga": 1.0}, {"CPU": 1.0}]
 
 
@@ -134,25 +136,29 @@ def test_nodes_are_added_to_a_ray_that_the_loop_starts() -> None:
     assert adapted.nodes == tuple(NODES)
     assert adapted.invented == {"CPU": 3.0, "fpga": 1.0}
     assert "adding CPU: 3, fpga: 1 on 3 nodes to the Ray that the loop starts" in adapted.notice
-    assert adapted.arguments["_system_config"]["enable_worker_prestart"] is True
+    assert adapted.arguments["_system_config"] == {
+        "enable_worker_prestart": True,
+        "prestart_worker_first_driver": False,
+    }
 
 
 def test_dashboard_only_if_the_loop_asks() -> None:
     arguments = {"address": "auto", "include_dashboard": True}
     adapted = adapt(replay({}), arguments, "auto", unasked)
-    assert adapted.arguments == {"address": "local", "include_dashboard": True, "resources": {}}
+    asked = {"address": "local", "include_dashboard": True, "resources": {}}
+    assert adapted.arguments == {**asked, **LEAN}
     assert adapted.notice == "replay: using a local Ray instead of a running cluster"
 
 
 def test_loop_that_declares_all_is_at_home_and_starts_its_own_ray() -> None:
     arguments = {"num_cpus": 2, "resources": {"fpga": 1}, "_temp_dir": "/t"}
     adapted = adapt(replay({"CPU": 2.0, "fpga": 1.0}), arguments, None, unasked)
-    assert adapted == Adaptation({**arguments, "address": "local"})
+    assert adapted == Adaptation({**arguments, **LEAN, "address": "local"})
 
 
 def test_what_the_machine_has_is_not_invented() -> None:
     adapted = adapt(replay({"CPU": 4.0, "memory": 1e9}), {}, None, machine)
-    assert adapted == Adaptation({"address": "local"})
+    assert adapted == Adaptation({**LEAN, "address": "local"})
 
 
 def test_what_is_missing_is_added_to_what_the_loop_declares() -> None:
@@ -160,6 +166,7 @@ def test_what_is_missing_is_added_to_what_the_loop_declares() -> None:
     needed = {"CPU": 8.0, "GPU": 1.0, "fpga": 2.0, "db": 4.0, "memory": 1e9}
     adapted = adapt(replay(needed), arguments, None, machine)
     assert adapted.arguments == {
+        **LEAN,
         "address": "local",
         "num_cpus": 8,
         "num_gpus": 1,
