@@ -3,7 +3,7 @@
 Usage: ``driver.py CONTENDER [FOLDER]``. Each line of standard input is ``CALLS WORK``: dispatch so
 many calls together, wait for all, and print the seconds and how many MB of memory of its own the
 driver then has. Each call works for WORK seconds; where that is negative, it returns an array of so
-many megabytes. No two calls are the same.
+many megabytes; see file_contenders.py for those. No two calls are the same.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import file_contenders
 import numpy as np
 import ray
 
@@ -132,7 +133,7 @@ CONTENDERS = {
 
 def _getter(contender: str) -> Callable[[list[Any]], Any]:
     """What waits for all results."""
-    if contender == "ours":
+    if contender in ("ours", "bypassed"):
         from chia_bypass import get
 
         return get
@@ -155,7 +156,11 @@ def main() -> None:
     folder = Path(rest[0]) if rest else Path.cwd()
     folder.mkdir(parents=True, exist_ok=True)
     ray.init(log_to_driver=False, logging_level="ERROR", namespace=contender)
-    submit = CONTENDERS[contender](folder)
+    begin: file_contenders.Begin = lambda work: None  # noqa: E731
+    if contender in file_contenders.CONTENDERS:
+        submit, begin = file_contenders.CONTENDERS[contender](folder)
+    else:
+        submit = CONTENDERS[contender](folder)
     get = _getter(contender)
     print("ready", flush=True)
     numbers = itertools.count()
@@ -163,6 +168,7 @@ def main() -> None:
         calls, work = line.split()
         chosen = list(itertools.islice(numbers, int(calls)))
         started = time.perf_counter()
+        begin(float(work))
         got = get([submit(number, float(work)) for number in chosen])
         print("took", time.perf_counter() - started, _own_megabytes(), flush=True)
         del got

@@ -23,6 +23,7 @@ def measure(rounds: int) -> list[Row]:
         with shared_ray(4) as address:
             rows = _recorded(folder, address, rounds)
             rows += _served(folder, address, rounds, "one raylet")
+            rows += _file_server(folder, address, rounds)
         with shared_ray(2, 1, 1) as address:
             rows += _served(folder, address, rounds, "three raylets")
     with tempfile.TemporaryDirectory(prefix="cb", dir="/tmp") as name, shared_ray(4) as address:
@@ -63,6 +64,27 @@ def _served(folder: Path, address: str, rounds: int, where: str) -> list[Row]:
     return rows
 
 
+def _file_server(folder: Path, address: str, rounds: int) -> list[Row]:
+    """The file server of a bypass: the first time, and once more."""
+    rows = []
+    with running(
+        Contender("published", "published", folder, address),
+        Contender("bypassed", "bypassed", folder, address),
+        Contender("chia bypassed", "chia_bypassed", folder, address),
+    ) as contenders:
+        for calls, allowed in ((1, 1.5), (4, 2.0)):
+            first = interleaved(contenders, calls, -1, WARM + rounds)
+            again = interleaved(contenders, calls, 0, WARM + 2 * rounds)
+            title = f"file server, {calls} x {MEGABYTES} MB"
+            for what, times, target in (
+                (f"{title} / reading the file, ray.put and ray.get", first, 1.2),
+                (f"{title} again / ray.get of a ready object", again, allowed),
+            ):
+                rows.append(_slower(what, times, "bypassed", target, "published"))
+                rows.append(_slower(f"{what}: peer", times, "chia bypassed", None, "published"))
+    return rows
+
+
 def _mixed(folder: Path, address: str, rounds: int) -> list[Row]:
     """Results of 10 to 500 MB."""
     record = ("record", "-o", str(folder / "mixed"))
@@ -87,7 +109,11 @@ def _mixed(folder: Path, address: str, rounds: int) -> list[Row]:
 
 
 def _slower(
-    what: str, times: Mapping[str, Sequence[float]], name: str, target: float | None
+    what: str,
+    times: Mapping[str, Sequence[float]],
+    name: str,
+    target: float | None,
+    base: str = "reading",
 ) -> Row:
-    ratios = [s / r for r, s in zip(times["reading"], times[name], strict=True)]
+    ratios = [s / r for r, s in zip(times[base], times[name], strict=True)]
     return at_most(what, ratios[WARM:], "times as long", target)
