@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import ray
@@ -84,8 +85,11 @@ def captured(
 
     def keep(outcome: Outcome, value: object) -> None:
         finished = started + time.perf_counter() - clock
-        result = _result(call, attempt, outcome, started, finished)
-        _keep(engine, replace(result, resolved=resolved), value)
+        node, host, pid = _place(os.getpid())
+        result = Result(
+            call, attempt, outcome, started, finished, node, host, pid, resolved=resolved
+        )
+        _keep(engine, result, value)
 
     try:
         value = body()
@@ -120,17 +124,10 @@ def _outcome_of(error: Exception) -> Outcome:
     return Outcome.EXCEPTION
 
 
-def _result(call: Call, attempt: int, outcome: Outcome, started: float, finished: float) -> Result:
-    return Result(
-        call=call,
-        attempt=attempt,
-        outcome=outcome,
-        started=started,
-        finished=finished,
-        node=ray.get_runtime_context().get_node_id(),
-        host=socket.gethostname(),
-        pid=os.getpid(),
-    )
+@lru_cache(maxsize=1)
+def _place(pid: int) -> tuple[str, str, int]:
+    """Node, host and process, which stay as they are until it forks."""
+    return ray.get_runtime_context().get_node_id(), socket.gethostname(), pid
 
 
 def _keep(engine: RecordEngine, result: Result, value: object) -> None:
@@ -154,7 +151,8 @@ def _described(
     if result.outcome is not Outcome.VALUE and isinstance(value, BaseException):
         shown_traceback = "".join(traceback.format_exception(value))
         value = _application_error(value)
-    result = replace(
+    described = partial(
+        replace,
         result,
         type=f"{type(value).__module__}:{type(value).__qualname__}",
         shown=engine.redaction.rendered(value, function),
@@ -172,10 +170,9 @@ def _described(
         encoded = encode(value, reference=reference, redactor=redactor)
     except CannotKeep as refused:
         reason = engine.redaction.shown(str(refused), function)
-        return replace(result, outcome=Outcome.UNKEPT, reason=reason), None
+        return described(outcome=Outcome.UNKEPT, reason=reason), None
     redacted = 0 if redactor is None else redactor.count
-    references = tuple(dict.fromkeys(found))
-    return replace(result, references=references, redacted=redacted), encoded
+    return described(references=tuple(dict.fromkeys(found)), redacted=redacted), encoded
 
 
 def _application_error(error: BaseException) -> BaseException:

@@ -45,10 +45,10 @@ KINDS: Mapping[str, type[Record]] = {
 }
 
 
-def pack(record: Record) -> bytes:
-    """The msgpack form of ``record``."""
+def pack(record: Record, **others: object) -> bytes:
+    """The msgpack form of ``record``, with ``others`` in place of its fields of these names."""
     packed: Any = msgpack.packb(
-        {"kind": type(record).__name__.lower(), **_plain(record)},
+        {"kind": type(record).__name__.lower(), **given(record), **others},
         default=_plain,
         unicode_errors="surrogatepass",
     )

@@ -188,12 +188,12 @@ class ResultWriter:
             return
         known = self._known.get(result.content)
         if known is not None:
-            record = pack(replace(result, value=known))
+            record = pack(result, value=known)
             self._segment.append([(record, FrameType.RECORD)], sync=True)
             return
 
         def value_and_record(offset: int) -> Payloads:
-            record = pack(replace(result, value=offset))
+            record = pack(result, value=offset)
             return (document, FrameType.VALUE), (record, FrameType.RECORD)
 
         offset = self._segment.append_at(value_and_record, sync=True)
