@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import logging
 import os
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +14,6 @@ from ray.exceptions import GetTimeoutError
 
 from chia_bypass import Bypass, ChiaCallRemote, ChiaFunction, UsageError, get
 from chia_bypass.bypass.active import activate
-from chia_bypass.function.envelope import Hooks
 
 if TYPE_CHECKING:  # workers import this module, and have no helpers of the tests
     from loops import Loops
@@ -291,107 +288,6 @@ def test_a_bypass_without_yaml_changes_nothing() -> None:
     Bypass(None)
     assert get(add.chia_remote(1)) == 2
     assert get(task_name.chia_remote()) == "task_name"
-
-
-class TestHooks:
-    """Setup and cleanup leave marks in a file that both sides see."""
-
-    @pytest.fixture
-    def marks(self, tmp_path: Path) -> Path:
-        return tmp_path / "marks"
-
-    @staticmethod
-    def run(marks: Path, *, setup: bool = True, function: bool = True, cleanup: bool = True) -> Any:
-        """Each of the three leaves its mark, and then fails if it is False here."""
-
-        def mark(name: str, fine: bool) -> str:
-            with marks.open("a") as file:
-                file.write(name + " ")
-            if not fine:
-                raise RuntimeError(f"{name} failed")
-            return name
-
-        @ChiaFunction(max_retries=0)
-        def work() -> str:
-            return mark("function", function)
-
-        return get(
-            work.chia_remote(
-                _chia_setup=mark,
-                _chia_setup_args=("setup", setup),
-                _chia_cleanup=mark,
-                _chia_cleanup_args=["cleanup", cleanup],
-            )
-        )
-
-    def test_they_run_around_the_function(self, marks: Path) -> None:
-        assert self.run(marks) == "function"
-        assert marks.read_text() == "setup function cleanup "
-
-    def test_a_setup_that_fails_skips_the_rest(self, marks: Path) -> None:
-        with pytest.raises(RuntimeError, match="setup failed"):
-            self.run(marks, setup=False)
-        assert marks.read_text() == "setup "
-
-    def test_cleanup_follows_a_function_that_fails(self, marks: Path) -> None:
-        with pytest.raises(RuntimeError, match="function failed"):
-            self.run(marks, function=False)
-        assert marks.read_text() == "setup function cleanup "
-
-    def test_a_cleanup_that_fails_masks_nothing(self, marks: Path) -> None:
-        assert self.run(marks, cleanup=False) == "function"
-        with pytest.raises(RuntimeError, match="function failed"):
-            self.run(marks, function=False, cleanup=False)
-
-    def test_a_cleanup_that_fails_is_logged(self) -> None:
-        def fail() -> None:
-            raise RuntimeError("no teardown")
-
-        @ChiaFunction()
-        def outer() -> list[str]:
-            handler = Kept()
-            logging.getLogger("chia_bypass").addHandler(handler)
-            with Hooks(None, (), fail, ()).around():
-                pass
-            logging.getLogger("chia_bypass").removeHandler(handler)
-            return handler.lines
-
-        assert any("no teardown" in line for line in get(outer.chia_remote()))
-
-    def test_one_of_them_is_enough(self) -> None:
-        assert get(add.chia_remote(1, _chia_setup=print)) == 2
-        assert get(add.chia_remote(1, _chia_cleanup=print)) == 2
-
-    def test_they_last_as_long_as_a_generator(self, marks: Path) -> None:
-        def mark(name: str) -> None:
-            with marks.open("a") as file:
-                file.write(name + " ")
-
-        @ChiaFunction()
-        def count() -> Iterator[int]:
-            mark("function")
-            yield 1
-
-        streamed: Any = count.chia_remote(
-            _chia_setup=mark,
-            _chia_setup_args=("setup",),
-            _chia_cleanup=mark,
-            _chia_cleanup_args=("cleanup",),
-        )
-        assert [get(ref) for ref in streamed] == [1]
-        ray.get(streamed.completed())
-        assert marks.read_text() == "setup function cleanup "
-
-
-class Kept(logging.Handler):
-    """Keeps what was logged, traceback included."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(logging.Formatter().format(record))
 
 
 SCRIPT = """
