@@ -58,77 +58,86 @@ def start(session: Session) -> Callable[[], None]:
 
 
 def _arrange(control: str, session: Callable[[], Session]) -> Callable[[], None]:
-    """Register what is to be done after the imports that matter."""
-    engine_started = False
-    undoings: list[Callable[[], None]] = []
+    """Register what is to be done after the imports that matter; returns the undoing."""
+    arrangement = _Arrangement(control, session)
+    for name, action in (
+        ("ray._private.worker", arrangement.ray_imported),
+        ("ray.remote_function", arrangement.plain_ray_imported),
+        ("chia_bypass.function", arrangement.start_engine),
+        ("chia.base.ChiaFunction", arrangement.chia_imported),
+        ("chia.trace.profiler", arrangement.profiler_imported),
+        ("chia.base.tools.ChiaTool", arrangement.tools_imported),
+        ("ray.dashboard.modules.job.sdk", arrangement.jobs_imported),
+    ):
+        arrangement.undoings.append(after_import(name, _guard(control, session, action)))
+    return arrangement.undo
 
-    def ray_imported(module: ModuleType) -> None:
-        announce(control, "ray")
+
+class _Arrangement:
+    """What is done after each import, and how to undo it."""
+
+    def __init__(self, control: str, session: Callable[[], Session]) -> None:
+        self._control, self._session = control, session
+        self._engine_started = False
+        self.undoings: list[Callable[[], None]] = []
+
+    def undo(self) -> None:
+        while self.undoings:
+            self.undoings.pop()()
+
+    def ray_imported(self, module: ModuleType) -> None:
+        announce(self._control, "ray")
         from chia_bypass.hook import carrying, placement, ray_init, waiting
 
-        ray_init.install(session())
-        carrying.install(session())
-        undoings.extend((ray_init.uninstall, carrying.uninstall))
+        session = self._session()
+        ray_init.install(session)
+        carrying.install(session)
+        self.undoings.extend((ray_init.uninstall, carrying.uninstall))
         # Before the loop can import a name of it.
-        undoings.append(waiting.install(module))
-        undoings.append(placement.install(lambda: _reservations(session())))
-        if session().own_ray or session().address is not None:
+        self.undoings.append(waiting.install(module))
+        self.undoings.append(placement.install(lambda: _reservations(session)))
+        if session.own_ray or session.address is not None:
             from chia_bypass.hook import ray_client
 
-            undoings.append(ray_client.install(session()))
+            self.undoings.append(ray_client.install(session))
 
-    def jobs_imported(module: ModuleType) -> None:
-        from chia_bypass.hook import job_submit
-
-        undoings.append(job_submit.install(module, session()))
-
-    def start_engine(module: ModuleType | None = None) -> None:
-        nonlocal engine_started
-        if not engine_started:  # a reloaded module finds the engine running
-            engine_started = True
-            _start_engine(session())
-
-    def plain_ray_imported(module: ModuleType) -> None:
+    def plain_ray_imported(self, module: ModuleType) -> None:
         from chia_bypass.hook import plain_ray
 
-        undoings.append(plain_ray.install(start_engine))
+        self.undoings.append(plain_ray.install(self.start_engine))
 
-    def chia_imported(module: ModuleType) -> None:
+    def start_engine(self, module: ModuleType | None = None) -> None:
+        if not self._engine_started:  # a reloaded module finds the engine running
+            self._engine_started = True
+            _start_engine(self._session())
+
+    def chia_imported(self, module: ModuleType) -> None:
         from chia_bypass.hook import chia_seam
 
-        start_engine()
-        undoings.append(chia_seam.install(module))
+        self.start_engine()
+        self.undoings.append(chia_seam.install(module))
 
-    def profiler_imported(module: ModuleType) -> None:
+    def profiler_imported(self, module: ModuleType) -> None:
         from chia_bypass.hook import chia_in_place
 
-        undoings.append(chia_in_place.install(module))
+        self.undoings.append(chia_in_place.install(module))
 
-    def tools_imported(module: ModuleType) -> None:
+    def tools_imported(self, module: ModuleType) -> None:
         from chia_bypass.session import Mode
 
-        if session().mode is Mode.REPLAY:
+        if self._session().mode is Mode.REPLAY:
             from chia_bypass.hook import chia_tools
             from chia_bypass.replayer.nothing_real import serves_everything
 
-            undoings.append(chia_tools.install(module, lambda: serves_everything(session())))
+            def serves() -> bool:
+                return serves_everything(self._session())
 
-    for name, action in (
-        ("ray._private.worker", ray_imported),
-        ("ray.remote_function", plain_ray_imported),
-        ("chia_bypass.function", start_engine),
-        ("chia.base.ChiaFunction", chia_imported),
-        ("chia.trace.profiler", profiler_imported),
-        ("chia.base.tools.ChiaTool", tools_imported),
-        ("ray.dashboard.modules.job.sdk", jobs_imported),
-    ):
-        undoings.append(after_import(name, _guard(control, session, action)))
+            self.undoings.append(chia_tools.install(module, serves))
 
-    def undo() -> None:
-        while undoings:
-            undoings.pop()()
+    def jobs_imported(self, module: ModuleType) -> None:
+        from chia_bypass.hook import job_submit
 
-    return undo
+        self.undoings.append(job_submit.install(module, self._session()))
 
 
 def _reservations(session: Session) -> Observer:
