@@ -17,7 +17,7 @@ from chia_bypass.errors import RecordingError
 from chia_bypass.recording.contents import Stored
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.frames import FrameType
-from chia_bypass.recording.layout import BYPASS_YAML, blob_path, segments_of
+from chia_bypass.recording.layout import BYPASS_YAML, blob_path
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Blob, Record, Result, Run
 from chia_bypass.recording.segments import Segments
@@ -67,10 +67,7 @@ def _write(source: Recording, segments: Segments, target: Path, run: Run, change
 
 
 def _records(segments: Segments, run: Run) -> Iterator[tuple[Record, str]]:
-    for name in segments_of(segments.folder):
-        header = segments.header(name)
-        if header is None or header.run != run.id:
-            continue
+    for name in segments.written_by(run.id):
         for content, spot in segments.maps(name):
             record = segments.build(content, spot)
             if record is not None:

@@ -22,7 +22,6 @@ from chia_bypass.recording.encode import Buffer
 from chia_bypass.recording.fitting import Malformed
 from chia_bypass.recording.frames import FrameType
 from chia_bypass.recording.kept import Kept, kept_value
-from chia_bypass.recording.layout import segments_of
 from chia_bypass.recording.packing import unpack as unpack_record
 from chia_bypass.recording.records import Result
 from chia_bypass.recording.segments import Segments
@@ -110,12 +109,7 @@ _DONE.set_result(None)
 def _kept_in(home: Home) -> Iterator[Identity]:
     """The results that earlier recorders of this run have written."""
     segments = Segments(home.folder)
-    for name in segments_of(home.folder):
-        if not name.startswith(f"{ROLE}-"):
-            continue
-        header = segments.header(name)
-        if header is None or header.run != home.session.run:
-            continue
+    for name in segments.written_by(home.session.run, ROLE):
         for content, spot in segments.maps(name):
             record = segments.build(content, spot) if content["kind"] == "result" else None
             if isinstance(record, Result):

@@ -24,7 +24,7 @@ from chia_bypass.recording.layout import (
     RAYIGNORE,
     SEGMENTS,
     is_recording,
-    sync_folder,
+    sync_path,
 )
 from chia_bypass.recording.reader import read_index, runs_of
 from chia_bypass.recording.records import Closed, Run
@@ -70,7 +70,7 @@ class RunFolder:
             manifest = SegmentWriter(scratch, header)
             append_records(manifest, [run], sync=True)
             scratch.rename(folder / MANIFEST)
-            sync_folder(folder)
+            sync_path(folder)
         except OSError as error:
             raise RecordingError(
                 folder, f"cannot be written: {error}", "Name another folder with -o"

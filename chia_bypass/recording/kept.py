@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from chia_bypass.recording.layout import segments_of
+from chia_bypass.recording.layout import sync_path
 from chia_bypass.recording.reader import document_of, read_blob
 from chia_bypass.recording.records import Outcome, Result
 from chia_bypass.recording.segments import Segments
@@ -33,12 +32,8 @@ def kept_value(folder: Path, run: str, path: str) -> Kept | None:
     """
     segments = Segments(folder)
     named = re.compile(re.escape(path.encode()))
-    for name, file in segments_of(folder).items():
-        # A run may have written a hundred thousand records: only a segment that has the name is
-        # looked at, and that of a driver has calls, but no results.
-        header = segments.header(name)
-        if header is None or header.run != run or header.role == "driver":
-            continue
+    for name in segments.written_by(run, "worker", "recorder"):
+        # There may be a hundred thousand records: only a segment that has the name is looked at.
         if named.search(segments.data(name)) is None:
             continue
         for content, spot in segments.maps(name):
@@ -46,7 +41,7 @@ def kept_value(folder: Path, run: str, path: str) -> Kept | None:
                 continue
             result = segments.build(content, spot)
             if isinstance(result, Result) and _as_returned(result):
-                _sync(file)  # its writer may have died before it could
+                sync_path(segments.path(name))  # its writer may have died before it could
                 document = bytes(document_of(segments, name, result))
                 buffers = {b.digest: read_blob(folder, b.digest, b.length) for b in result.buffers}
                 return Kept(document, buffers, result.classes)
@@ -55,11 +50,3 @@ def kept_value(folder: Path, run: str, path: str) -> Kept | None:
 
 def _as_returned(result: Result) -> bool:
     return result.outcome is Outcome.VALUE and not result.references and not result.redacted
-
-
-def _sync(file: Path) -> None:
-    descriptor = os.open(file, os.O_RDONLY)
-    try:
-        os.fdatasync(descriptor)
-    finally:
-        os.close(descriptor)

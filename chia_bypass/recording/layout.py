@@ -47,11 +47,11 @@ def blob_path(folder: Path, digest: bytes) -> Path:
     return folder / BLOBS / name[:2] / name
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in ``folder`` durable."""
+def sync_path(path: Path) -> None:
+    """Make a file durable, or the names in a folder."""
     import os
 
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

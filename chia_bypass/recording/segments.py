@@ -22,7 +22,7 @@ from chia_bypass.recording.frames import (
     payload_of,
     scan,
 )
-from chia_bypass.recording.layout import MANIFEST, segment_path
+from chia_bypass.recording.layout import MANIFEST, segment_path, segments_of
 from chia_bypass.recording.packing import build, unpack, unpack_map
 from chia_bypass.recording.records import FORMAT, Record, Segment
 
@@ -76,6 +76,18 @@ class Segments:
         if not isinstance(first, Damage):  # :meth:`maps` finds damage, and says more about it
             self._problem(name, 0, problem, torn=not data)
         return None
+
+    def written_by(self, run: str, *roles: str) -> Iterator[str]:
+        """Names of the segments that a run wrote; given ``roles``, only those of such processes.
+
+        Segments are named after the role: of others nothing is read. Raises RecordingTooNew.
+        """
+        for name in segments_of(self.folder):
+            if roles and name.partition("-")[0] not in roles:
+                continue
+            header = self.header(name)
+            if header is not None and header.run == run:
+                yield name
 
     def maps(self, name: str) -> Iterator[tuple[dict[str, Any], Spot]]:
         """The records of a segment as maps, its header left out; problems are noted."""

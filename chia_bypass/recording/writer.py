@@ -17,7 +17,7 @@ from pathlib import Path
 
 from chia_bypass.recording.encode import Buffer, Encoded
 from chia_bypass.recording.frames import FrameType, frame
-from chia_bypass.recording.layout import blob_path, segment_path, sync_folder
+from chia_bypass.recording.layout import blob_path, segment_path, sync_path
 from chia_bypass.recording.packing import pack
 from chia_bypass.recording.records import FORMAT, Blob, Record, Result, Segment
 
@@ -42,7 +42,7 @@ class SegmentWriter:
         path.parent.mkdir(exist_ok=True)
         self._start(path, os.O_CREAT | os.O_EXCL)
         self.append([(pack(header), FrameType.RECORD)])
-        sync_folder(path.parent)
+        sync_path(path.parent)
 
     def _start(self, path: Path, flags: int) -> None:
         self._file = os.open(path, os.O_WRONLY | flags, 0o644)
@@ -211,7 +211,7 @@ def store_blob(folder: Path, buffer: Buffer) -> None:
     """Make the bytes of ``buffer`` a durable file, unless they are one. Raises OSError."""
     target = blob_path(folder, buffer.digest)
     if target.exists() and target.stat().st_size == buffer.data.nbytes:
-        sync_folder(target.parent)  # its writer, another process, may not have come that far
+        sync_path(target.parent)  # its writer, another process, may not have come that far
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     _sync_names(target.parent)
@@ -226,14 +226,14 @@ def store_blob(folder: Path, buffer: Buffer) -> None:
     except OSError:
         scratch.unlink(missing_ok=True)
         raise
-    sync_folder(target.parent)
+    sync_path(target.parent)
 
 
 @lru_cache(maxsize=1024)
 def _sync_names(folder: Path) -> None:
     """Make the names of a folder for blobs durable, whoever made it; once a process."""
-    sync_folder(folder.parent)
-    sync_folder(folder.parent.parent)
+    sync_path(folder.parent)
+    sync_path(folder.parent.parent)
 
 
 def segment_header(run: str, role: str, host: str, pid: int, now: float) -> Segment:
