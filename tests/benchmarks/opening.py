@@ -83,7 +83,7 @@ def _replaying(folder: Path, rounds: int) -> list[Row]:
 
 def _call(number: int) -> Made:
     arguments = {"number": number, "work": 0.0}
-    return Made("driver:body", number, arguments=arguments, parent="driver.0")
+    return Made("call_kinds:body", number, arguments=arguments, parent="driver.0")
 
 
 def _opening(folder: Path) -> list[str]:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.contenders import Contender, interleaved, running, shared_ray
+from benchmarks.kind import MEGABYTES
 from benchmarks.results import Row, at_most, paired
 
-MEGABYTES = 200
 WARM = 1
 """Rounds that start workers, and do not count."""
 MIXED = ((10, 40), (100, 16), (500, 4))

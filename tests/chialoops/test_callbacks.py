@@ -33,7 +33,7 @@ for message in ("one", "two"):
 
 
 def test_relayed_dispatches(chia_loops: ChiaLoops) -> None:
-    chia_loops.same("""
+    output = chia_loops.same("""
 from chia.base import dispatch_proxy
 from chia.base.bypass import Bypass
 
@@ -55,3 +55,4 @@ def parent(x):
 print(get(leaf.chia_remote(1)), get(parent.chia_remote(2)))
 print(get(leaf.options(name="other").chia_remote(get(leaf.chia_remote(3)))))
 """)
+    assert [len(line.split()) for line in output.splitlines()] == [2, 1]

@@ -136,7 +136,7 @@ stop_collector()
 
 
 def test_actors_and_tasks_that_dispatch(chia_loops: ChiaLoops) -> None:
-    chia_loops.same("""
+    output = chia_loops.same("""
 ray.init()
 
 @ChiaFunction()
@@ -174,6 +174,7 @@ print(get(chia_actor(tools[0]).work.chia_remote(2)))
 print(ray.get(Asynchronous.remote().work.remote(3)))
 print(ray.get([plain.remote(4) for _ in range(3)]))
 """)
+    assert len(output.splitlines()) == 4
 
 
 def test_runtime_environment_and_setup_hook(chia_loops: ChiaLoops) -> None:

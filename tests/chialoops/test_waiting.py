@@ -10,7 +10,7 @@ TIMES, CALLS = (50, 200) if os.environ.get("CHIA_BYPASS_THOROUGH") else (3, 60)
 
 
 def test_colocated_nodes(chia_loops: ChiaLoops) -> None:
-    chia_loops.same("""
+    output = chia_loops.same("""
 from chia.base.colocated import ColocatedNode
 
 ray.init()
@@ -36,10 +36,12 @@ with Simulator() as node:
     print(get(node.run.chia_remote(built)), get(built))
     print(get(node.run.options(name="again").chia_remote(2)), get(Simulator.run.chia_remote(3)))
 """)
+    assert "(1, True, " in output.splitlines()[0]
+    assert len(output.splitlines()) == 2
 
 
 def test_a_cancelled_call_is_resubmitted(chia_loops: ChiaLoops) -> None:
-    chia_loops.same("""
+    output = chia_loops.same("""
 import asyncio
 
 ray.init()
@@ -76,6 +78,7 @@ tracked = [TrackedRef(slow.chia_remote(x, flag)) for x in range(3)]
 ready, pending = chia_wait(tracked, num_returns=3, timeout=30)
 print([get(t.ref) for t in tracked], len(ready))
 """)
+    assert output.splitlines()[:2] == ["0 1", "cancelled"]
 
 
 def test_a_search_that_resubmits_what_is_stuck_takes_the_recorded_way(

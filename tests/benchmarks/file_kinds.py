@@ -11,18 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
-
-Submit = Callable[..., Any]
-Begin = Callable[[float], None]
-"""Called at the beginning of each order, with its WORK."""
-MEGABYTES = 200
-
-
-def _file(folder: Path) -> Path:
-    path = folder / "served.txt"
-    if not path.exists():
-        path.write_text("0123456789abcdef" * (MEGABYTES * 62_500))
-    return path
+from kind import MEGABYTES, Kind, bypass_yaml, get_one_by_one
 
 
 def length(number: int, work: float) -> int:
@@ -30,7 +19,7 @@ def length(number: int, work: float) -> int:
     raise AssertionError("it runs for real")
 
 
-def published(folder: Path) -> tuple[Submit, Begin]:
+def published(folder: Path) -> Kind:
     """Ray alone: a task reads the file and puts it into the object store, each call gets it."""
     path = _file(folder)
 
@@ -47,40 +36,45 @@ def published(folder: Path) -> tuple[Submit, Begin]:
         if work < 0 or not holders:
             holders[:] = [put()]
 
-    return lambda number, work: remote(holders[0]), begin
+    return Kind(lambda number, work: remote(holders[0]), begin=begin)
 
 
-def _touching(path: Path) -> Begin:
-    def begin(work: float) -> None:
-        if work < 0:
-            os.utime(path)
-
-    return begin
-
-
-def bypassed(folder: Path) -> tuple[Submit, Begin]:
+def bypassed(folder: Path) -> Kind:
     """Our ChiaFunction and file server."""
-    from chia_bypass import Bypass, ChiaFunction
+    from chia_bypass import Bypass, ChiaFunction, get
     from chia_bypass.bypass.sources import DataProvider
 
     path = _file(folder)
-    (folder / "bypass.yaml").write_text(f"bypass:\n  length: {{bypass: true, data: {path}}}\n")
     served = DataProvider("length", "length")
-    bypass = Bypass(str(folder / "bypass.yaml"))
+    bypass = Bypass(bypass_yaml(folder, "bypass", f"length: {{bypass: true, data: {path}}}"))
     bypass.set_provider("length", lambda tag, data, *args: len(served(tag, data)))
-    return ChiaFunction(num_cpus=1)(length).chia_remote, _touching(path)
+    return Kind(ChiaFunction(num_cpus=1)(length).chia_remote, get, _changing(path))
 
 
-def chia_bypassed(folder: Path) -> tuple[Submit, Begin]:
+def chia_bypassed(folder: Path) -> Kind:
     """CHIA's ChiaFunction and file server."""
     from chia.base.bypass import Bypass, _default_file_provider
     from chia.base.ChiaFunction import ChiaFunction
 
     path = _file(folder)
-    (folder / "bypass.yaml").write_text(f"bypass:\n  length: {{bypass: true, data: {path}}}\n")
-    bypass = Bypass(str(folder / "bypass.yaml"))
+    bypass = Bypass(bypass_yaml(folder, "bypass", f"length: {{bypass: true, data: {path}}}"))
     bypass.set_provider("length", lambda tag, data, *args: len(_default_file_provider(tag, data)))
-    return ChiaFunction(num_cpus=1)(length).chia_remote, _touching(path)
+    return Kind(ChiaFunction(num_cpus=1)(length).chia_remote, get_one_by_one, _changing(path))
 
 
-CONTENDERS = {make.__name__: make for make in (published, bypassed, chia_bypassed)}
+def _file(folder: Path) -> Path:
+    path = folder / "served.txt"
+    if not path.exists():
+        path.write_text("0123456789abcdef" * (MEGABYTES * 62_500))
+    return path
+
+
+def _changing(path: Path) -> Callable[[float], None]:
+    def begin(work: float) -> None:
+        if work < 0:
+            os.utime(path)  # a file server sees another file
+
+    return begin
+
+
+KINDS = (published, bypassed, chia_bypassed)
