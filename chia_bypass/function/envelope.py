@@ -7,7 +7,7 @@ import pickle
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from chia_bypass.engine import Provider, Token
 
@@ -49,8 +49,7 @@ class Hooks:
             _logger.exception("cleanup hook failed; the outcome of the call stands")
 
 
-@dataclass(frozen=True, slots=True)
-class RealCall:
+class RealCall(NamedTuple):
     """The envelope of a call that runs the real function."""
 
     state: State | None = None
@@ -60,8 +59,7 @@ class RealCall:
     """Wraps hooks and function, where a recording or replay goes on."""
 
 
-@dataclass(frozen=True, slots=True)
-class BypassedCall:
+class BypassedCall(NamedTuple):
     """The envelope of a call that a provider answers."""
 
     state: State | None

@@ -151,6 +151,8 @@ def main() -> int:
     given = parser.parse_args()
     keep = given.keep or Path(tempfile.mkdtemp(prefix="faults-"))
     keep.mkdir(exist_ok=True)
+    if any(keep.iterdir()):
+        parser.error(f"--keep: {keep} is not empty; name another folder")
     began = time.monotonic()
     with Arena() as arena:
         campaign = Campaign(arena, keep, given.seed)
