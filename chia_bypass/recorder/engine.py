@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
+from chia_bypass.completion.seen import SeenLog
 from chia_bypass.engine import Dispatch, Plan
 from chia_bypass.hook import waiting
 from chia_bypass.identity import known, position, puts
@@ -21,7 +22,6 @@ from chia_bypass.recorder.filters import Filters
 from chia_bypass.recorder.home import Home, unpack
 from chia_bypass.recorder.notes import Notes
 from chia_bypass.recorder.origin import RecordOrigin
-from chia_bypass.recorder.seen import SeenLog
 from chia_bypass.recorder.sinks import Sink, sink_for
 from chia_bypass.recorder.spoiled import SpoiledReports
 from chia_bypass.recording.packing import pack

@@ -12,11 +12,11 @@ from chia_bypass.errors import ChiaBypassError
 from chia_bypass.identity import position
 from chia_bypass.identity.describe import describe
 from chia_bypass.identity.producers import Producers
+from chia_bypass.matching.matcher import Found, Matcher, Missed, MissReason
 from chia_bypass.recording.records import Call, Result
 from chia_bypass.replayer.choice import Asked, Why, passes_cut, why_live
 from chia_bypass.replayer.failures import runs_again
 from chia_bypass.replayer.home import ReplayHome
-from chia_bypass.replayer.matching import Found, Matcher, Missed, MissReason
 from chia_bypass.replayer.provision import Provision
 
 AFTER = "after"

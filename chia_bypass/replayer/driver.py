@@ -12,6 +12,8 @@ from chia_bypass.hook import drivers, ray_init
 from chia_bypass.identity import known, names, position
 from chia_bypass.identity.driver import DriverEngine, DriverParent
 from chia_bypass.identity.producers import Producers
+from chia_bypass.matching.index import Index
+from chia_bypass.matching.matcher import Matcher
 from chia_bypass.recorder import driver as record_driver
 from chia_bypass.recorder import reservations
 from chia_bypass.recording.layout import NONCE
@@ -21,8 +23,6 @@ from chia_bypass.replayer.classes import ClassTable
 from chia_bypass.replayer.engine import ReplayEngine
 from chia_bypass.replayer.growth import Growth, new_ones
 from chia_bypass.replayer.home import ReplayHome
-from chia_bypass.replayer.index import Index
-from chia_bypass.replayer.matching import Matcher
 from chia_bypass.replayer.outcomes import Log, Outcomes
 from chia_bypass.replayer.policy import OnMiss, Policy
 from chia_bypass.replayer.serve import Source

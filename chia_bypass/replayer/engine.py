@@ -11,16 +11,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from chia_bypass.completion.order import Order
+from chia_bypass.completion.waiting import Waits
 from chia_bypass.engine import Dispatch, Plan
 from chia_bypass.errors import Miss, RealRunRefused, RecordingCorrupt
 from chia_bypass.identity import known, position
 from chia_bypass.identity.names import function_name, named
 from chia_bypass.identity.producers import Producers
+from chia_bypass.matching import misses
+from chia_bypass.matching.index import Answers
+from chia_bypass.matching.matcher import Found, Matcher, Missed, MissReason
 from chia_bypass.recording.digests import digest
 from chia_bypass.recording.packing import pack
 from chia_bypass.recording.records import Call, Outcome, Result
 from chia_bypass.recording.reference import Reference
-from chia_bypass.replayer import misses, nothing_real, offers
+from chia_bypass.replayer import nothing_real, offers
 from chia_bypass.replayer.choice import Why
 from chia_bypass.replayer.decisions import AFTER, Decisions, Matched
 from chia_bypass.replayer.deferred import DeferredToken
@@ -28,10 +33,7 @@ from chia_bypass.replayer.doubts import CannotCompare, checks
 from chia_bypass.replayer.events import event
 from chia_bypass.replayer.growth import Growth
 from chia_bypass.replayer.home import ReplayHome
-from chia_bypass.replayer.index import Answers
 from chia_bypass.replayer.live import LiveToken
-from chia_bypass.replayer.matching import Found, Matcher, Missed, MissReason
-from chia_bypass.replayer.order import Order
 from chia_bypass.replayer.origin import ReplayOrigin
 from chia_bypass.replayer.outcomes import Event, Kind, Outcomes
 from chia_bypass.replayer.policy import OnMiss
@@ -39,7 +41,6 @@ from chia_bypass.replayer.provision import Provision
 from chia_bypass.replayer.real import KEPT, RealCalls
 from chia_bypass.replayer.serve import Serve
 from chia_bypass.replayer.states import REAL, SERVED, States, states_of
-from chia_bypass.replayer.waiting import Waits
 
 _RECORDED = "recorded"
 """Key of a parent's memory: the path that it has in the recording, if it has another one here."""

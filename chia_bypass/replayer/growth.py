@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from chia_bypass.identity.position import Parent
+from chia_bypass.matching.index import Answers
+from chia_bypass.matching.matcher import Found, Missed, MissReason
 from chia_bypass.recorder.engine import RecordEngine
 from chia_bypass.recorder.reservations import Write
 from chia_bypass.recording.contents import Contents
 from chia_bypass.recording.packing import pack
 from chia_bypass.recording.records import Call, Record
-from chia_bypass.replayer.index import Answers
-from chia_bypass.replayer.matching import Found, Missed, MissReason
 
 _FRESH, _CONTINUED = "fresh number", "continued"
 """Keys of a parent's memory."""

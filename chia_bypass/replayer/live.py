@@ -88,8 +88,8 @@ class LiveToken:
 @lru_cache(maxsize=8)
 def worker(packed_home: bytes, table: bytes) -> ReplayEngine:
     """The engine of this worker process for the replay of that home."""
+    from chia_bypass.matching.index import Answers, Index
     from chia_bypass.replayer.engine import ReplayEngine
-    from chia_bypass.replayer.index import Answers, Index
     from chia_bypass.replayer.outcomes import Keeper, Log, Outcomes
 
     home = unpack(packed_home)

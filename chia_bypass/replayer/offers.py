@@ -12,6 +12,8 @@ import ray
 
 from chia_bypass.errors import Miss
 from chia_bypass.identity import position
+from chia_bypass.matching.matcher import MissReason
+from chia_bypass.matching.misses import PLACE_REMEDY
 from chia_bypass.replayer.feasible import (
     Amounts,
     asked_by,
@@ -20,8 +22,6 @@ from chia_bypass.replayer.feasible import (
     why_group_never_placed,
     why_never_placed,
 )
-from chia_bypass.replayer.matching import MissReason
-from chia_bypass.replayer.misses import PLACE_REMEDY
 from chia_bypass.replayer.outcomes import Event, Kind, Log, Outcomes
 from chia_bypass.session import Session
 

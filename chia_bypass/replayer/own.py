@@ -18,12 +18,12 @@ from chia_bypass.errors import UsageError
 from chia_bypass.identity import names, position, puts
 from chia_bypass.identity.driver import DriverParent
 from chia_bypass.identity.producers import Producers
+from chia_bypass.matching.index import Index
 from chia_bypass.recording.layout import NONCE
 from chia_bypass.recording.redaction import Redaction, hide_in_command
 from chia_bypass.replayer.classes import ClassTable
 from chia_bypass.replayer.engine import ReplayEngine
 from chia_bypass.replayer.home import ReplayHome
-from chia_bypass.replayer.index import Index
 from chia_bypass.replayer.policy import Policy
 from chia_bypass.replayer.serve import Source
 

@@ -9,8 +9,8 @@ from enum import Enum
 from typing import Any
 
 from chia_bypass.bypass.config import Entry, Match, Repeats
+from chia_bypass.matching.keys import Rule
 from chia_bypass.recording.redaction import NO_RULES, Redaction
-from chia_bypass.replayer.match_keys import Rule
 
 PATIENCE = 30.0
 """Seconds."""

@@ -9,14 +9,14 @@ import ray
 
 from chia_bypass.errors import ChiaBypassError
 from chia_bypass.identity.producers import Producers
+from chia_bypass.matching.index import Answers
+from chia_bypass.matching.matcher import Missed, MissReason
 from chia_bypass.recording.classes import Sketches
 from chia_bypass.recording.decode import decode
 from chia_bypass.recording.records import Blob, Outcome, Result
 from chia_bypass.recording.reference import Reference
 from chia_bypass.replayer.classes import loaded_modules
 from chia_bypass.replayer.home import ReplayHome
-from chia_bypass.replayer.index import Answers
-from chia_bypass.replayer.matching import Missed, MissReason
 from chia_bypass.replayer.serve import Pending, Serve, serve_reference
 
 _OF_RAY = "ray.exceptions:"

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from chia_bypass.identity import position
 from chia_bypass.identity.producers import Producers
+from chia_bypass.matching.matcher import Found, Missed, MissReason
 from chia_bypass.recording.records import Call
 from chia_bypass.replayer.doubts import LIVE
 from chia_bypass.replayer.growth import Growth, Keep
 from chia_bypass.replayer.home import ReplayHome
 from chia_bypass.replayer.live import LiveToken
-from chia_bypass.replayer.matching import Found, Missed, MissReason
 
 KEPT = "kept"
 """Key of a parent's memory: the path below which its new calls are recorded."""

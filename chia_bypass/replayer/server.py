@@ -12,11 +12,11 @@ from ray.exceptions import ObjectLostError
 from chia_bypass.bypass.files import Published, Version
 from chia_bypass.companion import Asked, DriverProcess, companion
 from chia_bypass.errors import RecordingCorrupt
+from chia_bypass.matching.index import Index
 from chia_bypass.recording.layout import blob_path
 from chia_bypass.recording.reader import Stored, read_blob
 from chia_bypass.recording.records import Blob, Call, Result, Seen
 from chia_bypass.recording.siblings import Siblings
-from chia_bypass.replayer.index import Index
 from chia_bypass.replayer.outcomes import Log
 
 

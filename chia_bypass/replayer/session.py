@@ -14,6 +14,7 @@ from typing import Any
 from chia_bypass.bypass import config
 from chia_bypass.errors import UsageError
 from chia_bypass.hook import environment, guard, handshake
+from chia_bypass.matching.matcher import MissReason
 from chia_bypass.recorder.session import SPOILED, close_run, new_run, write_yaml
 from chia_bypass.recorder.spoiled import spoiled_reasons
 from chia_bypass.recorder.yaml_file import bypass_yaml, grown_yaml
@@ -24,7 +25,6 @@ from chia_bypass.recording.records import Call
 from chia_bypass.recording.redaction import REDACTED, Redaction
 from chia_bypass.replayer.causes import Cause, causes
 from chia_bypass.replayer.feasible import together
-from chia_bypass.replayer.matching import MissReason
 from chia_bypass.replayer.outcomes import Event, Kind, events
 from chia_bypass.replayer.policy import OnMiss
 from chia_bypass.replayer.shape import shape

@@ -8,9 +8,9 @@ from chia.models.claude import ClaudeCodeLLM
 from chia.models.openai_compat import OpenAICompatLLM
 from samples import make_call
 
+from chia_bypass.matching.matcher import differing
 from chia_bypass.recording.digests import digest
 from chia_bypass.recording.records import Argument
-from chia_bypass.replayer.matching import differing
 
 
 class Shell(ChiaTool):

@@ -10,9 +10,9 @@ import pytest
 from made_recordings import Made, make_recording
 
 from chia_bypass.companion import DriverProcess
-from chia_bypass.replayer.index import Index
-from chia_bypass.replayer.match_keys import Rule
-from chia_bypass.replayer.matching import Found, Matcher, MissReason
+from chia_bypass.matching.index import Index
+from chia_bypass.matching.keys import Rule
+from chia_bypass.matching.matcher import Found, Matcher, MissReason
 from chia_bypass.replayer.server import RemoteServer
 
 

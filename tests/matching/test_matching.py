@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from samples import digest, make_call, make_result
 
 from chia_bypass.bypass.config import Match
+from chia_bypass.matching.keys import Rule
+from chia_bypass.matching.matcher import Found, Matcher, Missed, MissReason
 from chia_bypass.recording.records import Argument, Call, Outcome
-from chia_bypass.replayer.match_keys import Rule
-from chia_bypass.replayer.matching import Found, Matcher, Missed, MissReason
 
 
 def recorded(*calls: Call, outcome: Outcome = Outcome.VALUE) -> Matcher:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from chia_bypass.errors import Miss
+from chia_bypass.matching.matcher import Missed, MissReason
 from chia_bypass.recording.records import Call
-from chia_bypass.replayer.matching import Missed, MissReason
 
 NEEDS_CONSENT = frozenset(
     {

@@ -17,11 +17,11 @@ from enum import Enum
 from itertools import islice
 
 from chia_bypass.errors import RecordingCorrupt
+from chia_bypass.matching.index import Answers
+from chia_bypass.matching.keys import Keys, Rule
+from chia_bypass.matching.recorded_calls import Bucket, RecordedCalls
 from chia_bypass.recording.reader import Stored
 from chia_bypass.recording.records import Call, Outcome
-from chia_bypass.replayer.index import Answers
-from chia_bypass.replayer.match_keys import Keys, Rule
-from chia_bypass.replayer.recorded_calls import Bucket, RecordedCalls
 
 LOOKED_AT = 100
 """How many candidates are compared to find the nearest to a call that misses."""

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chia_bypass.completion.order import Choice, Look, Order
 from chia_bypass.recording.records import Seen
-from chia_bypass.replayer.order import Choice, Look, Order
 
 
 def order(*sights: Sequence[str], lane: str = "main", dispatched: Sequence[int] = ()) -> Order:

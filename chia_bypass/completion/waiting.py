@@ -13,12 +13,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
+from chia_bypass.completion.order import Choice, Look, Order
 from chia_bypass.engine import PlainWait
 from chia_bypass.hook.deliveries import Deliveries, Delivery
 from chia_bypass.identity import position
 from chia_bypass.identity.producers import Producers
 from chia_bypass.recording.records import Outcome, Result
-from chia_bypass.replayer.order import Choice, Look, Order
 
 _LOOKS = 3
 """So many looks in vain at least, however far apart they are."""

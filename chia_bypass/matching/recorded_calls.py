@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 
 from chia_bypass.bypass.config import Match
+from chia_bypass.matching.keys import Keys
 from chia_bypass.recording.records import Call
 from chia_bypass.recording.siblings import Siblings
-from chia_bypass.replayer.match_keys import Keys
 
 
 class Bucket:

@@ -1,0 +1,1 @@
+"""Which recorded call answers a call. Knows nothing of Ray."""
