@@ -1,4 +1,4 @@
-"""The ``bypass:`` section of a YAML file, checked whole before anything starts.
+"""What the ``bypass:`` section of a YAML file says: pure data.
 
 ::
 
@@ -14,13 +14,10 @@
         failed: {success: false}       # field -> the value, or list of values, that is a failure
         was: old.module:name           # former name, or a list of them
         files: ["out/*.log"]           # globs, or {root: DIR, globs: [...], limit: BYTES}
-
-Pure data and checks: Ray is not needed, and PyYAML only when a file is loaded.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -96,12 +93,3 @@ class BypassConfig:
     def folder(self) -> str | None:
         """Where relative paths are looked up first."""
         return None if self.path is None else str(Path(self.path).parent)
-
-
-def load(path: str | os.PathLike[str]) -> BypassConfig:
-    """Read and check the YAML at ``path``. Raises ConfigError; has no other effect."""
-    from chia_bypass.bypass import entries, yaml_text
-
-    file = Path(path).absolute()
-    section = yaml_text.load_section(file, SECTION)
-    return BypassConfig(str(file), entries.parse_section(str(file), section))

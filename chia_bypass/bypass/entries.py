@@ -1,15 +1,20 @@
-"""From plain YAML values to entries: every key has one parser, every fault one message."""
+"""From a YAML file to entries, checked whole: every key has one parser, every fault one message.
+
+Ray is not needed, and PyYAML only when a file is loaded.
+"""
 
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Callable, Mapping
 from enum import Enum
+from pathlib import Path
 from typing import Any, TypeVar
 
 from chia_bypass.bypass.addresses import parse_actor
-from chia_bypass.bypass.config import SECTION, Entry, Files, Match, Repeats
+from chia_bypass.bypass.config import SECTION, BypassConfig, Entry, Files, Match, Repeats
 from chia_bypass.errors import ConfigError
 
 E = TypeVar("E", bound=Enum)
@@ -29,6 +34,15 @@ class _Place:
 
     def wrong_type(self, value: Any, right: str) -> ConfigError:
         return self.fault(f"is {_shown(value)}", f"It must be {right}")
+
+
+def load_config(path: str | os.PathLike[str]) -> BypassConfig:
+    """Read and check the YAML at ``path``. Raises ConfigError; has no other effect."""
+    from chia_bypass.bypass import yaml_text
+
+    file = Path(path).absolute()
+    section = yaml_text.load_section(file, SECTION)
+    return BypassConfig(str(file), parse_section(str(file), section))
 
 
 def parse_section(file: str, section: Any) -> dict[str, Entry]:

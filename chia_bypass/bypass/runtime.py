@@ -11,10 +11,12 @@ from typing import Any
 
 import ray
 
-from chia_bypass.bypass import config, serving
+from chia_bypass.bypass import serving
 from chia_bypass.bypass.active import activate
 from chia_bypass.bypass.addresses import parse_actor
 from chia_bypass.bypass.calling import call
+from chia_bypass.bypass.config import BypassConfig
+from chia_bypass.bypass.entries import load_config
 from chia_bypass.bypass.names import find, full_name
 from chia_bypass.bypass.settings import Settings
 from chia_bypass.bypass.sources import DataProvider
@@ -37,7 +39,7 @@ class Bypass:
     """
 
     def __init__(self, yaml_path: str | os.PathLike[str] | None = None) -> None:
-        loaded = config.BypassConfig() if yaml_path is None else config.load(yaml_path)
+        loaded = BypassConfig() if yaml_path is None else load_config(yaml_path)
         self._settings = Settings.of(loaded)
         self._providers: dict[str, Provider] = {}
         self._conds: dict[str, Condition] = {}
@@ -159,7 +161,7 @@ class Bypass:
         bypass._settings = state["settings"]
         bypass._providers, bypass._conds = state["providers"], state["conds"]
         bypass._recordings = state["recordings"]
-        bypass.config = config.BypassConfig()
+        bypass.config = BypassConfig()
         bypass._files = serving.FileServerLink(state["home"], state["file_server"])
         return bypass
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chia_bypass.bypass import config
+from chia_bypass.bypass.entries import load_config
 from chia_bypass.errors import ChiaBypassError, ConfigError, RecordingCorrupt
 from chia_bypass.look.inventory import blobs_of, strangers
 from chia_bypass.recording.call_index import CallIndex, Spot
@@ -203,7 +203,7 @@ class _Check:
                 )
             return
         try:
-            config.load(path)
+            load_config(path)
         except ConfigError as error:
             self._fault(BYPASS_YAML, f"{error.where}: {error.problem}")
 

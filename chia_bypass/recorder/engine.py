@@ -23,7 +23,7 @@ from chia_bypass.recorder.home import Home, unpack
 from chia_bypass.recorder.notes import Notes
 from chia_bypass.recorder.origin import RecordOrigin
 from chia_bypass.recorder.sinks import Sink, sink_for
-from chia_bypass.recorder.spoiled import SpoiledReports
+from chia_bypass.recorder.spoiled_reports import SpoiledReports
 from chia_bypass.recording.packing import pack
 from chia_bypass.recording.records import Call, Record, Seen, Uncaptured
 from chia_bypass.recording.redaction import Redaction

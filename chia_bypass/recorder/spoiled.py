@@ -1,21 +1,13 @@
-"""Saying that recording failed, from wherever in the cluster, to the command that sums up."""
+"""That recording failed: what the command that sums up is told, in a file."""
 
 from __future__ import annotations
 
 import json
-import logging
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from chia_bypass.session import FILE
-
-if TYPE_CHECKING:  # it needs Ray, which the command that sums up does not
-    from chia_bypass.recorder.home import Home
 
 _FILE = "spoiled"
-_logger = logging.getLogger("chia_bypass")
 
 
 class SpoiledLog:
@@ -38,38 +30,6 @@ class SpoiledLog:
         if self._file < 0:
             self._open()
         os.write(self._file, json.dumps(reason).encode() + b"\n")  # one write, one line
-
-
-class SpoiledReports:
-    """Tells from one process that results are missing."""
-
-    def __init__(self, home: Home) -> None:
-        self._home = home
-        control = Path(home.session.control)
-        self._log = SpoiledLog(control) if _is_control(control, home.session.run) else None
-
-    def add(self, reason: str) -> None:
-        """Note ``reason`` in the control folder, through the recorder if need be, and in the log
-        in any case. Never raises.
-        """
-        _logger.error("recording failed, the run goes on: %s", reason)
-        try:
-            if self._log is None:
-                from chia_bypass.recorder.actor import recorder_of
-
-                recorder_of(self._home).ask("spoiled", reason)
-            else:
-                self._log.add(reason)
-        except Exception as error:  # the user's run goes on, whatever ails Ray or the disk
-            _logger.error("and this could not be told to the command line: %s", error)
-
-
-def _is_control(folder: Path, run: str) -> bool:
-    """Whether this process sees the control folder of ``run``, not one of the same name."""
-    try:
-        return bool(json.loads((folder / FILE).read_text())["run"] == run)
-    except (OSError, ValueError, KeyError):
-        return False
 
 
 def spoiled_reasons(control: Path) -> tuple[str, ...]:

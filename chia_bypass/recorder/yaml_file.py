@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from chia_bypass.bypass import config
+from chia_bypass.bypass.config import SECTION
+from chia_bypass.bypass.entries import load_config
 from chia_bypass.bypass.names import find
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.summary import by_function
@@ -20,7 +21,7 @@ _HEAD = """\
 # Paths are relative to this file. All keys: chia-bypass replay --help
 """
 _SECTION = re.compile(
-    rf"^{config.SECTION}:[ \t]*(?:#.*)?\n(?:[ \t]*(?:#.*)?\n)*(?P<first>(?P<indentation>[ ]+)\S)",
+    rf"^{SECTION}:[ \t]*(?:#.*)?\n(?:[ \t]*(?:#.*)?\n)*(?P<first>(?P<indentation>[ ]+)\S)",
     re.MULTILINE,
 )
 """The head of the section up to its first entry."""
@@ -72,7 +73,7 @@ def grown_yaml(path: Path, recording: Recording) -> str:
     They go before all others, so that nothing else in it changes, which users may have edited. A
     section that is written in one line is left as it is. Raises ConfigError.
     """
-    entries = config.load(path).entries if path.is_file() else {}
+    entries = load_config(path).entries if path.is_file() else {}
     if not entries:
         return bypass_yaml(recording)
     text, summaries = path.read_text(), _summaries(recording)

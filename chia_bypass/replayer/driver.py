@@ -6,7 +6,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from chia_bypass.bypass import config
+from chia_bypass.bypass.config import BypassConfig
+from chia_bypass.bypass.entries import load_config
 from chia_bypass.companion import DriverProcess
 from chia_bypass.hook import drivers, ray_init
 from chia_bypass.identity import known, names, position
@@ -35,7 +36,7 @@ def start(session: Session) -> DriverEngine[ReplayEngine]:
     """Replay the calls of this process from now on. Raises RecordingError and ConfigError."""
     names.set_script(session.options.get("script") or drivers.script_name())
     index = Index.open(Path(session.recording))
-    rules = config.load(session.options["yaml"])
+    rules = load_config(session.options["yaml"])
     parent = DriverParent(lambda: _claim(session, index, parent))
     producers = Producers(partial(known.ask_producer, session.run))
     return DriverEngine(
@@ -65,7 +66,7 @@ def _build(
     session: Session,
     parent: DriverParent,
     index: Index,
-    rules: config.BypassConfig,
+    rules: BypassConfig,
     producers: Producers,
 ) -> ReplayEngine:
     folder = Path(session.recording)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chia_bypass.bypass import config
 from chia_bypass.bypass.config import BypassConfig
+from chia_bypass.bypass.entries import load_config
 from chia_bypass.errors import RealRunRefused
 from chia_bypass.identity.names import named
 from chia_bypass.replayer.home import ReplayHome
@@ -15,7 +15,7 @@ from chia_bypass.session import Session
 
 def serves_everything(session: Session) -> bool:
     """Whether no call at all may run for real in this replay: each is served or a miss."""
-    return serves_all(Policy.of(session.options), config.load(session.options["yaml"]))
+    return serves_all(Policy.of(session.options), load_config(session.options["yaml"]))
 
 
 def serves_all(policy: Policy, yaml: BypassConfig) -> bool:

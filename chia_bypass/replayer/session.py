@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from chia_bypass.bypass import config
+from chia_bypass.bypass.entries import load_config
 from chia_bypass.errors import UsageError
 from chia_bypass.hook import environment, guard, handshake
 from chia_bypass.matching.matcher import MissReason
@@ -173,7 +173,7 @@ class ReplaySession:
     def __enter__(self) -> ReplaySession:
         yaml = self._yaml
         if yaml is not None:
-            config.load(yaml)  # before anything is started
+            load_config(yaml)  # before anything is started
         options = {**self._options, "redact": self._redact()}
         folder = self.recording.folder
         if options.get("on_miss") == OnMiss.RECORD.value:

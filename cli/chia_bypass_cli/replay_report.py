@@ -73,12 +73,12 @@ def _print_table(replayed: Replayed) -> None:
 
 def print_forecast(recording: Recording, yaml: Path | None, options: Mapping[str, Any]) -> None:
     """Print what a replay with these options would run for real."""
-    from chia_bypass.bypass import config
+    from chia_bypass.bypass.entries import load_config
     from chia_bypass.replayer.forecast import every_function, forecast
     from chia_bypass.replayer.policy import OnMiss, Policy
 
     policy = Policy.of(options)
-    rules = config.load(yaml) if yaml is not None else every_function(recording)
+    rules = load_config(yaml) if yaml is not None else every_function(recording)
     expected = forecast(recording, policy, rules)
     terminal.table(
         ("function", "why", "calls", "recorded time", "needs"),

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chia_bypass.bypass.config import Entry, Files, Match, Repeats, load
+from chia_bypass.bypass.config import Entry, Files, Match, Repeats
+from chia_bypass.bypass.entries import load_config
 from chia_bypass.errors import ChiaBypassError, ConfigError
 
 
 def entries(folder: Path, text: str) -> Any:
     (folder / "bypass.yaml").write_text(text)
-    return load(folder / "bypass.yaml").entries
+    return load_config(folder / "bypass.yaml").entries
 
 
 def test_the_documented_entry(tmp_path: Path) -> None:
@@ -144,14 +145,14 @@ def test_a_fault_names_file_place_and_remedy(tmp_path: Path, fault: str) -> None
 def test_a_file_that_is_no_bypass_yaml(tmp_path: Path, content: bytes, part: str) -> None:
     (tmp_path / "b.yaml").write_bytes(content)
     with pytest.raises(ConfigError, match=part):
-        load(tmp_path / "b.yaml")
+        load_config(tmp_path / "b.yaml")
 
 
 def test_an_absent_file_and_a_folder_are_config_errors(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No such file"):
-        load(tmp_path / "absent.yaml")
+        load_config(tmp_path / "absent.yaml")
     with pytest.raises(ConfigError, match="directory"):
-        load(tmp_path)
+        load_config(tmp_path)
 
 
 def test_a_document_that_contains_itself_is_refused_and_does_not_hang(tmp_path: Path) -> None:
@@ -176,7 +177,7 @@ def test_damaged_yaml_gives_only_our_errors(tmp_path: Path, data: st.DataObject)
 def _failure(path: Path) -> str | None:
     """What is wrong with the YAML at ``path``; anything but our own errors comes out."""
     try:
-        load(path)
+        load_config(path)
     except ChiaBypassError as error:
         return str(error)
     return None
