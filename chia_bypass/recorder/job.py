@@ -21,6 +21,7 @@ from typing import NoReturn
 
 from chia_bypass.errors import ChiaBypassError
 from chia_bypass.recorder.session import Recorded, RecordSession
+from chia_bypass.recording.summary import by_function
 
 _PLAIN = re.compile(r"[\w@%+:,./-][\w@%+=:,./ -]*")
 """Entrypoints in which a shell finds nothing but words."""
@@ -77,7 +78,7 @@ def _report(folder: Path, recorded: Recorded, status: int) -> int:
         why = "; ".join(recorded.troubles) or "the job made no ChiaFunction call that we saw"
         _say(f"nothing was recorded: {why}")
         return status or 2
-    count = len(recorded.recording.index)
+    count = sum(row.stored for row in by_function(recorded.recording))
     _say(f"{count} recorded into {socket.gethostname()}:{folder}")
     _say(f"replay there with: chia-bypass replay {folder}")
     return recorded.exit_status(status)

@@ -25,6 +25,11 @@ class FunctionSummary:
     seconds: float
     """Time that the calls ran, summed."""
 
+    @property
+    def stored(self) -> int:
+        """Calls whose outcome is in the recording."""
+        return self.calls - self.unkept - self.unfinished
+
 
 def by_function(recording: Recording) -> list[FunctionSummary]:
     """One summary a function, by name. Reads the index only."""

@@ -145,19 +145,20 @@ def _print_table(recorded: Recorded) -> None:
     from chia_bypass.recording.summary import by_function
 
     terminal.table(
-        ("function", "calls", "raised", "not kept", "bytes", "time"),
+        ("function", "calls", "raised", "not kept", "no result", "bytes", "time"),
         (
             (
                 s.function,
                 s.calls,
                 s.raised,
                 s.unkept,
+                s.unfinished,
                 terminal.size(s.size),
                 terminal.seconds(s.seconds),
             )
             for s in by_function(recorded.recording)
         ),
-        numbers=("calls", "raised", "not kept", "bytes", "time"),
+        numbers=("calls", "raised", "not kept", "no result", "bytes", "time"),
         stderr=True,
     )
     for counted in recorded.recording.contents.uncaptured.values():
@@ -171,12 +172,14 @@ def _final_line(folder: Path, recorded: Recorded) -> str:
     from chia_bypass.recording.summary import by_function
 
     rows = by_function(recorded.recording)
-    calls = sum(row.calls for row in rows)
+    stored = sum(row.stored for row in rows)
+    missing = sum(row.calls for row in rows) - stored
     size = terminal.size(sum(row.size for row in rows))
     spent = terminal.seconds(sum(row.seconds for row in rows))
-    failures = sum(row.raised + row.unfinished for row in rows)
-    failed = f"{failures} failed: chia-bypass inspect {folder} --failed · " if failures else ""
+    failed = {"failed": sum(row.raised for row in rows), "without a result": missing}
+    told = ", ".join(f"{count} {what}" for what, count in failed.items() if count)
+    look = f"{told}: chia-bypass inspect {folder} --failed · " if told else ""
     return (
-        f"{calls} recorded · {size} · {spent} of work · {failed}"
+        f"{stored} recorded · {size} · {spent} of work · {look}"
         f"replay with: chia-bypass replay {folder}"
     )

@@ -75,6 +75,8 @@ print(len(get(f.chia_remote(11, _chia_tag="again"))))
     recorded = loops.record()
     assert recorded.stdout.splitlines()[-3:] == ["10", "200000", "11"]
     assert recorded.returncode == 25
+    assert "2 recorded" in recorded.stderr
+    assert "1 without a result: chia-bypass inspect r --failed" in recorded.stderr
     spoiled = [line for line in recorded.stderr.splitlines() if "SPOILED" in line]
     assert len(spoiled) == 1
     assert "loop.0/1 (loop:f): OSError: the recorder did not take it" in spoiled[0]

@@ -107,6 +107,8 @@ print(len(get(work.chia_remote(80_000, True, _chia_tag="short"))))  # would need
     assert recorded.stdout.splitlines()[-2:] == ["10", "80000"]
     assert recorded.returncode == 25, recorded.stderr
     assert "loop.0/1 (loop:work): OSError: [Errno 24] Too many open files" in recorded.stderr
+    assert "1 recorded" in recorded.stderr
+    assert "1 without a result: chia-bypass inspect r --failed" in recorded.stderr
     recording = Recording.open(loops.folder / "r")
     assert [call.tag for call in recording.calls() if recording.result(call.path)] == ["early"]
 
