@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -13,6 +14,17 @@ from pathlib import Path
 from statistics import median, quantiles
 
 FILE = Path(__file__).with_name("results.json")
+
+
+def _ticks() -> tuple[int, int]:
+    """All that the machine's cores could have worked since its start, and what its host took."""
+    with contextlib.suppress(OSError):
+        counts = list(map(int, Path("/proc/stat").read_text().splitlines()[0].split()[1:9]))
+        return sum(counts), counts[7]
+    return 0, 0
+
+
+_BEGAN = _ticks()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +70,13 @@ def _spread(values: Sequence[float]) -> float:
 
 def save(suite: str, rows: Sequence[Row]) -> None:
     """Put the rows of a suite in place of its last ones, with what they were measured on."""
+    all_ticks, stolen = (now - then for now, then in zip(_ticks(), _BEGAN, strict=True))
     kept = json.loads(FILE.read_text()) if FILE.exists() else {}
     kept[suite] = {
         "date": f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC",
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
         "load": os.getloadavg()[0],
+        "taken by the host": round(stolen / max(1, all_ticks), 2),
         "versions": {
             "python": platform.python_version(),
             **{name: metadata.version(name) for name in ("chia-bypass", "ray", "chialoops")},
