@@ -16,7 +16,6 @@ from chia_bypass.bypass.active import activate
 from chia_bypass.bypass.addresses import parse_actor
 from chia_bypass.bypass.calling import call
 from chia_bypass.bypass.config import BypassConfig
-from chia_bypass.bypass.entries import load_config
 from chia_bypass.bypass.names import find, full_name
 from chia_bypass.bypass.settings import Settings
 from chia_bypass.bypass.sources import DataProvider
@@ -39,7 +38,7 @@ class Bypass:
     """
 
     def __init__(self, yaml_path: str | os.PathLike[str] | None = None) -> None:
-        loaded = BypassConfig() if yaml_path is None else load_config(yaml_path)
+        loaded = BypassConfig() if yaml_path is None else _read(yaml_path)
         self._settings = Settings.of(loaded)
         self._providers: dict[str, Provider] = {}
         self._conds: dict[str, Condition] = {}
@@ -193,3 +192,9 @@ def _frames_of_ours() -> int:
     while frame is not None and frame.f_globals.get("__name__", "").startswith("chia_bypass."):
         frame, level = frame.f_back, level + 1
     return level
+
+
+def _read(yaml_path: str | os.PathLike[str]) -> BypassConfig:
+    from chia_bypass.bypass.entries import load_config  # workers get what it says, and not the file
+
+    return load_config(yaml_path)

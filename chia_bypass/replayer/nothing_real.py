@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chia_bypass.bypass.config import BypassConfig
-from chia_bypass.bypass.entries import load_config
 from chia_bypass.errors import RealRunRefused
 from chia_bypass.identity.names import named
 from chia_bypass.replayer.home import ReplayHome
@@ -15,6 +14,8 @@ from chia_bypass.session import Session
 
 def serves_everything(session: Session) -> bool:
     """Whether no call at all may run for real in this replay: each is served or a miss."""
+    from chia_bypass.bypass.entries import load_config  # few processes ask
+
     return serves_all(Policy.of(session.options), load_config(session.options["yaml"]))
 
 

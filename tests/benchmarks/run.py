@@ -16,7 +16,8 @@ from benchmarks import dispatch, growth, opening, sizes
 from benchmarks.results import save, show
 
 SUITES = {
-    "dispatch": dispatch.measure,
+    "dispatch": dispatch.no_ops,
+    "slow": dispatch.slow_calls,
     "sizes": sizes.measure,
     "opening": opening.measure,
     "growth": growth.measure,
