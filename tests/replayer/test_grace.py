@@ -18,10 +18,11 @@ from chia_bypass.replayer.outcomes import SAME_MISS, Log
 from chia_bypass.session import VARIABLE
 
 DRIVER = """
-import signal, sys
+import os, signal, sys
 from chia_bypass.hook.announcing import announce, started
 for name in ("INT", "TERM"):
-    handle = lambda *_, name=name: print("got", name, flush=True)
+    # Not print: the signal may come within a print of the loop below, and it cannot be reentered.
+    handle = lambda *_, name=name: os.write(1, f"got {name}\\n".encode())
     signal.signal(getattr(signal, "SIG" + name), handle)
 control, fact = sys.argv[1:]
 announce(control, "started", **started())
