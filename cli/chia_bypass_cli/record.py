@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from chia_bypass_cli.command_line import command_of
 
 if TYPE_CHECKING:
     from chia_bypass.recorder.session import Recorded
+    from chia_bypass.recording.summary import FunctionSummary
 
 _EXAMPLE = "Example: chia-bypass record -o recordings/tuesday -- python loop.py --iterations 3"
 
@@ -121,12 +123,20 @@ def _default_folder(command: tuple[str, ...]) -> Path:
 
 def _report(folder: Path, recorded: Recorded, status: int) -> int:
     """Print what was recorded; returns the exit status."""
+    from chia_bypass.recording.summary import by_function
+
     if not recorded.recording.contents.drivers and not recorded.spoiled:
         terminal.line(f"chia-bypass: nothing was recorded: {_why_nothing(recorded)}", stderr=True)
         return status or 2
-    _print_table(recorded)
+    rows = by_function(recorded.recording)
+    _print_table(rows)
+    for counted in recorded.recording.contents.uncaptured.values():
+        terminal.line(
+            f"not captured, runs again: {counted.function}, {counted.count} × {counted.how}",
+            stderr=True,
+        )
     terminal.some(terminal.SPOILED, recorded.spoiled)
-    terminal.line(_final_line(folder, recorded), stderr=True)
+    terminal.line(_final_line(folder, rows), stderr=True)
     return recorded.exit_status(status)
 
 
@@ -141,9 +151,7 @@ def _why_nothing(recorded: Recorded) -> str:
     )
 
 
-def _print_table(recorded: Recorded) -> None:
-    from chia_bypass.recording.summary import by_function
-
+def _print_table(rows: Sequence[FunctionSummary]) -> None:
     terminal.table(
         ("function", "calls", "raised", "not kept", "no result", "bytes", "time"),
         (
@@ -156,22 +164,14 @@ def _print_table(recorded: Recorded) -> None:
                 terminal.size(s.size),
                 terminal.seconds(s.seconds),
             )
-            for s in by_function(recorded.recording)
+            for s in rows
         ),
         numbers=("calls", "raised", "not kept", "no result", "bytes", "time"),
         stderr=True,
     )
-    for counted in recorded.recording.contents.uncaptured.values():
-        terminal.line(
-            f"not captured, runs again: {counted.function}, {counted.count} × {counted.how}",
-            stderr=True,
-        )
 
 
-def _final_line(folder: Path, recorded: Recorded) -> str:
-    from chia_bypass.recording.summary import by_function
-
-    rows = by_function(recorded.recording)
+def _final_line(folder: Path, rows: Sequence[FunctionSummary]) -> str:
     stored = sum(row.stored for row in rows)
     missing = sum(row.calls for row in rows) - stored
     size = terminal.size(sum(row.size for row in rows))

@@ -51,8 +51,8 @@ class _Suite:
 
     def recorded(self) -> list[Row]:
         """Under `record`, CHIA's own cache beside it, and the least that durability can cost."""
-        ours = [self._of("ours", "ours"), self._of("recorded", "ours", self._record("ours"))]
-        chias = [self._of("chia", "chia"), self._of("recorded", "chia", self._record("chia"))]
+        ours = self._recording("ours")
+        chias = self._recording("chia")
         a = self._noop([*ours, self._of("synced", "synced")], 2)
         b = self._noop([*chias, self._of("cache", "chia_cache", share=SHARE)])
         return [
@@ -65,8 +65,8 @@ class _Suite:
 
     def slow(self) -> list[Row]:
         """Under `record`, and the least that durability can cost."""
-        ours = [self._of("ours", "ours"), self._of("recorded", "ours", self._record("ours"))]
-        chias = [self._of("chia", "chia"), self._of("recorded", "chia", self._record("chia"))]
+        ours = self._recording("ours")
+        chias = self._recording("chia")
         a = self._times([*ours, self._of("synced", "synced")], SLOW_CALLS, SLOW, 2)
         b = self._times(chias, SLOW_CALLS, SLOW, 2)
         what = f"{SLOW * 1000:g} ms calls"
@@ -88,6 +88,10 @@ class _Suite:
             paired("replay no-ops: CHIA's ChiaFunction", b["chia"], b["replayed"], 1.2),
             paired("replay no-ops: peer, CHIA's cache", b["chia"], b["cached"], None),
         ]
+
+    def _recording(self, kind: str) -> list[Contender]:
+        """By itself, and under `record`."""
+        return [self._of(kind, kind), self._of("recorded", kind, self._record(kind))]
 
     def _record(self, name: str) -> tuple[str, ...]:
         return ("record", "-o", str(self._folder / name))

@@ -46,7 +46,7 @@ def bypassed(folder: Path) -> Kind:
 
     path = _file(folder)
     served = DataProvider("length", "length")
-    bypass = Bypass(bypass_yaml(folder, "bypass", f"length: {{bypass: true, data: {path}}}"))
+    bypass = Bypass(_yaml(folder, path))
     bypass.set_provider("length", lambda tag, data, *args: len(served(tag, data)))
     return Kind(ChiaFunction(num_cpus=1)(length).chia_remote, get, _changing(path))
 
@@ -57,7 +57,7 @@ def chia_bypassed(folder: Path) -> Kind:
     from chia.base.ChiaFunction import ChiaFunction
 
     path = _file(folder)
-    bypass = Bypass(bypass_yaml(folder, "bypass", f"length: {{bypass: true, data: {path}}}"))
+    bypass = Bypass(_yaml(folder, path))
     bypass.set_provider("length", lambda tag, data, *args: len(_default_file_provider(tag, data)))
     return Kind(ChiaFunction(num_cpus=1)(length).chia_remote, get_one_by_one, _changing(path))
 
@@ -67,6 +67,10 @@ def _file(folder: Path) -> Path:
     if not path.exists():
         path.write_text("0123456789abcdef" * (MEGABYTES * 62_500))
     return path
+
+
+def _yaml(folder: Path, path: Path) -> str:
+    return bypass_yaml(folder, "bypass", f"length: {{bypass: true, data: {path}}}")
 
 
 def _changing(path: Path) -> Callable[[float], None]:
