@@ -9,8 +9,7 @@ from __future__ import annotations
 TYPE_CHECKING = False  # typing's own would cost every Python start that the hook is in
 if TYPE_CHECKING:
     from chia_bypass.blocks import record, replay
-    from chia_bypass.bypass.active import get_active_bypass
-    from chia_bypass.bypass.runtime import Bypass
+    from chia_bypass.bypass.runtime import Bypass, get_active_bypass
     from chia_bypass.errors import (
         CannotKeep,
         CannotRebuild,
@@ -36,9 +35,8 @@ if TYPE_CHECKING:
         UsageError,
         ValueProblem,
     )
-    from chia_bypass.function.calling import ChiaCallRemote
     from chia_bypass.function.decorator import ChiaFunction
-    from chia_bypass.function.getting import get
+    from chia_bypass.function.getting import ChiaCallRemote, get
 
 __all__ = [
     "Bypass",
@@ -75,9 +73,9 @@ __all__ = [
 
 _HOMES = {
     "Bypass": "bypass.runtime",
-    "get_active_bypass": "bypass.active",
+    "get_active_bypass": "bypass.runtime",
     "ChiaFunction": "function.decorator",
-    "ChiaCallRemote": "function.calling",
+    "ChiaCallRemote": "function.getting",
     "get": "function.getting",
     "record": "blocks",
     "replay": "blocks",

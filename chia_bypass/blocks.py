@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from chia_bypass import engine as engines
+from chia_bypass.control.call_arguments import asked
+from chia_bypass.control.record_session import Recorded, RecordSession
+from chia_bypass.control.replay_session import Replayed, ReplaySession, located
+from chia_bypass.driver import startup
 from chia_bypass.errors import Swallowed
-from chia_bypass.hook import startup
-from chia_bypass.recorder.session import Recorded, RecordSession
 from chia_bypass.recording.folder import new_name
 from chia_bypass.recording.reader import Recording
-from chia_bypass.replayer.asked import asked
-from chia_bypass.replayer.policy import PATIENCE
-from chia_bypass.replayer.session import Replayed, ReplaySession, located
+from chia_bypass.replay_engine.policy import PATIENCE
 from chia_bypass.session import Session
 
 
@@ -129,7 +129,7 @@ def replay(
 @contextmanager
 def _running(session: Session) -> Iterator[None]:
     """This process as the driver of ``session``."""
-    from chia_bypass.hook import ray_init
+    from chia_bypass.driver import ray_init
 
     previous, invented_before = engines.current(), ray_init.invented()
     undo = startup.start(session)

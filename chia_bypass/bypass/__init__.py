@@ -1,1 +1,1 @@
-"""The runtime bypass: which dispatches a provider answers in place of the real function."""
+"""The runtime bypass: its YAML, its decision, providers and the file server."""

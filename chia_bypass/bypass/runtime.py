@@ -5,22 +5,20 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 import ray
 
-from chia_bypass.bypass import serving
-from chia_bypass.bypass.active import activate
-from chia_bypass.bypass.addresses import parse_actor
-from chia_bypass.bypass.calling import call
-from chia_bypass.bypass.config import BypassConfig
-from chia_bypass.bypass.names import find, full_name
+from chia_bypass.bypass import file_server_actor
+from chia_bypass.bypass.config import BypassConfig, parse_actor
+from chia_bypass.bypass.providers import DataProvider, call
 from chia_bypass.bypass.settings import Settings
-from chia_bypass.bypass.sources import DataProvider
 from chia_bypass.engine import Provider
 from chia_bypass.errors import SourceMissing
+from chia_bypass.names import find, full_name
 
 Condition = Callable[..., Any]
 """``cond(tag, data_path, *args, **kwargs) -> bool``, run on the caller."""
@@ -42,7 +40,7 @@ class Bypass:
         self._settings = Settings.of(loaded)
         self._providers: dict[str, Provider] = {}
         self._conds: dict[str, Condition] = {}
-        self._files = serving.FileServerLink(serving.Home.here(loaded.folder))
+        self._files = file_server_actor.FileServerLink(file_server_actor.Home.here(loaded.folder))
         self._recordings: Mapping[str, str] | None = None
         self.config = loaded
         """The YAML as it was read; empty on a worker."""
@@ -98,7 +96,7 @@ class Bypass:
         if provider is not None:
             return provider, data
         if data is not None:
-            return DataProvider(name, self._settings.data_key(name)), data
+            return DataProvider(name, self._settings.data_key(name), active_file_server), data
         raise SourceMissing(name, "nothing can compute its value", _remedy(name))
 
     @property
@@ -151,7 +149,7 @@ class Bypass:
         self._providers.update(state["providers"])
         self._conds.update(state["conds"])
         self._recordings = {**(self._recordings or {}), **state["recordings"]}
-        self._files = serving.FileServerLink(state["home"], state["file_server"])
+        self._files = file_server_actor.FileServerLink(state["home"], state["file_server"])
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Bypass:
@@ -161,7 +159,7 @@ class Bypass:
         bypass._providers, bypass._conds = state["providers"], state["conds"]
         bypass._recordings = state["recordings"]
         bypass.config = BypassConfig()
-        bypass._files = serving.FileServerLink(state["home"], state["file_server"])
+        bypass._files = file_server_actor.FileServerLink(state["home"], state["file_server"])
         return bypass
 
 
@@ -195,6 +193,40 @@ def _frames_of_ours() -> int:
 
 
 def _read(yaml_path: str | os.PathLike[str]) -> BypassConfig:
-    from chia_bypass.bypass.entries import load_config  # workers get what it says, and not the file
+    from chia_bypass.bypass.parser import load_config  # workers get what it says, and not the file
 
     return load_config(yaml_path)
+
+
+_active: Bypass | None = None
+
+
+def get_active_bypass() -> Bypass | None:
+    """The Bypass constructed last in this process; on a worker, that of the call it runs."""
+    return _active
+
+
+def active_file_server() -> Any:
+    """The file server of the active Bypass; None if there is none."""
+    return None if _active is None else _active.file_server()
+
+
+def activate(bypass: Bypass | None) -> Bypass | None:
+    """Make ``bypass`` the active one; returns the one that was."""
+    global _active
+    previous, _active = _active, bypass
+    return previous
+
+
+@contextmanager
+def activated(bypass: Bypass | None) -> Iterator[None]:
+    """``bypass`` is active inside, and whatever was active before is again after.
+
+    One for the process and not for the thread or context: a task's own threads see it too, and
+    a worker runs one task at a time.
+    """
+    previous = activate(bypass)
+    try:
+        yield
+    finally:
+        activate(previous)

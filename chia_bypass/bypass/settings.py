@@ -7,9 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
 
-from chia_bypass.bypass.addresses import parse_actor
-from chia_bypass.bypass.config import BypassConfig
-from chia_bypass.bypass.names import find, key_in
+from chia_bypass.bypass.config import BypassConfig, parse_actor
+from chia_bypass.names import find, key_in
 
 
 class Settings:

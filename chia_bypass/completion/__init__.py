@@ -1,1 +1,1 @@
-"""In which order a loop learns that its calls have finished: noted, and kept in a replay."""
+"""In which order a process learns that calls have finished: noted, and kept in a replay."""

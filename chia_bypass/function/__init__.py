@@ -1,1 +1,1 @@
-"""Our ChiaFunction: functions and methods that run in place or, bypassed or not, on Ray."""
+"""The ChiaFunction of this project."""

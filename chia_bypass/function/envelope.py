@@ -9,7 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ray import cloudpickle
+
 from chia_bypass.engine import Provider, Token
+from chia_bypass.errors import NotPicklable
 
 _logger = logging.getLogger("chia_bypass")
 
@@ -91,3 +94,65 @@ that a loop would have written by hand."""
 
 RENAMED = "_chia_keyword_self"
 """How a keyword argument ``self`` travels: Ray's own submit method has a parameter of that name."""
+
+
+KEYWORDS = frozenset(
+    {
+        "_chia_tag",
+        "_chia_setup",
+        "_chia_setup_args",
+        "_chia_cleanup",
+        "_chia_cleanup_args",
+        "_chia_display_name",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """What the reserved keywords of one dispatch said."""
+
+    tag: str | None
+    hooks: Hooks | None
+
+    @staticmethod
+    def taken_from(kwargs: dict[str, Any]) -> Reserved:
+        """Removes the reserved keywords from ``kwargs``."""
+        taken = {key: kwargs.pop(key) for key in KEYWORDS & kwargs.keys()}
+        setup, cleanup = taken.get("_chia_setup"), taken.get("_chia_cleanup")
+        hooks = None
+        if setup is not None or cleanup is not None:
+            hooks = Hooks(
+                setup,
+                tuple(taken.get("_chia_setup_args") or ()),
+                cleanup,
+                tuple(taken.get("_chia_cleanup_args") or ()),
+            )
+        return Reserved(taken.get("_chia_tag"), hooks)
+
+
+def not_picklable(function: str, envelope: Envelope | bytes) -> NotPicklable | None:
+    """The error about the first part of ``envelope`` that cannot be pickled, or None."""
+    if isinstance(envelope, bytes):  # it was pickled already
+        return None
+    for owner, role, suspect in _suspects(function, envelope):
+        try:
+            cloudpickle.dumps(suspect)  # type: ignore[no-untyped-call]
+        except Exception as error:  # objects may raise anything from their own reduce methods
+            return NotPicklable(owner, role, repr(suspect), f"{type(error).__name__}: {error}")
+    return None
+
+
+def _suspects(function: str, envelope: Envelope) -> Iterator[tuple[str, str, Any]]:
+    """What users put into an envelope: whose it is, what it is for, and the object."""
+    if envelope.state is not None:
+        for name, provider in envelope.state["providers"].items():
+            yield name, "provider", provider
+        for name, cond in envelope.state["conds"].items():
+            yield name, "condition", cond
+    if isinstance(envelope, BypassedCall):
+        yield function, "provider", envelope.provider
+    elif envelope.hooks is not None:
+        hooks = envelope.hooks
+        yield function, "setup hook", (hooks.setup, *hooks.setup_args)
+        yield function, "cleanup hook", (hooks.cleanup, *hooks.cleanup_args)

@@ -9,25 +9,24 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast
 from ray import ObjectRef
 
 from chia_bypass import engine
-from chia_bypass.bypass.active import get_active_bypass
-from chia_bypass.bypass.calling import fitted
-from chia_bypass.bypass.occurrences import located
-from chia_bypass.bypass.runtime import Bypass
+from chia_bypass.bypass.providers import fitted, located
+from chia_bypass.bypass.runtime import Bypass, get_active_bypass
 from chia_bypass.engine import Dispatch, Plan, Provider
-from chia_bypass.function.blame import not_picklable
 from chia_bypass.function.envelope import (
     ENVELOPE,
+    KEYWORDS,
     RENAMED,
     BypassedCall,
     Envelope,
     RealCall,
+    Reserved,
+    not_picklable,
     seal,
 )
 from chia_bypass.function.exports import Exports
 from chia_bypass.function.getting import get
-from chia_bypass.function.reserved import KEYWORDS, Reserved
 from chia_bypass.function.signatures import Call
-from chia_bypass.replayer import own
+from chia_bypass.replay_engine import own_bypass
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -106,11 +105,11 @@ class RemoteHandle(Generic[P, R]):
             if bypass.recording_of(function) is None:
                 provider, data = bypass.get_provider_info(function)
                 return self._serve(bypass, located(provider, dispatch), data, dispatch)
-            plan = own.engine_of(bypass).plan(dispatch)
+            plan = own_bypass.engine_of(bypass).plan(dispatch)
         elif running is not None:
             plan = running.plan(dispatch)
         elif bypass is not None and bypass.recordings:
-            plan = own.engine_of(bypass).plan_real(dispatch)
+            plan = own_bypass.engine_of(bypass).plan_real(dispatch)
         else:
             plan = Plan()
         if plan.provider is not None:

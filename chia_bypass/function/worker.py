@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from chia_bypass.bypass.active import activated
-from chia_bypass.bypass.runtime import Bypass
+from chia_bypass.bypass.runtime import Bypass, activated
 from chia_bypass.engine import Invocation
 from chia_bypass.function.envelope import ENVELOPE, RENAMED, BypassedCall, RealCall, State, unseal
 

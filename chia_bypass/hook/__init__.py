@@ -1,1 +1,1 @@
-"""How chia-bypass gets into a Python process that it did not write."""
+"""Entering a process, and setting up those of workers."""

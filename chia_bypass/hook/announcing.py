@@ -16,6 +16,8 @@ FOLDER = "handshake"
 
 _clock = time.time_ns  # kept, since a loop's test suite may replace time.time_ns
 
+_entered = False
+
 _starts: dict[int, int] = {}
 """Start in nanoseconds, by process id: a forked child finds its parent's only."""
 
@@ -48,6 +50,18 @@ def _append(control: str, fact: str, details: dict[str, object]) -> None:
         os.write(descriptor, lines.encode("ascii"))
     finally:
         os.close(descriptor)
+
+
+def enter() -> bool:
+    """Note that the hook is in this process, by way of its environment; False: it was already."""
+    global _entered
+    first, _entered = not _entered, True
+    return first
+
+
+def entered() -> bool:
+    """Whether the hook is in this process."""
+    return _entered
 
 
 def started() -> dict[str, object]:

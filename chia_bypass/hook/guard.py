@@ -14,7 +14,8 @@ from importlib import import_module
 from typing import Any
 
 from chia_bypass.errors import UsageError
-from chia_bypass.hook.process import ray_role
+from chia_bypass.hook.announcing import entered
+from chia_bypass.identity.process import ray_role
 
 _VARIABLE = "RAY_RUNTIME_ENV_HOOK"
 _USERS_OWN = "CHIA_BYPASS_RUNTIME_ENV_HOOK"
@@ -26,18 +27,12 @@ def guarded(environment: Mapping[str, str]) -> dict[str, str]:
     return {**environment, **own, _VARIABLE: f"{__name__}.{check.__name__}"}
 
 
-def _entered() -> bool:
-    from chia_bypass.hook import startup  # no worker has it
-
-    return startup.entered()
-
-
 def check(runtime_env: Any) -> Any:
     """What Ray calls in ``ray.init``: gives the runtime environment back as it is to be.
 
     Raises UsageError in a driver that would not replay.
     """
-    if ray_role(sys.orig_argv) is None and not _entered():
+    if ray_role(sys.orig_argv) is None and not entered():
         raise UsageError(
             "this process cannot be replayed, because our start-up did not get into it",
             "python -I, -E and -S and an overwritten PYTHONPATH keep it out: run without them",

@@ -7,38 +7,38 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from chia_bypass.hook import placement, plain_ray
-from chia_bypass.hook.importing import after_import
+from chia_bypass.patches import placement, ray_start
+from chia_bypass.patches.post_import import after_import
 
 
 def enter(run: str, replays: bool) -> None:
     """Called by the job's setup hook, once a worker process; ``run``: id of the session."""
 
     def activate(_: ModuleType | None = None) -> None:
-        from chia_bypass.identity import worker
+        from chia_bypass.runtime import worker_engine
 
-        worker.activate(run, replays)
+        worker_engine.activate(run, replays)
 
     def chia_imported(module: ModuleType) -> None:
-        from chia_bypass.hook import chia_seam
+        from chia_bypass.patches import chia_module
 
         activate()
-        chia_seam.install(module)
+        chia_module.install_seam(module)
 
     def profiler_imported(module: ModuleType) -> None:
-        from chia_bypass.hook import chia_in_place
+        from chia_bypass.patches import chia_module
 
-        chia_in_place.install(module)
+        chia_module.count_in_place(module)
 
     if not replays:
         placement.install(_reservations)
-    plain_ray.install(activate)
+    ray_start.install(activate)
     after_import("chia.trace.profiler", profiler_imported)
     after_import("chia_bypass.function", activate)
     after_import("chia.base.ChiaFunction", chia_imported)
 
 
 def _reservations() -> placement.Observer:
-    from chia_bypass.recorder import reservations
+    from chia_bypass.record_engine import reservations
 
     return reservations.process

@@ -1,1 +1,1 @@
-"""Who a call is: the same rule names the calls of a recording and those of a replay."""
+"""Who a call is: its parent, function, tag, number, lane and arguments."""

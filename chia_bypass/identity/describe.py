@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from chia_bypass.engine import Dispatch
-from chia_bypass.identity.names import function_name
 from chia_bypass.identity.position import Position
 from chia_bypass.identity.producers import Producers, is_reference
-from chia_bypass.recording.digests import bind, digest, source_digest
+from chia_bypass.names import function_name
 from chia_bypass.recording.records import Argument, Call
 from chia_bypass.recording.redaction import NO_RULES, Redaction
-from chia_bypass.recording.reference import Reference
+from chia_bypass.values.digest import bind, digest, source_digest
+from chia_bypass.values.kinds import Reference
 
 _STRATEGY = "scheduling_strategy"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
-from chia_bypass.recording.digests import digest
-from chia_bypass.recording.reference import Reference
+from chia_bypass.values.digest import digest
+from chia_bypass.values.kinds import Reference
 
 FOREIGN = "foreign"
 """Stands for the call of an object that no recorded call produced: a plain task's, an actor's."""

@@ -1,1 +1,1 @@
-"""Looking at recordings: listing, comparing, exporting, packing. Imports nothing they name."""
+"""Reading a finished recording. Knows nothing of Ray."""

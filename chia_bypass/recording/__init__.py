@@ -1,1 +1,1 @@
-"""The format of recordings: exact values, checksummed segments, one index. Knows nothing of Ray."""
+"""The recording folder: its records, segments and index, written and read. Knows nothing of Ray."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chia_bypass.errors import RecordingCorrupt
-from chia_bypass.recording.call_index import CallIndex, Spot
+from chia_bypass.recording.index import CallIndex, Spot
 from chia_bypass.recording.records import (
     ActorCreation,
     Call,

@@ -11,16 +11,16 @@ from typing import Any
 
 import msgpack
 
-from chia_bypass.recording.call_index import (
+from chia_bypass.recording.index import (
     CALL_COLUMNS,
     COLUMNS,
     OUTCOMES,
     RESULT_COLUMNS,
+    SHORT,
     CallIndex,
     Spot,
 )
-from chia_bypass.recording.fitting import Malformed
-from chia_bypass.recording.shortened import SHORT
+from chia_bypass.recording.schema import Malformed
 
 
 class Outdated(Malformed):

@@ -12,11 +12,10 @@ from functools import cached_property, lru_cache
 from pathlib import Path, PurePath
 
 from chia_bypass.errors import RecordingAbsent, RecordingCorrupt
-from chia_bypass.recording.call_index import CallIndex, Spot
 from chia_bypass.recording.contents import Calls, Contents, Load, Problem, Results, Stored
-from chia_bypass.recording.fitting import Malformed
 from chia_bypass.recording.frames import Frame, FrameType, payload_of
-from chia_bypass.recording.index_building import IndexBuilder
+from chia_bypass.recording.index import CallIndex, Spot
+from chia_bypass.recording.index_builder import IndexBuilder
 from chia_bypass.recording.index_file import unpack_index
 from chia_bypass.recording.layout import (
     INDEX,
@@ -28,6 +27,7 @@ from chia_bypass.recording.layout import (
     segments_of,
 )
 from chia_bypass.recording.records import Call, Closed, Record, Result, Run, Seen
+from chia_bypass.recording.schema import Malformed
 from chia_bypass.recording.segments import RESTORE, Segments, map_file
 
 __all__ = [

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from chia_bypass.recording.reference import Reference
+from chia_bypass.values.kinds import Reference
 
 FORMAT = 1
 """Version of the format that this code writes. It reads this one and those before it."""

@@ -15,9 +15,8 @@ from typing import Any, Final, NamedTuple
 
 from chia_bypass.errors import UsageError
 from chia_bypass.recording.records import RedactionRule, Run
-from chia_bypass.recording.renderings import render
-
-REDACTED: Final = "[redacted]"
+from chia_bypass.values.redactor import REDACTED, Redactor
+from chia_bypass.values.rendering import render
 
 _NAME: Final = r"(?:api[-_]?key|access[-_]?key|secret(?:[-_]?key)?|token|passw(?:or)?d|passphrase)"
 _FORMS: Final[Mapping[str, str]] = {
@@ -82,33 +81,6 @@ def find_secrets(text: str) -> Iterator[Secret]:
                 kept = "".join(filter(None, match.groupdict().values()))
                 if REDACTED not in match.group():
                     yield Secret(kind, match.group().removeprefix(kept)[:6] + "…")
-
-
-class Redactor:
-    """Applies the rules of one function to texts and bytes, and counts what they changed."""
-
-    def __init__(self, patterns: Sequence[str]) -> None:
-        self._texts = [re.compile(pattern) for pattern in patterns]
-        self._bytes = [re.compile(pattern.encode()) for pattern in patterns]
-        self.count = 0
-
-    def text(self, text: str) -> str:
-        """``text``, each match replaced."""
-        for pattern in self._texts:
-            text, times = pattern.subn(REDACTED, text)
-            self.count += times
-        return text
-
-    def data(self, data: bytes) -> bytes:
-        """``data``, each match replaced."""
-        for pattern in self._bytes:
-            data, times = pattern.subn(REDACTED.encode(), data)
-            self.count += times
-        return data
-
-    def finds(self, data: bytes | memoryview) -> bool:
-        """Whether any rule matches in bytes that cannot be changed."""
-        return any(pattern.search(data) for pattern in self._bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chia_bypass.errors import RecordingCorrupt, RecordingTooNew
-from chia_bypass.recording.call_index import Spot
 from chia_bypass.recording.contents import Problem
-from chia_bypass.recording.fitting import Malformed
 from chia_bypass.recording.frames import (
     HEADER,
     Damage,
@@ -22,9 +20,10 @@ from chia_bypass.recording.frames import (
     payload_of,
     scan,
 )
+from chia_bypass.recording.index import Spot
 from chia_bypass.recording.layout import MANIFEST, segment_path, segments_of
-from chia_bypass.recording.packing import build, unpack, unpack_map
 from chia_bypass.recording.records import FORMAT, Record, Segment
+from chia_bypass.recording.schema import Malformed, build, unpack, unpack_map
 
 RESTORE = "`chia-bypass verify` names all that is damaged; restore the file, or record again"
 

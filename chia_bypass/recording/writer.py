@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from chia_bypass.recording.encode import Buffer, Encoded
 from chia_bypass.recording.frames import FrameType, frame
 from chia_bypass.recording.layout import blob_path, segment_path, sync_path
-from chia_bypass.recording.packing import pack
 from chia_bypass.recording.records import FORMAT, Blob, Record, Result, Segment
+from chia_bypass.recording.schema import pack
+from chia_bypass.values.encode import Buffer, Encoded
 
 INLINE_LIMIT = 65536
 """Bytes from which an encoded value becomes a file of its own instead of a frame."""

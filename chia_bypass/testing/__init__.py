@@ -1,1 +1,1 @@
-"""Recordings in pytest: found by its entry point, and nothing else here knows of pytest."""
+"""The pytest plugin."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from chia_bypass.look.replay_outcome import ReplayedCall, ReplayOutcome
+    from chia_bypass.look.analysis.replay_outcome import ReplayedCall, ReplayOutcome
 
 _NO_CALL: Final = "no call was made: take the marker off, or --chia-record=none finds no recording"
 
@@ -70,7 +70,7 @@ def _shown(call: ReplayedCall) -> str:
 
 def lines(tallies: Sequence[Tally]) -> Iterator[str]:
     """What a person should know, test by test, then all in one line."""
-    from chia_bypass.look.replay_outcome import final_line
+    from chia_bypass.look.analysis.replay_outcome import final_line
 
     for tally in tallies:
         if tally.recorded:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chia_bypass.look.wording import CUT
+from chia_bypass.wording import CUT
 from chia_bypass_cli import terminal
 
 if TYPE_CHECKING:
-    from chia_bypass.look.diff import Change, Diff, Drift
-    from chia_bypass.look.pairing import Ended
+    from chia_bypass.look.analysis.diff import Change, Diff, Drift
+    from chia_bypass.look.analysis.pairing import Ended
 
 DIFFERENT = 1
 _LISTED = 20
@@ -25,7 +25,7 @@ _EXAMPLE = """\b
 Example: chia-bypass diff recordings/monday recordings/tuesday
          chia-bypass diff --json a b > difference.json
 
-The fields of --json are told in the module chia_bypass.look.diff_json."""
+The fields of --json are told in the module chia_bypass.look.analysis.diff_json."""
 
 
 def register(app: typer.Typer) -> None:
@@ -45,14 +45,14 @@ def diff(
 
     Exit status 0: the same calls with the same arguments and results; 1: they differ.
     """
-    from chia_bypass.look.diff import diff as compare
+    from chia_bypass.look.analysis.diff import diff as compare
     from chia_bypass.recording.reader import Recording
 
     with terminal.working("comparing"):
         found = compare(Recording.open(a, tolerant=True), Recording.open(b, tolerant=True))
     if as_json:
-        from chia_bypass.look.as_json import text_of
-        from chia_bypass.look.diff_json import diff_json
+        from chia_bypass.look.analysis.as_json import text_of
+        from chia_bypass.look.analysis.diff_json import diff_json
 
         terminal.line(text_of(diff_json(found)))
     else:
@@ -144,7 +144,7 @@ def _ended(one: Ended) -> str:
 
 
 def _named(one: Ended) -> str:
-    from chia_bypass.look.wording import short_name, visible
+    from chia_bypass.wording import short_name, visible
 
     tag = "" if one.call.tag is None else f" (tag {visible(one.call.tag)})"
     return f"{one.call.path} {short_name(one.call.function)}{tag}"

@@ -32,14 +32,14 @@ def doctor(
     """
     import os
 
-    from chia_bypass.look.diagnosis import Verdict, diagnose
+    from chia_bypass.control.doctor import Verdict, diagnose
 
     with terminal.working("looking"):
         found = list(diagnose(python, Path("recordings"), os.environ))
     if as_json:
         from dataclasses import asdict
 
-        from chia_bypass.look.as_json import text_of
+        from chia_bypass.look.analysis.as_json import text_of
 
         terminal.lines_of_json(map(asdict, found), text_of)
     else:

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from chia_bypass.look.choices import Format
+from chia_bypass.look.analysis.formats import Format
 from chia_bypass_cli import terminal
 
 _EXAMPLE = """\b
 Example: chia-bypass export recordings/tuesday --format trace -o tuesday.json
          chia-bypass export recordings/tuesday | jq -r 'select(.seconds > 60) | .call'
 
-jsonl: a call a line, as the module chia_bypass.look.as_json tells. trace: Chrome's Trace Event
+jsonl: a call a line, as chia_bypass.look.analysis.as_json tells. trace: Chrome's Trace Event
 Format, to be opened in ui.perfetto.dev. chia: the log of CHIA's profiler: `chia viz-profile`."""
 
 
@@ -38,8 +38,8 @@ def export(
 ) -> None:
     """Write a recording as JSON lines, as a trace for Perfetto, or as CHIA's profiler log."""
     from chia_bypass.errors import UsageError
-    from chia_bypass.look.calls import rows
-    from chia_bypass.look.export import export as pieces_of
+    from chia_bypass.look.analysis.export import export as pieces_of
+    from chia_bypass.recording.call_tree import rows
     from chia_bypass.recording.reader import Recording
 
     if values and format_ is not Format.JSONL:

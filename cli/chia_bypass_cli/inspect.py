@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from chia_bypass.look.choices import Order
+from chia_bypass.recording.call_tree import Order
 
 ROWS = 200
 _EXAMPLE = """\b
@@ -17,7 +17,7 @@ Example: chia-bypass inspect recordings/tuesday --function '*.run' --sort time -
          chia-bypass inspect recordings/tuesday build#0 --raw --part elf > build.elf
 
 A call is named by its path (loop.0/12), as function#n, or by a tag that no other call has. What the
-fields of --json mean is told in the module chia_bypass.look.as_json."""
+fields of --json mean is told in the module chia_bypass.look.analysis.as_json."""
 
 
 def register(app: typer.Typer) -> None:
@@ -72,7 +72,7 @@ def inspect(
 ) -> None:
     """List recordings, the calls of one, or one call whole."""
     from chia_bypass.errors import UsageError
-    from chia_bypass.look.calls import Selection
+    from chia_bypass.recording.call_tree import Selection
     from chia_bypass_cli import inspect_calls, inspect_recordings
 
     if call is None and (raw or history or part is not None):

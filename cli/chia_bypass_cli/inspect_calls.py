@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from chia_bypass.errors import RecordingCorrupt
-from chia_bypass.look.as_json import call_json, text_of
-from chia_bypass.look.calls import Place, Row, Selection, row
-from chia_bypass.look.choices import Order
-from chia_bypass.look.listing import state
-from chia_bypass.look.wording import short_name
+from chia_bypass.look.analysis.as_json import call_json, text_of
+from chia_bypass.recording.call_tree import Order, Place, Row, Selection, row
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Outcome
+from chia_bypass.recording.summary import state
+from chia_bypass.wording import short_name
 from chia_bypass_cli import terminal
 
 _NUMBERS = ("time", "bytes")
@@ -50,7 +49,7 @@ def show(folder: Path, selection: Selection, most: int | None, *, as_json: bool)
 
 def follow(folder: Path, selection: Selection, *, as_json: bool) -> None:
     """Print every attempt of a selected call once it has ended, until the run has, or Ctrl-C."""
-    from chia_bypass.look.follow import follow as growing
+    from chia_bypass.look.analysis.follow import follow as growing
 
     try:
         for found in growing(folder):

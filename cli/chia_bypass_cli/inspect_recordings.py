@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from chia_bypass.look.as_json import listed_json, text_of
-from chia_bypass.look.listing import listing
-from chia_bypass.look.wording import moment
+from chia_bypass.look.analysis.as_json import listed_json, text_of
+from chia_bypass.recording.summary import listing
+from chia_bypass.wording import moment
 from chia_bypass_cli import terminal
 
 

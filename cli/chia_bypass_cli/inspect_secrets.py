@@ -10,7 +10,7 @@ from chia_bypass_cli import terminal
 
 def show(folder: Path, *, as_json: bool) -> None:
     """List what looks like a secret in the values of the recording."""
-    from chia_bypass.look.secrets import secrets_in
+    from chia_bypass.look.archive.secrets import secrets_in
     from chia_bypass.recording.reader import Recording
 
     recording = Recording.open(folder)

@@ -10,7 +10,7 @@ import typer
 from chia_bypass_cli import terminal
 
 if TYPE_CHECKING:
-    from chia_bypass.look.pack import Leaving
+    from chia_bypass.look.archive.pack import Leaving
 
 _PACK = "Example: chia-bypass pack recordings/tuesday -o bug.tar.gz --keep loop.0/3 --keep sum"
 _UNPACK = "Example: chia-bypass unpack bug.tar.gz -o recordings/bug"
@@ -37,7 +37,7 @@ def pack(
 ) -> None:
     """Make one file of a recording, for CI or a bug report. Values stay out unless named."""
     from chia_bypass.errors import UsageError
-    from chia_bypass.look import pack as library
+    from chia_bypass.look.archive import pack as library
     from chia_bypass.recording.reader import Recording
 
     if values not in ("none", "all"):
@@ -96,7 +96,7 @@ def unpack(
     ] = None,
 ) -> None:
     """Unpack a recording. The file may come from anybody: it is checked, nothing in it runs."""
-    from chia_bypass.look import unpack as library
+    from chia_bypass.look.archive import unpack as library
 
     limit = library.MAX_SIZE if max_size is None else max_size
     folder = library.unpack(file, output, max_size=limit)

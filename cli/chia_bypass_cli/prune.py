@@ -10,7 +10,7 @@ import typer
 from chia_bypass_cli import terminal
 
 if TYPE_CHECKING:
-    from chia_bypass.look.prune import Prunable
+    from chia_bypass.look.archive.prune import Prunable
 
 _EXAMPLE = "Example: chia-bypass prune recordings/tuesday --dry-run"
 
@@ -25,7 +25,7 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
 ) -> None:
     """Drop what no replay uses: unnamed files, superseded attempts, unfinished calls."""
-    from chia_bypass.look import prune as library
+    from chia_bypass.look.archive import prune as library
     from chia_bypass.recording.reader import Recording
 
     recording = Recording.open(folder)

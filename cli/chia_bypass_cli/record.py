@@ -12,7 +12,7 @@ from chia_bypass_cli import terminal
 from chia_bypass_cli.command_line import command_of
 
 if TYPE_CHECKING:
-    from chia_bypass.recorder.session import Recorded
+    from chia_bypass.control.record_session import Recorded
     from chia_bypass.recording.summary import FunctionSummary
 
 _EXAMPLE = "Example: chia-bypass record -o recordings/tuesday -- python loop.py --iterations 3"
@@ -61,8 +61,8 @@ def record(
     """Run a real loop and keep every call's result: record [options] -- COMMAND ..."""
     import os
 
+    from chia_bypass.control.record_session import RecordSession
     from chia_bypass.errors import UsageError
-    from chia_bypass.recorder.session import RecordSession
     from chia_bypass_cli import launch
 
     command = command_of(context)
@@ -92,7 +92,7 @@ def record(
 
 def _room(folder: Path) -> str:
     """What the start says about free space."""
-    from chia_bypass.recorder.space import space_for
+    from chia_bypass.control.free_space import space_for
 
     room = space_for(folder.absolute())
     if not room.short:

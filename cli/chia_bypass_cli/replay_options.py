@@ -119,9 +119,9 @@ def choice(option: str, given: str, choices: Sequence[str]) -> str:
 def newest() -> Path:
     """The newest recording in the working directory. Raises UsageError."""
     from chia_bypass.errors import UsageError
-    from chia_bypass.look import listing
+    from chia_bypass.recording import summary
 
-    found = listing.newest(Path("recordings"))
+    found = summary.newest(Path("recordings"))
     if found is None:
         raise UsageError("there is no recording in recordings/", "Name one: DIR")
     return found
@@ -144,10 +144,10 @@ def run(
     """
     import os
 
+    from chia_bypass.control.call_arguments import asked
+    from chia_bypass.control.grace import Grace as Patience
+    from chia_bypass.control.replay_session import ReplaySession, located
     from chia_bypass.recording.reader import Recording
-    from chia_bypass.replayer.asked import asked
-    from chia_bypass.replayer.grace import Grace as Patience
-    from chia_bypass.replayer.session import ReplaySession, located
     from chia_bypass_cli import launch, replay_file, replay_report, terminal
 
     source = source or newest()

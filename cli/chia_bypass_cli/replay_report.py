@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from chia_bypass_cli import terminal
 
 if TYPE_CHECKING:
+    from chia_bypass.control.replay_session import Replayed
     from chia_bypass.recording.reader import Recording
-    from chia_bypass.replayer.session import Replayed
 
 
 def report(replayed: Replayed, status: int, *, strict: bool) -> int:
     """Print the outcome of a command that ended with ``status``; returns ours."""
-    from chia_bypass.look.replayed import outcome_of
+    from chia_bypass.control.replayed import outcome_of
 
     if not replayed.entered:
         terminal.line(
@@ -56,8 +56,8 @@ def _print_deviations(replayed: Replayed) -> None:
 
 
 def _print_table(replayed: Replayed) -> None:
-    from chia_bypass.replayer.outcomes import Kind
-    from chia_bypass.replayer.session import totals
+    from chia_bypass.control.replay_session import totals
+    from chia_bypass.replay_engine.events import Kind
 
     kinds = (Kind.SERVED, Kind.REAL, Kind.MISSED, Kind.BYPASSED, Kind.IN_PLACE)
     terminal.table(
@@ -73,9 +73,9 @@ def _print_table(replayed: Replayed) -> None:
 
 def print_forecast(recording: Recording, yaml: Path | None, options: Mapping[str, Any]) -> None:
     """Print what a replay with these options would run for real."""
-    from chia_bypass.bypass.entries import load_config
-    from chia_bypass.replayer.forecast import every_function, forecast
-    from chia_bypass.replayer.policy import OnMiss, Policy
+    from chia_bypass.bypass.parser import load_config
+    from chia_bypass.control.dry_run import every_function, forecast
+    from chia_bypass.replay_engine.policy import OnMiss, Policy
 
     policy = Policy.of(options)
     rules = load_config(yaml) if yaml is not None else every_function(recording)

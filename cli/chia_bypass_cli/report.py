@@ -38,8 +38,8 @@ def report(
     ] = None,
 ) -> None:
     """Draw a recording: timeline, resources, critical path, functions, sizes; or two of them."""
-    from chia_bypass.look.replay_outcome import read_outcome
-    from chia_bypass.look.report import report as page_about
+    from chia_bypass.look.analysis.replay_outcome import read_outcome
+    from chia_bypass.look.report.report import report as page_about
     from chia_bypass.recording.reader import Recording
 
     outcome = None if replayed is None else read_outcome(replayed)

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO, TypeVar
 
 from chia_bypass.errors import UsageError
-from chia_bypass.look.wording import CUT, visible, visible_lines
-from chia_bypass.look.wording import seconds as seconds
+from chia_bypass.wording import CUT, visible, visible_lines
+from chia_bypass.wording import seconds as seconds
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -10,7 +10,7 @@ import typer
 from chia_bypass_cli import terminal
 
 if TYPE_CHECKING:
-    from chia_bypass.look.verify import Verified
+    from chia_bypass.look.archive.verify import Verified
 
 INCOMPLETE, CORRUPT = 24, 26
 _EXAMPLE = "Example: chia-bypass verify recordings/tuesday"
@@ -26,7 +26,7 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts.")] = False,
 ) -> None:
     """Check every byte of a recording. Exit status 26: damaged; 24: incomplete; 0: whole."""
-    from chia_bypass.look import verify as library
+    from chia_bypass.look.archive import verify as library
 
     found = library.verify(folder)
     status = CORRUPT if found.faults else INCOMPLETE if found.unfinished else 0

@@ -42,10 +42,11 @@ def published(folder: Path) -> Kind:
 def bypassed(folder: Path) -> Kind:
     """Our ChiaFunction and file server."""
     from chia_bypass import Bypass, ChiaFunction, get
-    from chia_bypass.bypass.sources import DataProvider
+    from chia_bypass.bypass.providers import DataProvider
+    from chia_bypass.bypass.runtime import active_file_server
 
     path = _file(folder)
-    served = DataProvider("length", "length")
+    served = DataProvider("length", "length", active_file_server)
     bypass = Bypass(_yaml(folder, path))
     bypass.set_provider("length", lambda tag, data, *args: len(served(tag, data)))
     return Kind(ChiaFunction(num_cpus=1)(length).chia_remote, get, _changing(path))

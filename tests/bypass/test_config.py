@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chia_bypass.bypass.config import Entry, Files, Match, Repeats
-from chia_bypass.bypass.entries import load_config
+from chia_bypass.bypass.parser import load_config
 from chia_bypass.errors import ChiaBypassError, ConfigError
 
 

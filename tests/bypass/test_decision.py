@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chia_bypass import ConfigError, SourceMissing
-from chia_bypass.bypass.active import get_active_bypass
-from chia_bypass.bypass.runtime import Bypass, UnservedWarning
+from chia_bypass.bypass.runtime import Bypass, UnservedWarning, get_active_bypass
 from chia_bypass.bypass.settings import Settings
 
 if TYPE_CHECKING:
-    from making import MakeBypass
+    from support.making import MakeBypass
 
 
 def provider(tag: str | None, data_path: str | None, *args: Any, **kwargs: Any) -> Any:

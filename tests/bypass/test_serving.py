@@ -20,11 +20,11 @@ from chia_bypass import (
     get,
     get_active_bypass,
 )
-from chia_bypass.bypass.files import INLINE_BYTES
-from chia_bypass.bypass.serving import NAMESPACE
+from chia_bypass.bypass.file_server import INLINE_BYTES
+from chia_bypass.bypass.file_server_actor import NAMESPACE
 
 if TYPE_CHECKING:
-    from making import MakeBypass
+    from support.making import MakeBypass
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 

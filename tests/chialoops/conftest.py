@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from chia_loops import ChiaLoops
-from loops import Loops
+from support.chia_loops import ChiaLoops
+from support.loops import Loops
 
 
 @pytest.fixture

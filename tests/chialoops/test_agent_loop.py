@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chia_loops import CLAUDE, ChiaLoops
+from support.chia_loops import CLAUDE, ChiaLoops
 
 COMPILER = """\
 #!/bin/sh

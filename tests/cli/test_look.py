@@ -6,16 +6,16 @@ import json
 from pathlib import Path
 
 import pytest
-from made_recordings import NEVER, Made, a_loop, add_run, add_to_recording, make_recording
 from rich.cells import cell_len
-from terminals import in_pipe, on_terminal
+from support.made_recordings import NEVER, Made, a_loop, add_run, add_to_recording, make_recording
+from support.terminals import in_pipe, on_terminal
 
-from chia_bypass.recording.reference import Reference
+from chia_bypass.values.kinds import Reference
 
 HOSTILE = "\x1b[31mred\x1b]0;title\x07\n[bold]list[int]\u202e"
 TRACEBACK = """\
 Traceback (most recent call last):
-  File "/x/chia_bypass/recorder/capture.py", line 1, in run
+  File "/x/chia_bypass/record_engine/capture.py", line 1, in run
     value = body()
   File "/home/me/loop.py", line 7, in sim
     assert ok

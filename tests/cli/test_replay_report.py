@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from loops import Loops
+from support.loops import Loops
 
-from chia_bypass.look.replay_outcome import read_outcome
+from chia_bypass.look.analysis.replay_outcome import read_outcome
 
 LOOP = """
 @ChiaFunction(num_cpus=0)

@@ -49,13 +49,13 @@ def targets() -> Sequence[Callable[[bytes], object]]:
     """What bytes are fed to. The first byte of an input chooses."""
     import numpy as np
 
-    from chia_bypass.recording.classes import ImportedClasses, Sketches
-    from chia_bypass.recording.decode import decode
     from chia_bypass.recording.frames import Frame, FrameType, frame, payload_of, scan
-    from chia_bypass.recording.index_building import IndexBuilder
+    from chia_bypass.recording.index_builder import IndexBuilder
     from chia_bypass.recording.index_file import unpack_index
-    from chia_bypass.recording.packing import build, unpack_map
-    from chia_bypass.recording.renderings import render
+    from chia_bypass.recording.schema import build, unpack_map
+    from chia_bypass.values.class_lookup import ImportedClasses, Sketches
+    from chia_bypass.values.decode import decode
+    from chia_bypass.values.rendering import render
 
     np.lib.format.descr_to_dtype("<f8")  # numpy imports on first use
     render(np.zeros(1))
@@ -85,7 +85,7 @@ def targets() -> Sequence[Callable[[bytes], object]]:
         frames = (found for found in scan(view) if isinstance(found, Frame))
         return [payload_of(view, found) for found in frames]
 
-    from chia_bypass.recording.call_index import Spot
+    from chia_bypass.recording.index import Spot
 
     return (
         lambda data: decoded(data, Sketches()),
@@ -100,7 +100,7 @@ def one_input(data: bytes, feed: Sequence[Callable[[bytes], object]]) -> None:
     """Run one input; whatever comes out of here is a finding."""
     global _watching
     from chia_bypass.errors import ChiaBypassError
-    from chia_bypass.recording.fitting import Malformed
+    from chia_bypass.recording.schema import Malformed
 
     if not data:
         return
@@ -124,14 +124,14 @@ def seeds() -> Iterator[bytes]:
     import uuid
 
     import numpy as np
-    from samples import make_call, make_result, make_run
+    from support.samples import make_call, make_result, make_run
 
-    from chia_bypass.recording.encode import encode
     from chia_bypass.recording.frames import FrameType, frame
-    from chia_bypass.recording.index_building import IndexBuilder
+    from chia_bypass.recording.index_builder import IndexBuilder
     from chia_bypass.recording.index_file import pack_index
-    from chia_bypass.recording.packing import pack
-    from chia_bypass.recording.reference import Reference
+    from chia_bypass.recording.schema import pack
+    from chia_bypass.values.encode import encode
+    from chia_bypass.values.kinds import Reference
 
     cycle: list[Any] = [1]
     cycle.append(cycle)

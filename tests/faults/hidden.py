@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loops import Loops
+from support.loops import Loops
 
 PREAMBLE = """\
 import os, sys

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from faults.hidden import PREAMBLE as HIDDEN
-from loops import PREAMBLE, Loops
+from support.loops import PREAMBLE, Loops
 
 LOST = {"num_failures": 2, "req_failure_prob": 0, "resp_failure_prob": 100}
 """Ray loses its first two replies, after the task has run."""

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 from faults.hidden import write
-from loops import Loops
-from samples import encoded, make_call, make_result, make_run
+from support.loops import Loops
+from support.samples import encoded, make_call, make_result, make_run
 
-from chia_bypass.companion import DriverProcess
-from chia_bypass.recorder.actor import Recorder
-from chia_bypass.recorder.home import Home
+from chia_bypass.record_engine.actor import Recorder
+from chia_bypass.record_engine.context import Home
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.layout import NONCE
-from chia_bypass.recording.packing import pack
 from chia_bypass.recording.reader import Recording
+from chia_bypass.recording.schema import pack
 from chia_bypass.recording.writer import parcel
+from chia_bypass.runtime.companion import DriverProcess
 from chia_bypass.session import Mode, Session
 
 LOOP = """
@@ -126,7 +126,7 @@ def test_a_recorder_that_cannot_open_a_segment_still_tells(home: Home) -> None:
     with pytest.raises(OSError):
         keep(recorder, 0)
     recorder.spoiled("a result is missing")
-    from chia_bypass.recorder.spoiled import spoiled_reasons
+    from chia_bypass.record_engine.failures import spoiled_reasons
 
     assert spoiled_reasons(Path(home.session.control)) == ("a result is missing",)
     segments.unlink()

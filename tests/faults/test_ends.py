@@ -7,9 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from loops import Loops
+from support.loops import Loops
 
-from chia_bypass.look.verify import verify
+from chia_bypass.look.archive.verify import verify
 from chia_bypass.recording.reader import Recording
 
 RECORD = (sys.executable, "-m", "chia_bypass_cli", "record", "-o", "r", "--")

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 from faults.hidden import write
-from loops import Loops
-from samples import make_run
+from support.loops import Loops
+from support.samples import make_run
 
 from chia_bypass.errors import RecordingLocked
-from chia_bypass.look.verify import verify
+from chia_bypass.look.archive.verify import verify
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.reader import Recording
 

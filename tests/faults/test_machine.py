@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from loops import Loops
+from support.loops import Loops
 
-from chia_bypass.look.verify import verify
+from chia_bypass.look.archive.verify import verify
 from chia_bypass.recording.reader import Recording
 
 LOOP = """

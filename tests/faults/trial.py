@@ -17,7 +17,7 @@ from typing import Any
 
 from arena import Arena, Shot, kill
 
-from chia_bypass.look.verify import verify
+from chia_bypass.look.archive.verify import verify
 from chia_bypass.recording.layout import is_recording
 from chia_bypass.recording.reader import Recording
 

@@ -13,10 +13,10 @@ import ray
 from ray.exceptions import GetTimeoutError
 
 from chia_bypass import Bypass, ChiaCallRemote, ChiaFunction, UsageError, get
-from chia_bypass.bypass.active import activate
+from chia_bypass.bypass.runtime import activate
 
 if TYPE_CHECKING:  # workers import this module, and have no helpers of the tests
-    from loops import Loops
+    from support.loops import Loops
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 

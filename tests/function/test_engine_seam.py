@@ -11,7 +11,7 @@ import pytest
 import ray
 
 from chia_bypass import Bypass, ChiaFunction, engine, get, get_active_bypass
-from chia_bypass.bypass.active import activate
+from chia_bypass.bypass.runtime import activate
 from chia_bypass.engine import Dispatch, Invocation, Plan
 
 pytestmark = pytest.mark.usefixtures("ray_session")

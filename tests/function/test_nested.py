@@ -12,7 +12,7 @@ import ray
 from chia_bypass import Bypass, ChiaFunction, get, get_active_bypass
 
 if TYPE_CHECKING:
-    from making import MakeBypass
+    from support.making import MakeBypass
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 

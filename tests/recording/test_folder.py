@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from samples import encoded, make_call, make_result, make_run
+from support.samples import encoded, make_call, make_result, make_run
 
 from chia_bypass.errors import (
     RecordingAbsent,
@@ -17,9 +17,9 @@ from chia_bypass.errors import (
 )
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.layout import INDEX, MANIFEST, SEGMENTS, segment_path
-from chia_bypass.recording.packing import KINDS, pack, unpack
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Call, Outcome, Record, Result, Segment
+from chia_bypass.recording.schema import KINDS, pack, unpack
 from chia_bypass.recording.writer import (
     ResultWriter,
     SegmentWriter,

@@ -7,14 +7,14 @@ from typing import Any
 
 import independent_reader as independent
 import pytest
-from small_recording import BIG, LONG_LIST, write_small
+from support.small_recording import BIG, LONG_LIST, write_small
 
 import chia_bypass.recording
-from chia_bypass.recording import call_index
-from chia_bypass.recording.packing import KINDS
+from chia_bypass.recording import index
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Record
-from chia_bypass.recording.value_forms import Kind
+from chia_bypass.recording.schema import KINDS
+from chia_bypass.values.kinds import Kind
 
 PAGE = Path(str(chia_bypass.recording.__file__)).with_name("FORMAT.md").read_text()
 
@@ -89,7 +89,7 @@ def test_an_independent_reader_reads_the_index(tmp_path: Path) -> None:
     ours = Recording.open(folder).index
     assert theirs is not None
     assert theirs["paths"] == ours.paths
-    for name in (*call_index.CALL_COLUMNS, *call_index.RESULT_COLUMNS):
+    for name in (*index.CALL_COLUMNS, *index.RESULT_COLUMNS):
         assert theirs[name] == list(ours.columns[name]), name
     assert len(theirs["others"]) == 3
 

@@ -9,19 +9,13 @@ from typing import Any
 import pytest
 
 from chia_bypass.errors import CannotKeep, UsageError
-from chia_bypass.recording.classes import Sketches
-from chia_bypass.recording.decode import decode
-from chia_bypass.recording.digests import digest
-from chia_bypass.recording.encode import Encoded, encode
 from chia_bypass.recording.records import RedactionRule
-from chia_bypass.recording.redaction import (
-    REDACTED,
-    Redaction,
-    Redactor,
-    find_secrets,
-    hide_in_command,
-    hide_secrets,
-)
+from chia_bypass.recording.redaction import Redaction, find_secrets, hide_in_command, hide_secrets
+from chia_bypass.values.class_lookup import Sketches
+from chia_bypass.values.decode import decode
+from chia_bypass.values.digest import digest
+from chia_bypass.values.encode import Encoded, encode
+from chia_bypass.values.redactor import REDACTED, Redactor
 
 LETTERS = "abcdEFGH1234" * 4
 SECRETS = {

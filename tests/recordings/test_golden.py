@@ -10,9 +10,9 @@ from pathlib import Path
 
 import independent_reader as independent
 import pytest
-from samples import make_run
+from support.samples import make_run
 
-from chia_bypass.look.verify import verify
+from chia_bypass.look.archive.verify import verify
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.index_file import unpack_index
 from chia_bypass.recording.layout import INDEX, MANIFEST

@@ -1,0 +1,126 @@
+"""The file server as a Ray actor, and where it has to run."""
+
+from __future__ import annotations
+
+import socket
+import uuid
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from chia_bypass.bypass.file_server import FileServer
+from chia_bypass.recording.layout import is_recording
+
+NAMESPACE = "chia-bypass"
+"""Where the actors of this project have their names, apart from the loop's."""
+
+READERS = 4
+"""Requests that a file server works on at once: a large file must not hold up a small one."""
+
+
+class ServingFiles(FileServer):
+    """A FileServer that publishes into Ray's object store: what the actor is made of."""
+
+    def __init__(self, roots: tuple[str, ...]) -> None:
+        super().__init__(roots, node=_node(), publish=ray.put)
+
+
+FileServerActor: Any = ray.remote(  # type: ignore[call-overload]
+    num_cpus=0, max_concurrency=READERS, max_restarts=-1, max_task_retries=-1
+)(ServingFiles)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One stay of a process in one cluster; actors do not outlive it."""
+
+    node: str
+    """Ray's id of the node of the process."""
+    job: str
+
+    @staticmethod
+    def current() -> Connection:
+        """The connection of this process, made if there is none yet."""
+        context = ray.get_runtime_context()
+        return Connection(context.get_node_id(), context.get_job_id())
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where the process is that constructed a Bypass: its YAML means the files there."""
+
+    roots: tuple[str, ...]
+    """Folders in which a relative path is looked up, in this order."""
+    node: str | None = None
+    """Ray's id of the node; None in the process itself, which may join another cluster."""
+    name: str = field(default_factory=lambda: f"files-{uuid.uuid4().hex}")
+    """Of the actor: whoever starts it first, there is one for each Bypass."""
+
+    @staticmethod
+    def here(yaml_folder: str | None) -> Home:
+        """This process as a home."""
+        working = str(Path.cwd())
+        return Home((working,) if yaml_folder is None else (yaml_folder, working))
+
+
+class FileServerLink:
+    """The file server of one Bypass: started when first needed, and anew in another cluster."""
+
+    def __init__(self, home: Home, actor: Any = None) -> None:
+        self._home, self._actor = home, actor
+        self._connection = None if actor is None else Connection.current()
+
+    def actor(self) -> Any:
+        """The handle of the actor, started if need be."""
+        connection = Connection.current()
+        if self._connection != connection:
+            self._actor, self._connection = _start(self._home, connection), connection
+        return self._actor
+
+    def recording(self, path: str) -> str | None:
+        """The folder of recordings that ``path`` means, where this Bypass is at home."""
+        candidates = (Path(root, path) for root in self._home.roots)
+        return next((str(found) for found in candidates if is_recording(found)), None)
+
+    def travelling(self, start: bool) -> tuple[Home, Any]:
+        """What a worker makes its own link from: the home, and the handle if there is one.
+
+        ``start``: there has to be one.
+        """
+        if start:
+            self.actor()
+        if not ray.is_initialized():
+            return self._home, None
+        connection = Connection.current()
+        actor = self._actor if self._connection == connection else None
+        return replace(self._home, node=self._home.node or connection.node), actor
+
+
+def _start(home: Home, connection: Connection) -> Any:
+    name = f"{home.name}-{connection.job}"
+    if name in _started_for_others:
+        return _started_for_others[name]
+    actor = FileServerActor.options(
+        name=name,
+        namespace=NAMESPACE,
+        get_if_exists=True,
+        scheduling_strategy=NodeAffinitySchedulingStrategy(
+            node_id=home.node or connection.node, soft=False
+        ),
+    ).remote(home.roots)
+    if home.node is not None:
+        _started_for_others[name] = actor
+    return actor
+
+
+_started_for_others: dict[str, Any] = {}
+"""What this worker started for a Bypass elsewhere. Ray ends an actor with the handle that started
+it, and here the Bypass goes with the call, while other workers may have found the actor by name."""
+
+
+def _node() -> str:
+    address = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+    return f"{socket.gethostname()} ({address})"

@@ -1,0 +1,245 @@
+"""Waiting as the recorded run did: what finished first then is reported first now.
+
+Whoever has to wait for another's turn waits in its own process, so that no slot is held for it, and
+not for ever: a loop that was changed may never do what is waited for.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from chia_bypass.completion.deliveries import Deliveries, Delivery
+from chia_bypass.completion.order import Choice, Look, Order
+from chia_bypass.engine import PlainWait
+from chia_bypass.identity import position
+from chia_bypass.identity.producers import Producers
+from chia_bypass.recording.records import Outcome, Result
+
+_LOOKS = 3
+"""So many looks in vain at least, however far apart they are."""
+_DISPATCHED = 10
+"""So many times as patient with calls that were dispatched: a worker may have to be started."""
+_SLICE = 0.05
+"""Seconds until a wait looks again whether its turn has come."""
+
+
+class Waits:
+    """The waits of one process, in the recorded order."""
+
+    def __init__(
+        self,
+        order_of: Callable[[position.Parent], Order],
+        producers: Producers,
+        patience: float,
+        gave_up: Callable[[str], None],
+    ) -> None:
+        """``patience``: seconds without any progress after which a turn is given up, and
+        ``gave_up`` is told for which call.
+        """
+        self._order_of, self._producers = order_of, producers
+        self._patience, self._gave_up = patience, gave_up
+        self.changed = threading.Condition()
+        self._idle_since: float | None = None
+        self._idle_looks = 0
+        self._slowest = 0.0
+        self._deliveries = Deliveries(self._next)
+
+    def serves(self, parent: position.Parent, result: Result, seconds: float) -> None:
+        """A call of ``parent`` is about to be answered with ``result``, in so many seconds."""
+        with self.changed:
+            cancelled = result.outcome is Outcome.CANCELLED
+            self._order_of(parent).serves(result.call.path, None if cancelled else result.finished)
+            self._slowest = max(self._slowest, seconds)
+            self._move()
+
+    def leaves_out(self, parent: position.Parent, call: str) -> None:
+        """A call of ``parent`` that was recorded as ``call`` may run for real."""
+        with self.changed:
+            self._order_of(parent).leaves_out(call)
+            self._move()
+
+    def wait(
+        self, plain: PlainWait, references: list[Any], num_returns: int, timeout: float | None
+    ) -> tuple[list[Any], list[Any]]:
+        """As ``plain``, of served calls only what the recorded order allows."""
+        here = position.current()
+        # What Ray refuses, it refuses itself.
+        proper = 0 < num_returns <= len(references) == len(set(references))
+        if here is None or not proper or (timeout is not None and timeout < 0):
+            return plain(references, num_returns, timeout)
+        with self.changed:
+            order = self._order_of(here.parent)
+            calls = [self._served(order, reference) for reference in references]
+        if not any(calls):
+            return plain(references, num_returns, timeout)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        return _Wait(self, order, here, plain, references, calls, num_returns, deadline).run()
+
+    def _served(self, order: Order, reference: Any) -> str | None:
+        call = self._producers.call_of(reference)
+        return call if call is not None and order.knows(call) else None
+
+    def report(self, order: Order, calls: Iterable[str]) -> None:
+        """The loop learns of ``calls`` now."""
+        with self.changed:
+            order.report(calls)
+            self._move()
+
+    def _move(self) -> None:
+        self._idle_since, self._idle_looks = None, 0
+        self.changed.notify_all()
+
+    def look_in_vain(self, *, dispatched: bool = False) -> bool:
+        """Note that what should come next does not yet; whether that is so for too long.
+
+        What was ``dispatched`` already will come, unless Ray cannot run it. Counted since the first
+        such look, not since anything happened: the loop may have computed.
+        """
+        with self.changed:
+            now = time.monotonic()
+            if self._idle_since is None:
+                self._idle_since = now
+            self._idle_looks += 1
+            idle = now - self._idle_since
+            patience = self._patience * (_DISPATCHED if dispatched else 1) + self._slowest
+            return self._idle_looks > _LOOKS and idle > patience
+
+    def await_change(self, seconds: float) -> None:
+        """Wait until something happens, or so long."""
+        with self.changed:
+            self.changed.wait(seconds)
+
+    def give_up(self, order: Order, choice: Choice) -> None:
+        """Go on without what ``choice`` is held by; say so."""
+        with self.changed:
+            order.give_up(choice.held_by)
+            self._move()
+        self._gave_up(choice.held_by[0])
+
+    def finished(self, reference: Any, future: Future[Any], hand_over: Callable[[], None]) -> None:
+        """Hand over what is not served at once, the rest in the recorded order."""
+        here, call = position.current(), self._producers.call_of(reference)
+        if here is None or call is None or not self._order_of(here.parent).knows(call):
+            hand_over()
+            return
+        with self.changed:
+            self._move()
+        self._deliveries.add(Delivery(call, here.parent, future, hand_over))
+
+    def _next(self, waiting: Sequence[Delivery]) -> Delivery | None:
+        order = self._order_of(waiting[0].parent)
+        here = [delivery for delivery in waiting if delivery.parent is waiting[0].parent]
+        with self.changed:
+            choice = order.next_awaited([delivery.call for delivery in here])
+        if choice.held_by:
+            if self.look_in_vain():
+                self.give_up(order, choice)
+            return None
+        self.report(order, choice.calls)
+        return next(delivery for delivery in here if delivery.call in choice.calls)
+
+
+@dataclass(slots=True)
+class _Wait:
+    """One call of ``ray.wait``."""
+
+    waits: Waits
+    order: Order
+    here: position.Position
+    plain: PlainWait
+    references: list[Any]
+    calls: list[str | None]
+    """The served call behind each reference, None for all else."""
+    wanted: int
+    deadline: float | None
+    free: bool = False
+    """What came first then does not come: whatever is ready will do."""
+
+    def run(self) -> tuple[list[Any], list[Any]]:
+        """What to return to the loop."""
+        while True:
+            choice = self._choose()
+            ready = self._look(choice)
+            if ready is not None:
+                return self._result(ready)
+
+    def _choose(self) -> Choice:
+        calls = [call for call in self.calls if call is not None]
+        patient = self.deadline is None
+        look = Look(self.here.lane, self.here.dispatches, calls, self.wanted, patient)
+        with self.waits.changed:
+            return self.order.choose(look)
+
+    def _look(self, choice: Choice) -> list[Any] | None:
+        """What to report; None: look again."""
+        open_ = [r for r, call in self._each() if self._may_report(call, choice)]
+        left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+        if choice.due:
+            return self._due(choice, open_)
+        if choice.held_by and not choice.calls and None not in self.calls:
+            if self.waits.look_in_vain():
+                self.waits.give_up(self.order, choice)
+                return None
+            if not choice.by_another and left is not None:
+                left = 0.0  # the recorded wait ended in vain: there is no need to wait as long
+        if choice.by_another and len(open_) < self.wanted and left != 0:
+            self.waits.await_change(_SLICE if left is None else min(left, _SLICE))
+            return None
+        if left is not None and not choice.held_by and not choice.calls and None not in self.calls:
+            left = 0.0
+        return self._ready(choice, open_, left)
+
+    def _each(self) -> Iterable[tuple[Any, str | None]]:
+        return zip(self.references, self.calls, strict=True)
+
+    def _may_report(self, call: str | None, choice: Choice) -> bool:
+        if call is None or self.free or call in choice.calls:
+            return True
+        return self.order.reported(call) or self.order.pends(call)
+
+    def _due(self, choice: Choice, open_: list[Any]) -> list[Any] | None:
+        """All that the recorded wait reported, and whatever else there is by then."""
+        chosen = [reference for reference, call in self._each() if call in choice.calls]
+        if len(self.plain(chosen, len(chosen), _SLICE)[0]) < len(chosen):
+            self._despair(choice, open_)
+            return None
+        return self.plain(open_, min(self.wanted, len(open_)), 0)[0]
+
+    def _ready(self, choice: Choice, open_: list[Any], left: float | None) -> list[Any] | None:
+        if not open_:
+            return []
+        wanted = min(self.wanted, len(open_))
+        ready, _ = self.plain(open_, wanted, _SLICE if left is None else min(left, _SLICE))
+        if len(ready) < wanted and (left is None or left > _SLICE):
+            self._despair(choice, open_)
+            return None
+        if choice.whole and len(ready) < wanted:
+            return [reference for reference in ready if reference not in self._of(choice)]
+        return ready
+
+    def _of(self, choice: Choice) -> set[Any]:
+        return {reference for reference, call in self._each() if call in choice.calls}
+
+    def _despair(self, choice: Choice, open_: list[Any]) -> None:
+        """What came first then does not come now: see whether something else does."""
+        if len(open_) == len(self.references) or not self.waits.look_in_vain(dispatched=True):
+            return
+        chosen = set(open_)
+        rest = [reference for reference in self.references if reference not in chosen]
+        if choice.calls and self.plain(rest, 1, 0)[0]:
+            self.waits.give_up(self.order, Choice(held_by=tuple(sorted(choice.calls))))
+            self.free = True
+
+    def _result(self, ready: list[Any]) -> tuple[list[Any], list[Any]]:
+        chosen = set(ready)
+        self.waits.report(self.order, [c for r, c in self._each() if c is not None and r in chosen])
+        # In the order in which they were given, as Ray has it.
+        return (
+            [reference for reference in self.references if reference in chosen],
+            [reference for reference in self.references if reference not in chosen],
+        )

@@ -1,0 +1,286 @@
+"""One `replay`: from a recording to the outcome, around a command that somebody runs."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from chia_bypass.bypass.parser import load_config
+from chia_bypass.control import environment, handshake
+from chia_bypass.control.bypass_yaml import bypass_yaml, grown_yaml
+from chia_bypass.control.cluster_shape import shape
+from chia_bypass.control.drift_causes import Cause, causes
+from chia_bypass.control.record_session import SPOILED, close_run, new_run, write_yaml
+from chia_bypass.errors import UsageError
+from chia_bypass.hook import guard
+from chia_bypass.record_engine.failures import spoiled_reasons
+from chia_bypass.recording.folder import RunFolder
+from chia_bypass.recording.layout import BYPASS_YAML, is_recording
+from chia_bypass.recording.reader import Recording
+from chia_bypass.recording.records import Call
+from chia_bypass.recording.redaction import Redaction
+from chia_bypass.replay_engine.events import Event, Kind, events
+from chia_bypass.replay_engine.matcher import MissReason
+from chia_bypass.replay_engine.policy import OnMiss
+from chia_bypass.replay_engine.resources import together
+from chia_bypass.session import Mode, Session
+from chia_bypass.values.redactor import REDACTED
+
+MISSED, DRIFTED, UNUSED, STALE, INCOMPLETE = 20, 21, 22, 23, 24
+"""Exit statuses, besides those of errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a replay did."""
+
+    recording: Recording
+    events: tuple[Event, ...]
+    entered: bool
+    """Whether we got into a Python process of the command at all."""
+    spoiled: tuple[str, ...] = ()
+    """Why results were not added that the loop has seen."""
+
+    def count(self, kind: Kind) -> int:
+        """How many calls went that way."""
+        return sum(event.kind is kind for event in self.events)
+
+    @property
+    def served(self) -> Counter[str]:
+        """How often each recorded call was served, by path."""
+        return Counter(e.recorded for e in self.events if e.kind is Kind.SERVED and e.recorded)
+
+    @property
+    def unused(self) -> tuple[Call, ...]:
+        """Recorded calls that were not asked for, without those below a call that was served."""
+        served = self.served
+        asked_for = {event.recorded for event in self.events}
+        index = self.recording.index
+        unused = (
+            path
+            for number, path in enumerate(index.paths)
+            if path not in asked_for
+            and index.results(number)
+            and not any(parent in served for parent in _ancestors(path))
+        )
+        return tuple(map(self.recording.contents.calls.__getitem__, unused))
+
+    @property
+    def saved(self) -> float:
+        """Seconds of recorded work, children in their parents, that was not done again."""
+        seconds = 0.0
+        index = self.recording.index
+        for path, times in self.served.items():
+            number = index.number_of.get(path)
+            position = None if number is None else index.newest(number)
+            seconds += 0.0 if position is None else index.columns["seconds"][position] * times
+        return seconds
+
+    @property
+    def drifted(self) -> tuple[Event, ...]:
+        """Calls that were served although their arguments differ from the recorded ones."""
+        return tuple(event for event in self.events if event.drift)
+
+    @property
+    def redacted(self) -> tuple[Call, ...]:
+        """Calls whose results were served without what the rules of the recording hide."""
+        if not any(run.redact for run in self.recording.contents.runs):
+            return ()
+        stored = filter(None, map(self.recording.result, self.served))
+        return tuple(s.result.call for s in stored if s.result.redacted)
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """What set off drift, and real calls with other arguments than the recorded ones."""
+        events = (event for event in self.events if event.kind is not Kind.MISSED)
+        return causes(tuple(events))
+
+    @property
+    def reached_end(self) -> bool:
+        """Whether a recording that was cut off was served to its end, and the loop went on."""
+        contents = self.recording.contents
+        if self.recording.complete and contents.closed[-1].status == 0:
+            return False
+        reasons = {event.reason for event in self.events if event.kind is Kind.MISSED}
+        beyond = {MissReason.NEVER_RECORDED, MissReason.EXHAUSTED, MissReason.OTHER_ARGUMENTS}
+        cut_off = MissReason.UNFINISHED.value
+        at_end = cut_off in reasons or not self.unused
+        return bool(reasons) and at_end and reasons <= {cut_off, *(r.value for r in beyond)}
+
+    def exit_status(self, status: int, *, strict: bool = False) -> int:
+        """Ours, for a command that ended with ``status``: its own failure wins, unless it missed.
+
+        ``strict``: drift and unused recordings count, too.
+        """
+        if self.misses:
+            stale = any(event.reason == MissReason.STALE.value for event in self.events)
+            return INCOMPLETE if self.reached_end else STALE if stale else MISSED
+        if status:
+            return status
+        if self.spoiled:
+            return SPOILED
+        if strict and (self.drifted or self.changed_sources or self.out_of_order):
+            return DRIFTED
+        return UNUSED if strict and self.unused else 0
+
+    @property
+    def changed_sources(self) -> tuple[str, ...]:
+        """Functions that were served although their source is not the recorded one."""
+        found = (e.function for e in self.events if e.source_changed and e.kind is Kind.SERVED)
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def out_of_order(self) -> tuple[str, ...]:
+        """Which calls did not come in the recorded order."""
+        return tuple(e.message for e in self.events if e.kind is Kind.OUT_OF_ORDER)
+
+    @property
+    def misses(self) -> tuple[str, ...]:
+        """The messages of the misses, each once."""
+        found = (event.message for event in self.events if event.kind is Kind.MISSED)
+        return tuple(dict.fromkeys(found))
+
+
+def _ancestors(path: str) -> list[str]:
+    parts = [part.partition("@")[0] for part in path.split("/")]
+    return ["/".join(parts[:end]) for end in range(1, len(parts))]
+
+
+class ReplaySession:
+    """Replays a recording to the drivers that one command starts. Use as a context manager."""
+
+    def __init__(
+        self,
+        source: Path,
+        options: Mapping[str, Any],
+        address: str | None,
+        command: Sequence[str] | None = None,
+    ) -> None:
+        """``source``: a recording folder or a bypass YAML in one; ``command``: the recorded one.
+
+        For ``options`` see replayer/policy.py. Raises RecordingError and UsageError.
+        """
+        folder, self._yaml = located(source)
+        self.recording = Recording.open(folder)
+        self._options, self._address = dict(options), address
+        self._given = command
+        self._growing: RunFolder | None = None
+
+    def __enter__(self) -> ReplaySession:
+        yaml = self._yaml
+        if yaml is not None:
+            load_config(yaml)  # before anything is started
+        options = {**self._options, "redact": self._redact()}
+        folder = self.recording.folder
+        if options.get("on_miss") == OnMiss.RECORD.value:
+            run = new_run(folder, self._given or self.command, options)
+            self._growing = RunFolder.extend(folder, run, socket.gethostname())
+        self._control = Path(tempfile.mkdtemp(prefix="chia-bypass-"))
+        nodes = shape(self.recording)
+        self._session = Session(
+            Mode.REPLAY,
+            str(folder),
+            str(self._control),
+            self._growing.run.id if self._growing else self.recording.contents.runs[0].id,
+            resources=together(nodes),
+            nodes=nodes[1:],
+            address=self._address,
+            options={**options, "yaml": str(yaml or self._write_yaml())},
+        )
+        self._session.save()
+        return self
+
+    def _redact(self) -> list[tuple[str, str]]:
+        """The rules of every run that wrote here, as a session carries them."""
+        rules = Redaction.of_runs(self.recording.contents.runs).rules
+        return [(rule.pattern, rule.function) for rule in rules]
+
+    def _write_yaml(self) -> Path:
+        """A recording that was cut off has no YAML yet; it may be read-only, too."""
+        yaml = self._control / BYPASS_YAML
+        yaml.write_text(bypass_yaml(self.recording))
+        return yaml
+
+    @property
+    def session(self) -> Session:
+        """What the drivers are told."""
+        return self._session
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The recorded command. Raises UsageError if a secret in it was not stored."""
+        if self._given:
+            return tuple(self._given)
+        command = self.recording.contents.runs[0].command
+        if any(REDACTED in word for word in command):
+            shown = " ".join(command)
+            raise UsageError(f"the recorded command has a secret in it: {shown}", "Give it: -- ...")
+        return command
+
+    @property
+    def directory(self) -> Path:
+        """Where the recorded command ran, if that is still there; of another, where we are."""
+        if self._given:
+            return Path.cwd()
+        recorded = self.recording.folder / self.recording.contents.runs[0].directory
+        return recorded.resolve() if recorded.is_dir() else Path.cwd()
+
+    def environment(self, base: Mapping[str, str]) -> dict[str, str]:
+        """The environment in which the command has to run."""
+        return guard.guarded(environment.environment(str(self._session.file), base))
+
+    def finish(self, status: int) -> Replayed:
+        """What happened, after the command ended with ``status``; closes what was added."""
+        replayed = self.so_far()
+        if self._growing is not None:
+            spoiled = close_run(self._growing, status, replayed.spoiled)
+            self._growing = None
+            grown = Recording.open(self.recording.folder, tolerant=True)
+            yaml = self._yaml or self.recording.folder / BYPASS_YAML
+            spoiled += write_yaml(yaml, grown_yaml(yaml, grown))
+            replayed = replace(replayed, spoiled=spoiled)
+        return replayed
+
+    def so_far(self) -> Replayed:
+        """What happened until now; what waits to be written is missing."""
+        return Replayed(
+            self.recording,
+            tuple(events(self._control)),
+            bool(handshake.read(self._control)),
+            spoiled_reasons(self._control),
+        )
+
+    def __exit__(self, *_: object) -> None:
+        if self._growing is not None:
+            self._growing.abandon()
+        shutil.rmtree(self._control, ignore_errors=True)
+
+
+def located(source: Path) -> tuple[Path, Path | None]:
+    """The recording folder and the bypass YAML that ``source`` means."""
+    source = source.absolute()
+    if source.is_dir() or not source.exists():
+        yaml = source / BYPASS_YAML
+        return source, yaml if yaml.is_file() else None
+    if is_recording(source.parent):
+        return source.parent, source
+    raise UsageError(
+        f"{source} is not beside a recording",
+        "Name the recording folder, or a bypass YAML inside it",
+    )
+
+
+def totals(events_: Sequence[Event]) -> Mapping[str, Counter[Kind]]:
+    """Per function, how many calls went which way."""
+    found: dict[str, Counter[Kind]] = {}
+    for event in events_:
+        if event.kind is Kind.OUT_OF_ORDER:  # about a call that may never have been made
+            continue
+        found.setdefault(event.function, Counter())[event.kind] += 1
+    return found

@@ -1,0 +1,73 @@
+"""Recording in the driver's process: claims its place in the run and activates the engine."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from chia_bypass import names
+from chia_bypass.driver import claims
+from chia_bypass.identity.producers import Producers
+from chia_bypass.record_engine import reservations, worker
+from chia_bypass.record_engine.context import Home
+from chia_bypass.record_engine.engine import RecordEngine
+from chia_bypass.record_engine.sinks import LocalSink
+from chia_bypass.recording.layout import NONCE
+from chia_bypass.recording.records import Cluster, Driver
+from chia_bypass.recording.redaction import hide_in_command
+from chia_bypass.runtime import shared_facts
+from chia_bypass.runtime.companion import DriverProcess
+from chia_bypass.runtime.driver_engine import DriverEngine, DriverParent
+from chia_bypass.session import Session
+
+
+def start(session: Session) -> DriverEngine[RecordEngine]:
+    """Record the calls of this process from now on."""
+    names.set_script(session.options.get("script") or claims.script_name())
+    parent = DriverParent(lambda: _claim(session))
+    producers = Producers(partial(shared_facts.ask_producer, session.run))
+
+    def built() -> RecordEngine:
+        engine = build(session, parent, producers)
+        reservations.process.attach(engine.add)
+        return engine
+
+    return DriverEngine(session.run, parent, producers, built)
+
+
+def _claim(session: Session) -> str:
+    script = names.script()
+    return f"{script}.{claims.claim(Path(session.control), script, sys.argv)}"
+
+
+def build(session: Session, parent: DriverParent, producers: Producers) -> RecordEngine:
+    home = Home(
+        session=session,
+        script=names.script(),
+        nonce=(Path(session.recording) / NONCE).read_bytes(),
+        driver=DriverProcess.here(),
+    )
+    engine = worker.build(home, LocalSink(home, "driver"), producers)
+    started = time.time()
+    argv = hide_in_command(sys.argv)
+    driver = Driver(parent.path, argv, socket.gethostname(), os.getpid(), started)
+    engine.add([driver, Cluster(parent.path, tuple(map(_node, ray.nodes())))])
+    return engine
+
+
+def _node(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {
+        "id": node["NodeID"],
+        "host": node["NodeManagerHostname"],
+        "alive": node["Alive"],
+        "resources": dict(node["Resources"]),
+        "labels": dict(node.get("Labels") or {}),
+    }

@@ -1,0 +1,85 @@
+"""Sending ourselves to the workers of a job: as its ``worker_process_setup_hook``.
+
+Attached where the driver connects to Ray, which is after everything else that makes up the job's
+runtime environment (arguments of ``ray.init``, a job config, ``ray job submit``, ``uv run``) has
+had its say. The loop's own runtime environment and hook are kept.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from chia_bypass.hook.worker_bootstrap import WorkerSetup, pack
+from chia_bypass.session import Mode, Session
+
+HOOK = "worker_process_setup_hook"
+STAYS = frozenset({"blocks", "control", "driver", "look", "testing"})
+"""The rooms that workers do without. All others are sent to them, whole."""
+
+_MARK = "_chia_bypass_original"
+_session: Session | None = None
+
+
+def install(session: Session) -> None:
+    """Send ourselves along with every further connection of this process."""
+    global _session
+    _session = session
+    worker = sys.modules["ray._private.worker"]
+    if not hasattr(worker.connect, _MARK):
+        worker.connect = _wrap(worker.connect)  # type: ignore[attr-defined]
+
+
+def uninstall() -> None:
+    """Put Ray's own function back; harmless where it is there."""
+    global _session
+    _session = None
+    worker = sys.modules.get("ray._private.worker")
+    if worker is not None and hasattr(worker.connect, _MARK):
+        worker.connect = getattr(worker.connect, _MARK)  # type: ignore[attr-defined]
+
+
+def _wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def connect(*args: Any, **kwargs: Any) -> Any:
+        if _session is not None and kwargs.get("job_config") is not None:
+            attach(_session, kwargs["job_config"])
+        return original(*args, **kwargs)
+
+    setattr(connect, _MARK, original)
+    return connect
+
+
+def attach(session: Session, job_config: Any) -> None:
+    """Make the job described by ``job_config`` set up its workers for ``session``."""
+    from ray import cloudpickle
+
+    from chia_bypass.hook import worker_bootstrap
+
+    # The loop's own dictionary may be used again, for another ray.init: never changed.
+    environment = dict(job_config.runtime_env or {})
+    environment["env_vars"] = dict(environment.get("env_vars") or {})
+    setup = WorkerSetup(
+        carried(), (session.run, session.mode is Mode.REPLAY), environment.get(HOOK)
+    )
+    cloudpickle.register_pickle_by_value(worker_bootstrap)  # type: ignore[no-untyped-call]
+    environment[HOOK] = setup.hook()
+    job_config.set_runtime_env(environment)
+
+
+@functools.cache
+def carried() -> bytes:
+    """The packed sources of all that workers import."""
+    return pack({name: path.read_text("utf-8") for name, path in worker_modules()})
+
+
+def worker_modules() -> Iterator[tuple[str, Path]]:
+    """Name and file of every module that is sent."""
+    package = Path(__file__).resolve().parents[1]
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(package.parent).with_suffix("").parts
+        if parts[1] not in STAYS:
+            yield ".".join(part for part in parts if part != "__init__"), path

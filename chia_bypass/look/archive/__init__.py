@@ -1,0 +1,1 @@
+"""A recording as a whole: checked, packed, unpacked and pruned."""

@@ -1,1 +1,0 @@
-"""Which recorded call answers a call. Knows nothing of Ray."""

@@ -1,0 +1,197 @@
+"""On the worker: run the real function, keep what it returned or raised, then hand it on."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from typing import TypeVar, cast
+
+import ray
+from ray.exceptions import RayTaskError, TaskCancelledError
+
+from chia_bypass.engine import Invocation
+from chia_bypass.errors import CannotKeep
+from chia_bypass.identity.producers import FOREIGN, is_reference
+from chia_bypass.ray_private import attempt_number
+from chia_bypass.record_engine.engine import RecordEngine
+from chia_bypass.recording.records import Call, Outcome, Result
+from chia_bypass.runtime import shared_facts
+from chia_bypass.values.class_lookup import ImportedClasses
+from chia_bypass.values.class_shapes import class_name
+from chia_bypass.values.decode import decode
+from chia_bypass.values.digest import bind, digest
+from chia_bypass.values.encode import Encoded, encode
+from chia_bypass.values.kinds import Reference
+
+R = TypeVar("R")
+
+
+def captured(
+    engine: RecordEngine, call: Call, attempt: int, body: Callable[[], R], invocation: Invocation
+) -> R:
+    """Run ``body`` as that attempt of ``call`` and keep its outcome, durably, before it is out.
+
+    If Ray runs it again, and what it returned before is kept, that is returned, and nothing runs.
+    """
+    if attempt_number():
+        before = returned_before(engine, call, invocation)
+        if before is not None:
+            return cast("R", before[0])
+    resolved = _resolved(engine, call, invocation)  # before the function can change them
+    started = time.time()
+    clock = time.perf_counter()
+
+    def keep(outcome: Outcome, value: object) -> None:
+        finished = started + time.perf_counter() - clock
+        node, host, pid = _place(os.getpid())
+        make = partial(
+            Result,
+            call=call,
+            attempt=attempt,
+            started=started,
+            finished=finished,
+            node=node,
+            host=host,
+            pid=pid,
+            resolved=resolved,
+        )
+        _keep(engine, call, make, outcome, value)
+
+    try:
+        value = body()
+    except Exception as error:
+        keep(_outcome_of(error), error)
+        raise
+    except KeyboardInterrupt as stopped:  # how Ray cancels a running task
+        keep(Outcome.CANCELLED, stopped)
+        raise
+    keep(Outcome.VALUE, value)
+    return value
+
+
+def _resolved(engine: RecordEngine, call: Call, invocation: Invocation) -> Mapping[str, bytes]:
+    """Digests of the arguments that were references to what no recorded call produced."""
+    foreign = Reference(FOREIGN)
+    names = [argument.name for argument in call.arguments if foreign in argument.producers]
+    if not names:
+        return {}
+    values = dict(bind(*invocation))
+    redactor = engine.redaction.redactor(call.function)
+    return {
+        name: digest(values[name], reference=engine.producers.find, redactor=redactor).value
+        for name in names
+        if name in values
+    }
+
+
+def _outcome_of(error: Exception) -> Outcome:
+    if isinstance(error, TaskCancelledError):
+        return Outcome.CANCELLED
+    return Outcome.EXCEPTION
+
+
+@lru_cache(maxsize=1)
+def _place(pid: int) -> tuple[str, str, int]:
+    """Node, host and process, which stay as they are until it forks."""
+    return ray.get_runtime_context().get_node_id(), socket.gethostname(), pid
+
+
+def _keep(
+    engine: RecordEngine, call: Call, make: partial[Result], outcome: Outcome, value: object
+) -> None:
+    """Keep ``value``, the outcome of ``call``. Whatever goes wrong here, the loop must not notice.
+
+    ``make`` makes the record of it from what else there is to tell.
+    """
+    try:
+        result, encoded = _described(engine, call.function, make, outcome, value)
+        engine.sink.keep(result, encoded)
+    except Exception as error:  # the user's run goes on; the recording says that it is spoiled
+        engine.spoil(f"{call.path} ({call.function}): {type(error).__name__}: {error}")
+
+
+def _described(
+    engine: RecordEngine, function: str, make: partial[Result], outcome: Outcome, value: object
+) -> tuple[Result, Encoded | None]:
+    """The record of the outcome and the encoded value, None if there is no stored form."""
+    redactor = engine.redaction.redactor(function)
+    shown_traceback = ""
+    if outcome is not Outcome.VALUE and isinstance(value, BaseException):
+        shown_traceback = "".join(traceback.format_exception(value))
+        value = _application_error(value)
+    described = partial(
+        make,
+        type=f"{type(value).__module__}:{type(value).__qualname__}",
+        shown=engine.redaction.rendered(value, function),
+        traceback=engine.redaction.shown(shown_traceback, function),
+    )
+    found: list[Reference] = []
+
+    def reference(item: object) -> Reference | None:
+        producer = _told(engine, item)
+        if producer is not None:
+            found.append(producer)
+        return producer
+
+    try:
+        encoded = encode(value, reference=reference, redactor=redactor)
+    except CannotKeep as refused:
+        reason = engine.redaction.shown(str(refused), function)
+        return described(outcome=Outcome.UNKEPT, reason=reason), None
+    redacted = 0 if redactor is None else redactor.count
+    references = tuple(dict.fromkeys(found))
+    return described(outcome=outcome, references=references, redacted=redacted), encoded
+
+
+def _application_error(error: BaseException) -> BaseException:
+    """What a nested task raised, out of Ray's wrapping: Ray wraps it again in a replay."""
+    while isinstance(error, RayTaskError):
+        cause: object = error.cause
+        if not isinstance(cause, BaseException):
+            break
+        error = cause
+    return error
+
+
+def _told(engine: RecordEngine, item: object) -> Reference | None:
+    """The producer of a reference inside a result, made known to whoever will read it."""
+    producer = engine.producers.find(item)
+    if producer is not None and is_reference(item):
+        shared_facts.tell_producer(engine.run, item.binary(), producer)  # type: ignore[attr-defined]
+    return producer
+
+
+def returned_before(
+    engine: RecordEngine, call: Call, invocation: Invocation
+) -> tuple[object] | None:
+    """What an earlier attempt of the call returned; None if that is not known, for any reason."""
+    try:
+        kept = engine.sink.kept(call.path)
+        if kept is None:
+            return None
+        # What was returned here may be rebuilt here: it names classes of this very run.
+        modules = {name.partition(":")[0] for name in kept.classes}
+        value = decode(
+            kept.document,
+            classes=ImportedClasses(modules, _classes_of(invocation)),
+            buffer=lambda digest, _: memoryview(kept.buffers[digest]),
+            reference=_unknown,
+            allow_pickle=True,
+        )
+    except Exception:  # it is computed again, as without us
+        return None
+    return (value,)
+
+
+def _classes_of(invocation: Invocation) -> dict[str, type]:
+    """The classes that came with the function: those of ``__main__`` cannot be imported."""
+    found = getattr(invocation.function, "__globals__", {}).values()
+    return {class_name(item): item for item in found if isinstance(item, type)}
+
+
+def _unknown(reference: object) -> object:
+    raise KeyError(reference)

@@ -1,0 +1,41 @@
+"""Which calls are captured: all, unless the user narrows it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chia_bypass.names import named
+from chia_bypass.recording.records import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """``--tagged-only``, ``--function`` and ``--tag`` of ``record``."""
+
+    tagged_only: bool = False
+    functions: tuple[str, ...] = ()
+    """Globs over qualified names or ``module:qualname``; none: all functions."""
+    tags: tuple[str, ...] = ()
+    """Regexes that match a whole tag; none: all calls."""
+
+    @staticmethod
+    def of(options: Mapping[str, Any]) -> Filters:
+        """From the options of a session."""
+        return Filters(
+            bool(options.get("tagged_only", False)),
+            tuple(options.get("functions", ())),
+            tuple(options.get("tags", ())),
+        )
+
+    def accept(self, call: Call) -> bool:
+        """Whether ``call`` is to be captured."""
+        if self.tagged_only and call.tag is None:
+            return False
+        if self.functions and not named(call.function, self.functions):
+            return False
+        if not self.tags:
+            return True
+        return call.tag is not None and any(re.fullmatch(tag, call.tag) for tag in self.tags)

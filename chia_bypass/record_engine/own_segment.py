@@ -1,0 +1,46 @@
+"""The segment of this process, opened when there is something to write."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+
+from chia_bypass.record_engine.context import Home
+from chia_bypass.recording.writer import ResultWriter, SegmentWriter, segment_header
+
+
+class OwnSegment:
+    """Opens a segment in the recording folder, a new one in a forked child."""
+
+    def __init__(self, home: Home, role: str) -> None:
+        self._home, self._role = home, role
+        self._lock = threading.Lock()
+        self._pid = 0
+        self._segment: SegmentWriter | None = None
+        self._results: ResultWriter | None = None
+        os.register_at_fork(after_in_child=self._forked)
+
+    def _forked(self) -> None:
+        # A thread of the parent may have held it.
+        self._lock = threading.Lock()
+
+    def _open(self) -> tuple[SegmentWriter, ResultWriter]:
+        with self._lock:
+            # A forked child must not write to its parent's segment.
+            if self._segment is None or self._results is None or self._pid != os.getpid():
+                run, pid = self._home.session.run, os.getpid()
+                header = segment_header(run, self._role, socket.gethostname(), pid, time.time())
+                self._segment = SegmentWriter.unique(self._home.folder, header)
+                self._results = ResultWriter(self._home.folder, self._segment)
+                self._pid = pid
+            return self._segment, self._results
+
+    def segment(self) -> SegmentWriter:
+        """To append to. Raises OSError."""
+        return self._open()[0]
+
+    def results(self) -> ResultWriter:
+        """To write results with. Raises OSError."""
+        return self._open()[1]

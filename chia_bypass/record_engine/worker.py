@@ -1,0 +1,101 @@
+"""What the recording process sends to others, and the engine that a worker builds from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from chia_bypass import engine as engines
+from chia_bypass import names
+from chia_bypass.engine import Engine, Invocation
+from chia_bypass.identity import position
+from chia_bypass.identity.producers import Producers
+from chia_bypass.patches import ray_put, ray_wait
+from chia_bypass.ray_private import attempt_number
+from chia_bypass.record_engine import reservations
+from chia_bypass.record_engine.capture import captured
+from chia_bypass.record_engine.context import Home, unpack
+from chia_bypass.record_engine.engine import Nested, RecordEngine, Sent
+from chia_bypass.record_engine.sinks import Sink, sink_for
+from chia_bypass.recording.records import Call, attempt_path
+from chia_bypass.recording.schema import unpack as unpack_record
+from chia_bypass.runtime import shared_facts
+from chia_bypass.runtime.registry import Registry
+from chia_bypass.values.kinds import Reference
+
+if TYPE_CHECKING:
+    from chia_bypass.runtime.worker_engine import ToldParent
+
+R = TypeVar("R")
+
+
+class RecordToken(NamedTuple):  # pickled in half the time that a dataclass takes
+    """Travels with a real call: who it is, and where its result goes."""
+
+    home: bytes
+    call: bytes
+    """The packed record of the call."""
+    producers: Nested
+    captured: bool
+    """False for a call that a filter left out: its children may be wanted."""
+
+    def run(self, body: Callable[[], R], invocation: Invocation) -> R:
+        """Run ``body`` as this call. It returns only after the result is durable."""
+        engine = worker(self.home)
+        call = unpack_record(self.call)
+        assert isinstance(call, Call)
+        names.set_script(unpack(self.home).script)
+        for object_id, path, index in self.producers:
+            engine.producers.learn_object(object_id, Reference(path, index))
+        attempt = attempt_number()
+        previous = engines.activate(engine)
+        try:
+            with position.inside(position.Parent(attempt_path(call.path, attempt))):
+                if not self.captured:
+                    return body()
+                return captured(engine, call, attempt, body, invocation)
+        finally:
+            engines.activate(previous)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordOrigin:
+    """What its process must know to record what it dispatches; told by its starter."""
+
+    home: bytes
+    path: str
+    """Its path as a parent."""
+
+    def enter(self, parent: ToldParent, incarnation: int) -> Engine:
+        """Tell ``parent`` that it is this one; ``incarnation``: how often it was started before."""
+        names.set_script(unpack(self.home).script)
+        parent.is_at(attempt_path(self.path, incarnation))
+        return worker(self.home)
+
+
+def build(home: Home, sink: Sink, producers: Producers) -> RecordEngine:
+    """An engine whose calls are captured by the workers that run them."""
+    packed = home.packed()
+    sent = Sent(partial(RecordToken, packed), partial(RecordOrigin, packed))
+    return RecordEngine(home, sink, producers, sent)
+
+
+_engines: Registry[bytes, RecordEngine] = Registry()
+
+
+def worker(packed_home: bytes) -> RecordEngine:
+    """The engine of this worker process for the run of that home."""
+    return _engines.get(packed_home, partial(_build_on_worker, packed_home))
+
+
+def _build_on_worker(packed_home: bytes) -> RecordEngine:
+    home = unpack(packed_home)
+    ray_put.install()
+    ray_wait.install()
+    producers = Producers(partial(shared_facts.ask_producer, home.session.run))
+    engine = build(home, sink_for(home, "worker"), producers)
+    engine.notes_at_once = True
+    reservations.process.attach(engine.add)
+    return engine

@@ -1,0 +1,112 @@
+"""An open recording as a replaying process asks it: by parent, and then call by call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from chia_bypass.recording.index import NONE, Siblings, siblings
+from chia_bypass.recording.reader import Recording, Stored
+from chia_bypass.recording.records import Blob, Call, Driver, Outcome, Result, Seen
+
+
+class Answers(Protocol):
+    """What a replaying engine asks: an Index, or the server that has one."""
+
+    def children(self, parent: str | None) -> Siblings: ...
+    def stored(self, number: int) -> Stored: ...
+    def calls(self, numbers: Sequence[int]) -> list[Call]: ...
+    def fresh_number(self, parent: str) -> int: ...
+    def seen(self, parent: str) -> Sequence[Seen]: ...
+    def answer(self, path: str) -> Result | None: ...
+    def document(self, path: str) -> bytes | Blob: ...
+
+
+class Index:
+    """An open recording; a record is read when it is asked for."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+
+    @staticmethod
+    def open(folder: Path) -> Index:
+        """The recording in ``folder``. Raises RecordingError."""
+        return Index(Recording.open(folder))
+
+    def children(self, parent: str | None) -> Siblings:
+        """What the recorded parent dispatched; nothing for a parent that was not recorded."""
+        return NONE if parent is None else siblings(self.recording.index, parent)
+
+    def fresh_number(self, parent: str) -> int:
+        """A dispatch number above those of all that the parent dispatched."""
+        index = self.recording.index
+        children = index.children.get(parent, ())
+        return 1 + index.columns["number"][children[-1]] if children else 0
+
+    def stored(self, number: int) -> Stored:
+        """How a call ended that ended, by its number in the index. Raises RecordingCorrupt."""
+        stored = self.recording.newest(number)
+        assert stored is not None, "asked for calls that ended only"
+        return stored
+
+    def calls(self, numbers: Sequence[int]) -> list[Call]:
+        """The calls with these numbers in the index. Raises RecordingCorrupt."""
+        paths = self.recording.index.paths
+        return [self.recording.contents.calls[paths[number]] for number in numbers]
+
+    def seen(self, parent: str) -> Sequence[Seen]:
+        """What the recorded parent learned to have finished, in its order.
+
+        Only calls that have an end which could be served count.
+        """
+        given_up = self._given_up(parent)
+        return [
+            replace(
+                seen,
+                calls=tuple(filter(self._has_ended, seen.calls)),
+                dispatched=seen.dispatched
+                - sum(c.lane == seen.lane and c.dispatched < seen.at for c in given_up),
+            )
+            for seen in self.recording.seen.get(parent, ())
+        ]
+
+    def _has_ended(self, path: str) -> bool:
+        index = self.recording.index
+        number = index.number_of.get(path)
+        return number is not None and index.newest(number) is not None
+
+    def _given_up(self, parent: str) -> list[Call]:
+        """Calls that never ended and were dispatched again: a replay dispatches them once."""
+        if not self.recording.complete:  # there, it is what was under way at the end
+            return []
+        index = self.recording.index
+        numbers = index.children.get(parent, ())
+        paths = (index.paths[number] for number in numbers if index.newest(number) is None)
+        return [self.recording.contents.calls[path] for path in paths]
+
+    def drivers(self, script: str) -> list[Driver]:
+        """The recorded drivers of that script, in the order of their numbers."""
+        found = {d.path: d for d in self.recording.contents.drivers}
+        chosen = [d for d in found.values() if d.path.rpartition(".")[0] == script]
+        return sorted(chosen, key=lambda d: int(d.path.rpartition(".")[2]))
+
+    def classes(self) -> frozenset[str]:
+        """All classes that the recorded values need."""
+        return frozenset(self.recording.index.classes)
+
+    def answer(self, path: str) -> Result | None:
+        """How the call at ``path`` ended, if it ended with something to serve."""
+        stored = self.recording.result(path)
+        if stored is None or stored.result.outcome not in (Outcome.VALUE, Outcome.EXCEPTION):
+            return None
+        return stored.result
+
+    def document(self, path: str) -> bytes | Blob:
+        """The encoded value of a call that has one: its bytes, or the blob that holds them."""
+        stored = self.recording.result(path)
+        assert stored is not None
+        if stored.result.blob is not None:
+            return stored.result.blob
+        return bytes(self.recording.document(stored))

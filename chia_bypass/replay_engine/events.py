@@ -1,0 +1,200 @@
+"""What a replay did, call by call: written by the processes that dispatch, read when it is over."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol
+
+from chia_bypass.record_engine.batches import Notes
+from chia_bypass.recording.records import Call
+from chia_bypass.recording.schema import given
+
+_FOLDER = "outcomes"
+_MISSED = "missed"
+_CLAIMS = "claims"
+
+SAME_MISS = 100
+"""How often a process notes the same miss: a loop that retries for ever must not fill the disk."""
+
+
+class Kind(str, Enum):
+    """What happened to a call."""
+
+    SERVED = "served"
+    REAL = "real"
+    MISSED = "missed"
+    BYPASSED = "bypassed"
+    """By the loop's own Bypass."""
+    IN_PLACE = "in place"
+    RETURNED = "returned"
+    """A real call ended: of the same ``path`` as its REAL."""
+    OUT_OF_ORDER = "out of order"
+    """Others went first at last, since the loop did not learn of this recorded call in its turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One call of a replay."""
+
+    kind: Kind
+    function: str
+    tag: str | None = None
+    recorded: str | None = None
+    """Path of the recorded call that it is."""
+    drift: tuple[str, ...] = ()
+    """Arguments that differed from the recorded ones."""
+    message: str = ""
+    reason: str = ""
+    """Why it missed, or runs for real."""
+    nearest: str | None = None
+    """Path of the recorded call that comes closest to one that missed."""
+    remedy: str = ""
+    """What would accept one that missed."""
+    path: str = ""
+    """Its path in this run."""
+    source_changed: bool = False
+    """The source of its function is not the one that was recorded."""
+    seen: Mapping[str, str] = field(default_factory=dict)
+    """Digests of the arguments that differ, hexadecimal: what a cause is told from."""
+    producers: tuple[str, ...] = ()
+    """Calls whose references are in those arguments."""
+    returned: str = ""
+    """Digest of what a real call returned."""
+
+
+class Log:
+    """The outcomes of a replay in its control folder: a file for each writing process."""
+
+    def __init__(self, control: Path) -> None:
+        self._control = control
+        self._path = control / _FOLDER / f"{os.getpid()}-{secrets.token_hex(4)}.jsonl"
+
+    def append(self, lines: Sequence[bytes]) -> None:
+        """Append packed events."""
+        self._path.parent.mkdir(exist_ok=True)
+        with self._path.open("ab") as file:
+            file.write(b"".join(lines))
+
+    def fail(self, message: str) -> None:
+        """Nothing may run for real from now on, in no process."""
+        flag = self._control / _MISSED
+        if not flag.exists():
+            flag.write_text(message)
+
+    def failed(self) -> bool:
+        """Whether there was a miss, here or in another process."""
+        return (self._control / _MISSED).exists()
+
+    def claim(self, name: str, value: str) -> str:
+        """Note ``value`` for ``name`` unless another is noted; returns the one that is."""
+        path = self._control / _CLAIMS / sha256(name.encode()).hexdigest()[:32]
+        path.parent.mkdir(exist_ok=True)
+        scratch = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        scratch.write_text(value)
+        try:
+            os.link(scratch, path)  # whoever sees the name sees the whole value
+        except FileExistsError:
+            return path.read_text()
+        finally:
+            scratch.unlink()
+        return value
+
+
+class Keeper(Protocol):
+    """Where events go: a Log, or the server that has it."""
+
+    def append(self, lines: Sequence[bytes]) -> None: ...
+    def fail(self, message: str) -> None: ...
+    def failed(self) -> bool: ...
+    def claim(self, name: str, value: str) -> str: ...
+
+
+class Outcomes:
+    """The events of this process on their way to where they are kept."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self._notes = Notes(keeper.append, lambda reason: None)
+        self._missed: Counter[str] = Counter()
+
+    def add(self, event: Event) -> None:
+        """Note one event; a miss at once, since the process may not live long."""
+        if event.kind is Kind.MISSED:
+            self._missed[event.message] += 1
+            if self._missed[event.message] > SAME_MISS:
+                return
+        self._notes.add(json.dumps(given(event)).encode() + b"\n")
+        if event.kind is Kind.MISSED:
+            self._notes.flush()
+            self._keeper.fail(event.message)
+
+    def flush(self) -> None:
+        """Write all events that wait."""
+        self._notes.flush()
+
+    def claim(self, name: str, value: str) -> str:
+        """Note ``value`` for ``name`` unless another is noted; returns the one that is."""
+        return self._keeper.claim(name, value)
+
+    @property
+    def failed(self) -> bool:
+        """Whether there was a miss, here or in another process."""
+        return self._keeper.failed()
+
+
+def events(control: Path) -> Iterator[Event]:
+    """All events of a replay. A line that a killed process left half is passed over."""
+    for path in sorted((control / _FOLDER).glob("*.jsonl")):
+        for line in path.read_bytes().splitlines():
+            try:
+                fields = json.loads(line)
+            except ValueError:
+                continue
+            lists = [name for name in ("drift", "producers") if name in fields]
+            fields.update({name: tuple(fields[name]) for name in lists})
+            yield Event(**{**fields, "kind": Kind(fields["kind"])})
+
+
+def event(
+    kind: Kind,
+    call: Call,
+    recorded: Call | None,
+    differing: Collection[str] = (),
+    *,
+    reason: str = "",
+    message: str = "",
+    remedy: str = "",
+) -> Event:
+    """What happened to ``call``; ``recorded`` is the call that it is, or comes nearest to.
+
+    ``differing`` names its arguments that are not the recorded ones: drift where it was served.
+    """
+    arguments = [argument for argument in call.arguments if argument.name in differing]
+    return Event(
+        kind,
+        call.function,
+        call.tag,
+        None if recorded is None or kind is Kind.MISSED else recorded.path,
+        drift=tuple(differing) if kind is Kind.SERVED else (),
+        message=message,
+        reason=reason,
+        nearest=recorded.path if recorded is not None and kind is Kind.MISSED else None,
+        remedy=remedy,
+        path=call.path,
+        source_changed=recorded is not None and _changed(recorded.source, call.source),
+        seen={argument.name: argument.digest.hex() for argument in arguments},
+        producers=tuple({p.call: None for a in arguments for p in a.producers}),
+    )
+
+
+def _changed(before: bytes, now: bytes) -> bool:
+    """Not where one is not known."""
+    return bool(before and now) and before != now

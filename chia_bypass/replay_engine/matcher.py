@@ -1,0 +1,172 @@
+"""Which recorded call answers a call: one matcher for each parent.
+
+Only finished calls count. Of several candidates the one with the same arguments is preferred, then
+the one that the same lane made, then the earliest: so that reordered calls and racing threads get
+their own answers. Where nothing has the same arguments, those that differ only in volatile parts
+are as good. The occurrence of a call is decided here, by what was taken before, and is stored
+nowhere.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from itertools import islice
+
+from chia_bypass.errors import RecordingCorrupt
+from chia_bypass.recording.reader import Stored
+from chia_bypass.recording.records import Call, Outcome
+from chia_bypass.replay_engine.answers import Answers
+from chia_bypass.replay_engine.buckets import Bucket, RecordedCalls
+from chia_bypass.replay_engine.match_keys import Keys, Rule
+
+LOOKED_AT = 100
+"""How many candidates are compared to find the nearest to a call that misses."""
+
+
+class MissReason(str, Enum):
+    """Why a recording cannot answer a call."""
+
+    NEVER_RECORDED = "never recorded"
+    OTHER_ARGUMENTS = "recorded under other arguments"
+    EXHAUSTED = "recorded fewer times"
+    UNFINISHED = "dispatched in the recording, but it never finished"
+    NOT_KEPT = "its value could not be kept"
+    CORRUPT = "its recording is damaged"
+    NEEDS_IMPORT = "its value needs classes that may not be imported"
+    NEEDS_PICKLE = "its value was kept as pickle, which may run code"
+    INFRASTRUCTURE = "recorded with an error of Ray's own, not of the function"
+    STALE = "stale"
+    NOT_SERVED = "not in the bypass YAML"
+    NEVER_PLACED = "can never be placed"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The recorded call that answers."""
+
+    stored: Stored
+    drift: tuple[str, ...]
+    """Arguments that differ from the recorded ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """No recorded call answers."""
+
+    reason: MissReason
+    nearest: Call | None
+    """The recorded call that comes closest."""
+    differing: tuple[str, ...] = ()
+    """Its arguments that differ."""
+    times: int = 0
+    """How many there were, for EXHAUSTED."""
+    detail: str = ""
+
+
+def differing(recorded: Call, call: Call, ignored: frozenset[str]) -> tuple[str, ...]:
+    """Names of the arguments in which the two calls differ."""
+    before = {argument.name: argument.digest_without(ignored) for argument in recorded.arguments}
+    after = {argument.name: argument.digest_without(ignored) for argument in call.arguments}
+    names = dict.fromkeys([*after, *before])
+    return tuple(n for n in names if n not in ignored and before.get(n) != after.get(n))
+
+
+class Matcher:
+    """Matches the calls of one parent, in the process that dispatches them.
+
+    It works on what the index says; the record of a recorded call is read when that call answers.
+    """
+
+    def __init__(self, answers: Answers, parent: str | None) -> None:
+        """``parent``: the path of the recorded parent; None: it was not recorded."""
+        self._answers = answers
+        self._siblings = answers.children(parent)
+        self._taken = bytearray(len(self._siblings))
+        self._places: defaultdict[str, list[int]] = defaultdict(list)
+        for place, function in enumerate(self._siblings.functions):
+            self._places[function].append(place)
+        self._functions: dict[str, RecordedCalls] = {}
+        self._lock = threading.Lock()
+
+    def match(self, call: Call, rule: Rule) -> Found | Missed:
+        """The recorded call for ``call``, which is then used up, or why there is none."""
+        with self._lock:
+            try:
+                return self._match(call, rule)
+            except RecordingCorrupt as error:
+                return Missed(MissReason.CORRUPT, None, detail=str(error))
+
+    def _match(self, call: Call, rule: Rule) -> Found | Missed:
+        recorded = self._recorded(call.function, rule)
+        arguments = recorded.keys.of(call)
+        exact, loose = recorded.bucket(recorded.key_of(call)), recorded.volatile_bucket(call)
+        place = None
+        if exact is not None:
+            strictly = rule.strict and call.tag is not None
+            place = _taken(exact, arguments, call.lane, rule, exact=strictly)
+        if place is None and loose is not None:
+            masked = recorded.keys.of(call, masked=True)
+            place = _taken(loose, masked, call.lane, rule, exact=True)
+        if place is not None:
+            return self._found(place, call, rule)
+        bucket = exact or loose
+        return self._never(recorded, call) if bucket is None else self._used_up(bucket, call, rule)
+
+    def _recorded(self, function: str, rule: Rule) -> RecordedCalls:
+        found = self._functions.get(function)
+        if found is None:
+            names = dict.fromkeys((function, *rule.was))
+            places = sorted(place for name in names for place in self._places.get(name, ()))
+            keys = Keys(rule, self._siblings, self._answers.calls)
+            found = RecordedCalls(self._siblings, places, keys, self._taken)
+            self._functions[function] = found
+        return found
+
+    def _found(self, place: int, call: Call, rule: Rule) -> Found | Missed:
+        stored = self._answers.stored(self._siblings.numbers[place])
+        result = stored.result
+        if result.outcome is Outcome.UNKEPT:
+            return Missed(MissReason.NOT_KEPT, result.call, detail=result.reason)
+        return Found(stored, differing(result.call, call, rule.ignored))
+
+    def _never(self, recorded: RecordedCalls, call: Call) -> Missed:
+        unfinished = recorded.unfinished.get(recorded.key_of(call))
+        if unfinished is not None:
+            return Missed(MissReason.UNFINISHED, self._call(unfinished))
+        if call.tag is None:
+            nearest = self._nearest(recorded.untagged(), call, recorded.keys.rule)
+            if nearest is not None:
+                return nearest
+        first = next(iter(recorded.places), None)
+        return Missed(MissReason.NEVER_RECORDED, None if first is None else self._call(first))
+
+    def _used_up(self, bucket: Bucket, call: Call, rule: Rule) -> Missed:
+        left = self._nearest(bucket.left(), call, rule)
+        if left is not None:  # only with strict arguments
+            return left
+        last = self._call(bucket.places[-1])
+        return Missed(MissReason.EXHAUSTED, last, times=len(bucket.places))
+
+    def _call(self, place: int) -> Call:
+        (call,) = self._answers.calls([self._siblings.numbers[place]])
+        return call
+
+    def _nearest(self, places: Iterable[int], call: Call, rule: Rule) -> Missed | None:
+        """A miss that names the call of these that differs least."""
+        numbers = [self._siblings.numbers[place] for place in islice(places, LOOKED_AT)]
+        found = [(differing(c, call, rule.ignored), c) for c in self._answers.calls(numbers)]
+        if not found:
+            return None
+        names, nearest = min(found, key=lambda item: len(item[0]))
+        return Missed(MissReason.OTHER_ARGUMENTS, nearest, names)
+
+
+def _taken(
+    bucket: Bucket, arguments: Hashable, lane: str, rule: Rule, *, exact: bool
+) -> int | None:
+    place = bucket.take(arguments, lane, exact=exact)
+    return bucket.last if place is None and rule.repeats_last else place

@@ -1,0 +1,98 @@
+"""From a missed match to the error that a person reads: which, what is nearest, how to accept."""
+
+from __future__ import annotations
+
+from chia_bypass.errors import Miss
+from chia_bypass.recording.records import Call
+from chia_bypass.replay_engine.matcher import Missed, MissReason
+
+NEEDS_CONSENT = frozenset(
+    {
+        MissReason.NEEDS_IMPORT,
+        MissReason.NEEDS_PICKLE,
+        MissReason.NEVER_PLACED,
+        MissReason.STALE,
+    }
+)
+"""Reasons for which a call is not run for real by ``--on-miss run`` or ``record``: there is an
+answer that only wants permission, or running it would be wrong."""
+
+PLACE_REMEDY = "Record the loop again with what it asks for, or replay on a cluster with --address"
+
+
+def miss(call: Call, missed: Missed, yaml: str) -> Miss:
+    """The error for ``call``; ``yaml`` is the bypass YAML where it could be accepted."""
+    return Miss(
+        call.function,
+        call.tag,
+        call.parent,
+        missed.reason.value,
+        _detail(call, missed),
+        _remedy(call, missed, yaml),
+    )
+
+
+def why_stale(state: str, kind: str) -> str:
+    """What is wrong with a call of ``kind`` (real or served) in that state."""
+    if kind == "real":
+        return f"it would run for real in {state}, which served calls have left as it was"
+    return f"it was recorded in {state}, which calls of this replay have changed for real"
+
+
+def _detail(call: Call, missed: Missed) -> str:
+    if missed.reason is MissReason.EXHAUSTED:
+        asked = "a second time" if missed.times == 1 else f"one time more than {missed.times}"
+        recorded = "once" if missed.times == 1 else f"{missed.times} times"
+        return f"recorded {recorded}, asked {asked}"
+    if missed.detail:
+        return missed.detail
+    if missed.nearest is None:
+        return "the recording has no call of it under this parent"
+    return f"nearest is {_shown(missed.nearest)}{_differences(call, missed)}"
+
+
+def _shown(call: Call) -> str:
+    return f"{call.path}" + (f" (tag {call.tag})" if call.tag is not None else "")
+
+
+def _differences(call: Call, missed: Missed) -> str:
+    if not missed.differing or missed.nearest is None:
+        return ""
+    before = {a.name: a.shown for a in missed.nearest.arguments}
+    now = {a.name: a.shown for a in call.arguments}
+    shown = [
+        f"{name}: recorded {before.get(name, 'absent')}, now {now.get(name, 'absent')}"
+        for name in missed.differing[:3]
+    ]
+    return ", which differs in " + "; ".join(shown)
+
+
+def _remedy(call: Call, missed: Missed, yaml: str) -> str:
+    key = call.function.partition(":")[2]
+    entry = f"under bypass.{key} in {yaml}"
+    if missed.reason is MissReason.EXHAUSTED:
+        return f"Accept with 'repeats: last' {entry}, or record the loop again"
+    if missed.reason is MissReason.OTHER_ARGUMENTS:
+        ignored = ", ".join(missed.differing)
+        return f"Accept with 'ignore_args: [{ignored}]' or 'match: order' {entry}"
+    if missed.reason is MissReason.NEEDS_IMPORT:
+        return "Allow it with --allow-import " + " --allow-import ".join(missed.differing)
+    if missed.reason is MissReason.NEEDS_PICKLE:
+        return "If you trust the recording, allow it with --allow-pickle"
+    if missed.reason is MissReason.NOT_SERVED:
+        return f"Add 'bypass: {{{key}: false}}' to {yaml}, or --live {key}, to run it for real"
+    if missed.reason is MissReason.NEVER_RECORDED:
+        return (
+            f"If it was renamed, accept with 'was: MODULE:OLD_NAME' {entry}; "
+            f"to run it for real, --live {key}"
+        )
+    if missed.reason is MissReason.NEVER_PLACED:
+        return PLACE_REMEDY
+    if missed.reason is MissReason.STALE:
+        return (
+            f"Have all calls of that state served or all run for real; or, if {key} does not "
+            f"depend on it, --stale {key}"
+        )
+    if missed.reason is MissReason.INFRASTRUCTURE:
+        return f"Raise it again with --replay-ray-errors, or run it for real with --live {key}"
+    return f"Record the loop again, or let it run for real with --live {key}"

@@ -1,0 +1,69 @@
+"""Whether a replay can run anything for real, and whether it may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chia_bypass.bypass.config import BypassConfig
+from chia_bypass.errors import RealRunRefused
+from chia_bypass.names import named
+from chia_bypass.replay_engine.context import ReplayHome
+from chia_bypass.replay_engine.policy import OnMiss, Policy
+from chia_bypass.session import Session
+
+
+def serves_everything(session: Session) -> bool:
+    """Whether no call at all may run for real in this replay: each is served or a miss."""
+    from chia_bypass.bypass.parser import load_config  # few processes ask
+
+    return serves_all(Policy.of(session.options), load_config(session.options["yaml"]))
+
+
+def serves_all(policy: Policy, yaml: BypassConfig) -> bool:
+    """The same, of a policy and a YAML."""
+    return policy.serves_only and all(e.bypass and e.tags is None for e in yaml.entries.values())
+
+
+def refuse_asked(home: ReplayHome) -> None:
+    """Raise RealRunRefused if something was asked to run for real on resources that we invented.
+
+    Before anything is dispatched: a real build meant for a lab machine must not run on the laptop
+    that pretends to be it. What ``--allow-local`` exempts is told call by call.
+    """
+    if not home.invented or home.policy.allow_local:
+        return
+    for asked, function in _asked(home.policy, home.config):
+        raise _refused(home, function, asked)
+
+
+def refuse_on_invented(home: ReplayHome, function: str, tag: str | None) -> None:
+    """Raise RealRunRefused if a call may not run here because its resources are invented."""
+    if home.invented and not named(function, home.policy.allow_local):
+        raise _refused(home, function, "", tag)
+
+
+def _asked(policy: Policy, yaml: BypassConfig) -> Iterator[tuple[str, str]]:
+    """What lets calls run for real, and of which function; ``*``: of any."""
+    if policy.on_miss is not OnMiss.FAIL:
+        yield f"--on-miss {policy.on_miss.value}", "*"
+    yield from ((f"--live {glob}", glob) for glob in policy.live)
+    if not policy.serves_only:
+        yield "an option", "*"
+    for name, entry in yaml.entries.items():
+        if not entry.bypass:
+            yield f"'{name}: false' in {yaml.path}", name
+        elif entry.tags is not None:
+            yield f"'tags' of {name} in {yaml.path}", name
+
+
+def _refused(home: ReplayHome, function: str, asked: str, tag: str | None = None) -> RealRunRefused:
+    short = function.partition(":")[2] or function
+    shown = repr(short) if short == "*" else short  # what a shell would take for file names
+    why = f"this Ray only pretends to have {', '.join(sorted(home.invented))}"
+    return RealRunRefused(
+        function if function != "*" else "the loop",
+        tag,
+        f"{asked} would run it for real, and {why}" if asked else why,
+        "Give a cluster that has them with --address, or, if it only computes, "
+        f"--allow-local {shown}",
+    )

@@ -1,0 +1,146 @@
+"""What a replay may do, as its options and the YAML say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from chia_bypass.bypass.config import Entry, Match, Repeats
+from chia_bypass.recording.redaction import NO_RULES, Redaction
+from chia_bypass.replay_engine.match_keys import Rule
+
+PATIENCE = 30.0
+"""Seconds."""
+
+
+class OnMiss(str, Enum):
+    """What happens to a call that the recording cannot answer."""
+
+    FAIL = "fail"
+    """It is an error, and nothing runs for real any more."""
+    RUN = "run"
+    """It runs for real."""
+    RECORD = "record"
+    """It runs for real, and so does what was asked for; all of it is added to the recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A recorded call from which on a replay goes on for real."""
+
+    path: str
+    """Of the call, which runs for real itself, and so does what it dispatches."""
+    since: float
+    """Unix seconds: what was dispatched then or later runs for real, too."""
+
+    def includes(self, path: str, dispatched: float) -> bool:
+        """Whether a recorded call is on the real side."""
+        inside = path == self.path or path.startswith((f"{self.path}/", f"{self.path}@"))
+        return inside or dispatched >= self.since
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The options of one replay. What runs for real is decided in `decision`."""
+
+    strict: bool = False
+    """``--args strict``: tagged calls, too, must have the recorded arguments."""
+    match: Match | None = None
+    """``--match``: for all functions, over the YAML."""
+    on_miss: OnMiss = OnMiss.FAIL
+    """``--on-miss``."""
+    only: tuple[str, ...] = ()
+    """``--only``: globs of the functions that are served; empty: all that the YAML serves."""
+    live: tuple[str, ...] = ()
+    """``--live``: globs of functions that run for real."""
+    live_calls: frozenset[str] = frozenset()
+    """``--live``: recorded calls that run for real, by path."""
+    live_tags: tuple[str, ...] = ()
+    """``--live-tags``: regexes of tags whose calls run for real."""
+    live_from: Cut | None = None
+    """``--live-from``."""
+    redo: tuple[Cut, ...] = ()
+    """``--redo``: calls that run again, with what was dispatched after they had finished."""
+    rerun_exceptions: bool = False
+    """``--rerun-failed``: calls that raised run again."""
+    rerun_failures: bool = False
+    """So do those whose value means failure by ``failed:`` in the YAML; always on `resume`."""
+    stale: tuple[str, ...] = ()
+    """``--stale``: globs of functions that may meet a state which a replay has not kept up."""
+    infrastructure: bool = False
+    """``--replay-ray-errors``: recorded errors of Ray's own are raised again."""
+    free_order: bool = False
+    """``--order free``: calls finish in whatever order they do."""
+    patience: float = PATIENCE
+    """``--patience``: seconds without any progress that a call waits for another one's turn."""
+    latency: float = 0.0
+    """``--latency``: how much of its recorded duration a served call takes."""
+    allow_local: tuple[str, ...] = ()
+    """``--allow-local``: globs of functions that may run for real on invented resources."""
+    allow_import: tuple[str, ...] = ()
+    """``--allow-import``: modules that may be imported to rebuild values."""
+    allow_pickle: bool = False
+    """``--allow-pickle``: unpickle what was kept as pickle, which runs code of the recording."""
+    closed: bool = True
+    """A function that the YAML does not list is a miss; False: it runs for real, as the
+    bypass runtime by itself has it."""
+
+    redaction: Redaction = NO_RULES
+    """The rules under which the calls were recorded: their digests know nothing else."""
+
+    @staticmethod
+    def of(options: Mapping[str, Any]) -> Policy:
+        """From the options of a session."""
+        match, live_from = options.get("match"), options.get("live_from")
+        return Policy(
+            strict=options.get("args") == "strict",
+            match=None if match is None else Match(match),
+            on_miss=OnMiss(options.get("on_miss", OnMiss.FAIL)),
+            only=tuple(options.get("only", ())),
+            live=tuple(options.get("live", ())),
+            live_calls=frozenset(options.get("live_calls", ())),
+            live_tags=tuple(options.get("live_tags", ())),
+            live_from=None if live_from is None else Cut(*live_from),
+            redo=tuple(Cut(*cut) for cut in options.get("redo", ())),
+            rerun_exceptions=bool(options.get("rerun_exceptions", False)),
+            rerun_failures=bool(options.get("rerun_failures", False)),
+            stale=tuple(options.get("stale", ())),
+            infrastructure=bool(options.get("infrastructure", False)),
+            free_order=options.get("order") == "free",
+            patience=float(options.get("patience", PATIENCE)),
+            latency=float(options.get("latency", 0.0)),
+            allow_local=tuple(options.get("allow_local", ())),
+            allow_import=tuple(options.get("allow_import", ())),
+            allow_pickle=bool(options.get("allow_pickle", False)),
+            redaction=Redaction.of(options),
+        )
+
+    @property
+    def serves_only(self) -> bool:
+        """Whether no option lets anything run for real; the YAML may yet."""
+        asked = (self.only, self.live, self.live_calls, self.live_tags, self.live_from, self.redo)
+        rerun = self.rerun_exceptions or self.rerun_failures
+        return self.closed and self.on_miss is OnMiss.FAIL and not rerun and not any(asked)
+
+    def rule(self, entry: Entry | None) -> Rule:
+        """How the calls of the function with this entry are matched."""
+        entry = entry or Entry()
+        return Rule(
+            match=self.match or entry.match or Match.ARGUMENTS,
+            ignored=frozenset(entry.ignore_args),
+            repeats_last=entry.repeats is Repeats.LAST,
+            strict=self.strict,
+            was=entry.was,
+        )
+
+
+def serves(entry: Entry, tag: str | None) -> bool:
+    """Whether the YAML wants a call with this tag served: by its flag and its tag patterns."""
+    if not entry.bypass:
+        return False
+    if entry.tags is None:
+        return True
+    return tag is not None and any(re.fullmatch(pattern, tag) for pattern in entry.tags)

@@ -1,0 +1,128 @@
+"""On the worker: give back what was recorded. The provider that a replay dispatches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from chia_bypass.recording.layout import has_nonce
+from chia_bypass.recording.reader import read_blob
+from chia_bypass.recording.records import Blob, Outcome
+from chia_bypass.replay_engine import class_table
+from chia_bypass.runtime.companion import DriverProcess
+from chia_bypass.values.class_lookup import ImportedClasses
+from chia_bypass.values.decode import decode
+from chia_bypass.values.kinds import Reference
+
+if TYPE_CHECKING:
+    from chia_bypass.replay_engine.server import RemoteServer
+
+_PAUSE = 0.1
+"""Seconds between two chances to be interrupted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the bytes are that do not ride with the dispatch."""
+
+    folder: str
+    """The recording folder on the driver's node."""
+    nonce: bytes
+    control: str
+    """The control folder on the same node; empty without a command line."""
+    driver: DriverProcess
+
+    def is_here(self) -> bool:
+        """Whether this process sees the folder, and not just one of the same name."""
+        return has_nonce(Path(self.folder), self.nonce)
+
+    def server(self) -> RemoteServer:
+        """Whoever answers for it on the driver's node."""
+        return _server(self)
+
+    def read(self, blob: Blob) -> memoryview:
+        """The bytes of ``blob``: mapped where this process sees the folder, else fetched."""
+        if self.is_here():
+            return read_blob(Path(self.folder), blob.digest, blob.length)
+        return self.server().blob(blob.digest, blob.length)
+
+
+@lru_cache(maxsize=8)
+def _server(source: Source) -> RemoteServer:
+    from chia_bypass.replay_engine.server import RemoteServer
+
+    name = sha256(f"{source.folder}:{source.control}:{source.driver}".encode()).hexdigest()[:32]
+    return RemoteServer(source.folder, source.control, name, source.driver)
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """A provider for one call: its recorded outcome."""
+
+    outcome: Outcome
+    document: bytes | Blob
+    """The encoded value: small ones ride along."""
+    source: Source
+    modules: tuple[str, ...]
+    """Modules that may be imported to rebuild the value."""
+    table: bytes
+    """Classes that travel by value, packed."""
+    references: Mapping[Reference, Any]
+    """What stands for the references inside the value."""
+    allow_pickle: bool
+    seconds: float = 0.0
+    """How long the call's resources are held: a share of its recorded duration."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether `pickle` alone can carry it."""
+        return not self.references
+
+    def __call__(self, tag: str | None, data_path: str | None, /, *args: Any, **kwargs: Any) -> Any:
+        """The recorded value, or the recorded exception raised."""
+        if self.seconds > 0:
+            _hold(self.seconds)
+        value = decode(
+            self._bytes(),
+            classes=ImportedClasses(self.modules, class_table.unpack(self.table)),
+            buffer=lambda digest, length: self.source.read(Blob(digest, length)),
+            reference=self.references.__getitem__,
+            allow_pickle=self.allow_pickle,
+        )
+        if self.outcome is Outcome.EXCEPTION and isinstance(value, BaseException):
+            raise value
+        return value
+
+    def _bytes(self) -> bytes:
+        if isinstance(self.document, bytes):
+            return self.document
+        return bytes(self.source.read(self.document))
+
+
+def _hold(seconds: float) -> None:
+    """Take that long, in steps, so that Ray can cancel the task."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, _PAUSE))
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A provider for a call that was cancelled while it ran: it runs until it is cancelled."""
+
+    plain: ClassVar[bool] = True
+
+    def __call__(self, tag: str | None, data_path: str | None, /, *args: Any, **kwargs: Any) -> Any:
+        """Ends by being interrupted, which is what Ray does to cancel."""
+        while True:
+            time.sleep(_PAUSE)
+
+
+def serve_reference(serve: Serve) -> Any:
+    """Stands for a call that a served result refers to, and that is not dispatched itself."""
+    return serve(None, None)

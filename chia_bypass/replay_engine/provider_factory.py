@@ -1,0 +1,98 @@
+"""From a recorded result to the provider that serves it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ray
+
+from chia_bypass.errors import ChiaBypassError
+from chia_bypass.identity.producers import Producers
+from chia_bypass.recording.records import Blob, Outcome, Result
+from chia_bypass.replay_engine.answers import Answers
+from chia_bypass.replay_engine.class_table import loaded_modules
+from chia_bypass.replay_engine.context import ReplayHome
+from chia_bypass.replay_engine.matcher import Missed, MissReason
+from chia_bypass.replay_engine.provider import Pending, Serve, serve_reference
+from chia_bypass.values.class_lookup import Sketches
+from chia_bypass.values.decode import decode
+from chia_bypass.values.kinds import Reference
+
+_OF_RAY = "ray.exceptions:"
+
+
+class Provision:
+    """Makes the providers of one process."""
+
+    def __init__(
+        self, home: ReplayHome, index: Answers, producers: Producers, table: Callable[[], bytes]
+    ) -> None:
+        """``table`` gives the packed classes that travel by value."""
+        self._source, self._policy = home.source, home.policy
+        self._index, self._producers, self._table = index, producers, table
+
+    def refused(self, result: Result) -> Missed | None:
+        """Why the value may not be rebuilt; told here, since on the worker it is too late."""
+        loaded = loaded_modules(result.classes, self._policy.allow_import)
+        absent = {name.partition(":")[0] for name in result.classes} - set(loaded)
+        if absent:
+            detail = f"module {', '.join(sorted(absent))}, which the loop has not loaded"
+            return Missed(
+                MissReason.NEEDS_IMPORT, result.call, tuple(sorted(absent)), detail=detail
+            )
+        if result.pickled and not self._policy.allow_pickle:
+            detail = "; ".join(result.pickled[:3])
+            return Missed(MissReason.NEEDS_PICKLE, result.call, detail=detail)
+        of_ray = result.outcome is Outcome.EXCEPTION and result.type.startswith(_OF_RAY)
+        if of_ray and not self._policy.infrastructure:
+            return Missed(MissReason.INFRASTRUCTURE, result.call, detail=result.shown)
+        return None
+
+    def provider(self, result: Result) -> Serve | Pending:
+        """What serves ``result``. Raises RecordingCorrupt."""
+        if result.outcome is Outcome.CANCELLED:
+            return Pending()
+        return self.serve(result)
+
+    def serve(self, result: Result) -> Serve:
+        """What serves ``result``, which has a value. Raises RecordingCorrupt."""
+        return Serve(
+            outcome=result.outcome,
+            document=self._index.document(result.call.path),
+            source=self._source,
+            modules=loaded_modules(result.classes, self._policy.allow_import),
+            table=self._table() if result.classes else b"",
+            references=self._references(result),
+            allow_pickle=self._policy.allow_pickle,
+            seconds=result.seconds * self._policy.latency,
+        )
+
+    def _references(self, result: Result) -> Mapping[Reference, Any]:
+        """References to tasks that serve what the references inside a result stood for.
+
+        They are ours, the caller's, because an object lives no longer than its owner, and they
+        ask for no resources, because whoever waits for them may hold them all.
+        """
+        return {reference: self._stand_in(reference) for reference in result.references}
+
+    def _stand_in(self, reference: Reference) -> Any:
+        result = self._index.answer(reference.call)
+        if result is None:
+            raise ChiaBypassError(f"the recording holds no result of {reference.call}")
+        task = ray.remote(serve_reference).options(num_cpus=0, name=f"BYPASS_{result.call.path}")
+        returned = task.remote(self.serve(result))
+        self._producers.learn_object(returned.binary(), reference)
+        return returned
+
+    def sketched(self, result: Result) -> object:
+        """The value with nothing imported. Raises RecordingCorrupt and ValueProblem."""
+        document = self._index.document(result.call.path)
+        if isinstance(document, Blob):
+            document = bytes(self._source.read(document))
+        return decode(
+            document,
+            classes=Sketches(),
+            buffer=lambda digest, length: self._source.read(Blob(digest, length)),
+            reference=lambda reference: reference,
+        )

@@ -1,0 +1,191 @@
+"""On the worker: a real call within a replay, whose own calls are replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from chia_bypass import engine as engines
+from chia_bypass import names
+from chia_bypass.engine import Engine, Invocation
+from chia_bypass.identity import position
+from chia_bypass.identity.producers import Producers
+from chia_bypass.patches import ray_put, ray_wait
+from chia_bypass.ray_private import attempt_number
+from chia_bypass.record_engine.capture import captured
+from chia_bypass.record_engine.worker import worker as recording_worker
+from chia_bypass.recording.records import Call, attempt_path
+from chia_bypass.recording.schema import unpack as unpack_record
+from chia_bypass.replay_engine import class_table
+from chia_bypass.replay_engine.answers import Answers, Index
+from chia_bypass.replay_engine.argument_checks import Check
+from chia_bypass.replay_engine.context import ReplayHome, unpack
+from chia_bypass.replay_engine.engine import ReplayEngine, Sent
+from chia_bypass.replay_engine.events import Keeper, Log, Outcomes
+from chia_bypass.replay_engine.growth import Growth
+from chia_bypass.replay_engine.provider import Pending, Serve
+from chia_bypass.replay_engine.real_calls import RealCall
+from chia_bypass.runtime import shared_facts
+from chia_bypass.runtime.registry import Registry
+from chia_bypass.values.digest import bind, digest
+from chia_bypass.values.kinds import Reference
+
+if TYPE_CHECKING:
+    from chia_bypass.runtime.worker_engine import ToldParent
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class LiveToken:
+    """Travels with a call that runs for real."""
+
+    home: bytes
+    table: bytes
+    call: RealCall
+
+    def run(self, body: Callable[[], R], invocation: Invocation) -> R:
+        """Run ``body`` as this call, unless a call missed since it was dispatched."""
+        engine = worker(self.home, self.table)
+        engine.refuse_after_a_miss(self.call.function, self.call.tag)
+        names.set_script(unpack(self.home).script)
+        for object_id, path, index in self.call.nested:
+            engine.producers.learn_object(object_id, Reference(path, index))
+        engine.real.ran.update(self.call.ran)
+        previous = engines.activate(engine)
+        try:
+            return self._run(engine, body, invocation)
+        finally:
+            engines.activate(previous)
+            engine.flush()
+
+    def _run(self, engine: ReplayEngine, body: Callable[[], R], invocation: Invocation) -> R:
+        parent = position.Parent(self.call.path)
+        if self.call.keep is None or engine.real.growth is None:
+            engine.is_recorded_as(
+                parent, self.call.recorded, self.call.recorded, after=self.call.after
+            )
+            with position.inside(parent):
+                value = body()
+        else:
+            call = unpack_record(self.call.keep.call)
+            assert isinstance(call, Call)
+            attempt = self.call.keep.attempt + attempt_number()
+            kept = attempt_path(call.path, attempt)
+            engine.is_recorded_as(parent, self.call.recorded, kept, after=self.call.after)
+            with position.inside(parent):
+                value = captured(engine.real.growth.recorder, call, attempt, body, invocation)
+        engine.returned(self.call.path, self.call.function, value)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayOrigin:
+    """What its process must know to replay what it dispatches; told by its starter."""
+
+    home: bytes
+    path: str
+    """Its path as a parent in this run."""
+    recorded: str | None
+    """Its path in the recording, if its starter was recorded."""
+    table: bytes
+
+    def enter(self, parent: ToldParent, incarnation: int) -> Engine:
+        """Tell ``parent`` that it is this one; ``incarnation``: how often it was started before."""
+
+        engine = worker(self.home, self.table)
+        names.set_script(unpack(self.home).script)
+        parent.is_at(attempt_path(self.path, incarnation))
+        recorded = self.recorded
+        path = recorded and attempt_path(recorded, incarnation)
+        engine.is_recorded_as(parent, path, path)
+        return engine
+
+
+@dataclass(frozen=True, slots=True)
+class DeferredToken:
+    """Travels with such a call: serve it if all checks hold, else it is a miss."""
+
+    live: LiveToken
+    call: bytes
+    """The packed call, as it was dispatched in this run."""
+    checks: tuple[Check, ...]
+    serve: Serve | Pending
+    recorded: bytes
+    """The packed call that answers."""
+    states: frozenset[str]
+
+    def run(self, body: Callable[[], R], invocation: Invocation) -> R:
+        """The recorded answer, or what the miss policy makes of it."""
+        engine = worker(self.live.home, self.live.table)
+        call, recorded = unpack_record(self.call), unpack_record(self.recorded)
+        assert isinstance(call, Call)
+        assert isinstance(recorded, Call)
+        previous = engines.activate(None)  # looking at arguments dispatches nothing
+        try:
+            differing = self._differing(engine, call.function, invocation)
+        finally:
+            engines.activate(previous)
+        try:
+            if engine.serves_deferred(call, recorded, differing, self.states):
+                return cast("R", self.serve(call.tag, None))
+        finally:
+            engine.flush()
+        return self.live.run(body, invocation)
+
+    def _differing(
+        self, engine: ReplayEngine, function: str, invocation: Invocation
+    ) -> tuple[str, ...]:
+        redactor = engine.home.policy.redaction.redactor(function)
+
+        def digest_of(value: Any) -> bytes:
+            return digest(value, reference=engine.producers.find, redactor=redactor).value
+
+        values = dict(bind(*invocation))
+        return tuple(c.name for c in self.checks if not c.holds(values.get(c.name), digest_of))
+
+
+def build(
+    home: ReplayHome,
+    index: Answers,
+    producers: Producers,
+    outcomes: Outcomes | None,
+    table: Callable[[], bytes],
+    growth: Growth | None = None,
+) -> ReplayEngine:
+    """An engine; ``table`` gives the packed classes that travel by value."""
+    packed = home.packed()
+    sent = Sent(partial(LiveToken, packed), DeferredToken, partial(ReplayOrigin, packed))
+    return ReplayEngine(home, index, producers, outcomes, table, sent, growth)
+
+
+_engines: Registry[tuple[bytes, bytes], ReplayEngine] = Registry()
+
+
+def worker(packed_home: bytes, table: bytes) -> ReplayEngine:
+    """The engine of this worker process for the replay of that home."""
+    return _engines.get((packed_home, table), lambda: _build_on_worker(packed_home, table))
+
+
+def _build_on_worker(packed_home: bytes, table: bytes) -> ReplayEngine:
+    home = unpack(packed_home)
+    class_table.unpack(table)
+    ray_put.install()
+    ray_wait.install()
+    source = home.source
+    index: Answers
+    keeper: Keeper
+    if source.is_here():
+        index, keeper = Index.open(Path(source.folder)), Log(Path(source.control))
+    else:
+        index = keeper = source.server()
+    outcomes = Outcomes(keeper) if source.control else None
+    if home.recorder is None:
+        ask = partial(shared_facts.ask_producer, home.run) if home.run else lambda object_id: None
+        return build(home, index, Producers(ask), outcomes, lambda: table)
+    recorder = recording_worker(home.recorder)
+    growth = Growth(recorder, index)
+    return build(home, index, recorder.producers, outcomes, lambda: table, growth)

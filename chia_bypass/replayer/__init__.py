@@ -1,1 +1,0 @@
-"""Answering calls from a recording."""

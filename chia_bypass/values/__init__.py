@@ -1,0 +1,1 @@
+"""Python values as bytes and back, their digests, and how they are shown. Knows nothing of Ray."""

@@ -1,0 +1,92 @@
+"""Where a decoder gets the classes of users from: imported within limits, or sketched."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from chia_bypass.errors import ClassRefused
+from chia_bypass.values.class_shapes import own, shape_of
+
+
+class ImportedClasses:
+    """Finds classes in modules that are allowed, and only classes that a recording may name.
+
+    Those are dataclasses, enums, named tuples, pydantic and attrs models, exceptions and
+    subclasses of builtin types.
+    """
+
+    def __init__(self, modules: Collection[str], table: Mapping[str, type] | None = None) -> None:
+        """`table` holds classes that travel by value, ``{"__main__:Result": Result}``."""
+        self._modules = frozenset(modules)
+        self._table = dict(table or {})
+
+    def find(self, name: str) -> type:
+        """The class called ``module:qualname``. Raises ClassRefused."""
+        found: object = self._table.get(name)
+        if found is None:
+            found = self._import(name)
+        if not isinstance(found, type) or not shape_of(found).rebuildable:
+            reason = "not a dataclass, enum, named tuple, model, exception or subclass of a builtin"
+            raise ClassRefused(name, type(found).__name__, reason)
+        return found
+
+    def _import(self, name: str) -> object:
+        module_name, _, path = name.partition(":")
+        if module_name not in self._modules:
+            remedy = f"allow it with --allow-import {module_name}"
+            raise ClassRefused(name, "class", f"its module may not be imported here; {remedy}")
+        module = sys.modules.get(module_name)
+        try:
+            module = module or importlib.import_module(module_name)
+        except Exception as error:  # importing runs the user's module, which may raise anything
+            reason = f"importing its module failed: {type(error).__name__}: {error}"
+            raise ClassRefused(name, "class", reason) from error
+        return _walk(name, vars(module), path)
+
+
+def _walk(name: str, namespace: Mapping[str, Any], path: str) -> object:
+    """What `path` names, through classes only: no ``__getattr__``, no descriptors."""
+    # A parametrised pydantic model is called "Page[pkg.Item]" as a whole.
+    found: object = None
+    steps = [path] if path in namespace else path.split(".")
+    for position, step in enumerate(steps):
+        found = namespace.get(step)
+        if found is None:
+            raise ClassRefused(name, "class", f"{step!r} is not there any more")
+        if position < len(steps) - 1 and not isinstance(found, type):
+            raise ClassRefused(name, type(found).__name__, f"{step!r} is not a class")
+        namespace = own(found) if isinstance(found, type) else {}
+    return found
+
+
+class Sketch:
+    """Stands for an object whose class was not imported: its name and what it holds."""
+
+    name = "sketch"
+
+    def __init__(self, content: object = None, state: Iterable[tuple[str, object]] = ()) -> None:
+        self.content = content
+        self.state = dict(state)
+
+    def __repr__(self) -> str:
+        parts = [] if self.content is None else [repr(self.content)]
+        parts += [f"{key}={item!r}" for key, item in self.state.items()]
+        return f"{self.name.rpartition(':')[2]}({', '.join(parts)})"
+
+
+class Sketches:
+    """Imports nothing: every class is found, as a kind of :class:`Sketch`."""
+
+    def __init__(self) -> None:
+        self._sketches: dict[str, type[Sketch]] = {}
+
+    def find(self, name: str) -> type:
+        """A class that remembers `name`."""
+        sketch = self._sketches.get(name)
+        if sketch is None:
+            # The name comes from a file and may hold what type() refuses; it is data here.
+            sketch = self._sketches[name] = type("Sketch", (Sketch,), {"name": name})
+        return sketch

@@ -1,0 +1,215 @@
+"""The machinery of decoding: structure, numbers, sharing, depth; knows no kind of value.
+
+Memory is bounded by the size of the document: its structure is checked, without building
+anything, before any of it is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
+
+import msgpack
+
+from chia_bypass.errors import CannotRebuild
+from chia_bypass.values.kinds import (
+    BACK,
+    CONSTANT,
+    CONSTANTS,
+    HEAD,
+    INTEGER,
+    MAX_DEPTH,
+    Kind,
+    Reference,
+)
+
+
+class Classes(Protocol):
+    """Where a decoder gets the classes of users from."""
+
+    def find(self, name: str) -> type:
+        """The class called ``module:qualname``. Raises ClassRefused."""
+        ...
+
+
+class Head:
+    """First element of an array that is not a list."""
+
+    __slots__ = ("kind",)
+
+    def __init__(self, kind: int) -> None:
+        self.kind = kind
+
+
+class Back:
+    """Stands for an earlier array or map."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+Builder = Callable[["Decoder", list[Any], int], Any]
+"""``builder(decoder, parts, number)``: the value of an array, given what follows its head."""
+
+ATOMS: Final = frozenset({type(None), bool, int, float, str, bytes, *map(type, CONSTANTS)})
+_HEADS: Final = {int(kind): Head(kind) for kind in Kind}
+_TEXT: Final = frozenset({str})
+_PENDING: Final = object()
+
+
+def _extension(code: int, data: bytes) -> object:
+    if code == HEAD and len(data) == 1 and data[0] in _HEADS:
+        return _HEADS[data[0]]
+    if code == BACK:
+        return Back(int.from_bytes(data, "big"))
+    if code == INTEGER and data:
+        return int.from_bytes(data, "big", signed=True)
+    if code == CONSTANT and len(data) == 1 and data[0] < len(CONSTANTS):
+        return CONSTANTS[data[0]]
+    raise ValueError(f"extension {code} with {len(data)} bytes is nothing this version knows")
+
+
+def is_kind(node: Any, kind: Kind) -> bool:
+    """Whether a tree is an array with the head of that kind."""
+    return type(node) is list and bool(node) and node[0] is _HEADS[kind]
+
+
+def unpack(document: bytes) -> Any:
+    """The tree of msgpack's own types, heads and backs. Raises CannotRebuild."""
+    try:
+        # Skipping checks every length without building: a header that promises 2^32 elements
+        # is found out before anybody makes room for them.
+        scout = msgpack.Unpacker(max_buffer_size=0)
+        scout.feed(document)
+        scout.skip()
+        if scout.tell() != len(document):
+            raise ValueError(f"the value ends after {scout.tell()} of {len(document)} bytes")
+        return msgpack.unpackb(
+            document,
+            ext_hook=_extension,
+            unicode_errors="surrogatepass",
+            strict_map_key=True,
+        )
+    except Exception as error:  # msgpack has no common base for what it raises on bad bytes
+        problem = str(error) or type(error).__name__
+        raise CannotRebuild("document", "msgpack", problem) from error
+
+
+class Decoder:
+    """Builds the value of one document."""
+
+    def __init__(
+        self,
+        builders: Mapping[int, Builder],
+        classes: Classes,
+        buffer: Callable[[bytes, int], memoryview],
+        reference: Callable[[Reference], object],
+        allow_pickle: bool,
+    ) -> None:
+        self.classes = classes
+        self.reference = reference
+        self.allow_pickle = allow_pickle
+        self.frames: dict[int, object] = {}
+        """Classes of objects, by the number of the array that names them."""
+        self._buffer = buffer
+        self._builders = builders
+        self._built: list[Any] = []
+        self._depth = 0
+
+    def value(self, node: Any) -> Any:
+        """The value of one tree."""
+        kind = type(node)
+        if kind in ATOMS:
+            return node
+        if kind is Back:
+            return self.built(node.number)
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise self.problem("value", f"nested more than {MAX_DEPTH} levels deep")
+        if kind is list:
+            value = self._array(node)
+        elif kind is dict:
+            value = self._map(node)
+        else:
+            raise self.problem("value", f"{kind.__name__} where a value should be")
+        self._depth -= 1
+        return value
+
+    def values(self, nodes: list[Any]) -> list[Any]:
+        """The values of several trees, in the place of the trees."""
+        for index, node in enumerate(nodes):
+            if type(node) not in ATOMS:
+                nodes[index] = self.value(node)
+        return nodes
+
+    def open(self) -> int:
+        """The number of an array that begins here and is no value by itself."""
+        self._built.append(_PENDING)
+        return len(self._built) - 1
+
+    def begun(self, number: int, value: Any) -> Any:
+        """Say what an array will be before its parts are built: they may lead back to it."""
+        self._built[number] = value
+        return value
+
+    def built(self, number: int) -> Any:
+        """The value of the array or map with that number."""
+        value = self._built[number] if number < len(self._built) else _PENDING
+        if value is _PENDING:
+            raise self.problem("value", f"it leads to value {number}, which is not there yet")
+        return value
+
+    def content(self, node: Any) -> Any:
+        """Bytes or a memoryview: content that is in the document or beside it."""
+        if type(node) is bytes:
+            return node
+        if type(node) is list and len(node) == 3 and is_kind(node, Kind.BUFFER):
+            self.open()
+            return self.beside(*node[1:])
+        raise self.problem("content", "neither bytes nor the name of a buffer")
+
+    def beside(self, digest: Any, length: Any) -> memoryview:
+        """The out-of-band content of that digest and length."""
+        if type(digest) is not bytes or len(digest) != 32 or type(length) is not int or length < 0:
+            raise self.problem("buffer", "not a digest and a length")
+        view = self._buffer(digest, length)
+        if len(view) != length:
+            raise self.problem("buffer", f"{len(view)} bytes instead of {length}")
+        return view
+
+    def make(self, what: str, make: Callable[..., Any], *parts: Any) -> Any:
+        """`make` applied to parts that may be wrong in any way. Raises CannotRebuild."""
+        try:
+            return make(*parts)
+        # Parts come from bytes that may be hostile, and hashing may run __hash__ of a user's key.
+        except Exception as error:
+            raise self.problem(what, f"{type(error).__name__}: {error}") from error
+
+    def problem(self, what: str, problem: str) -> CannotRebuild:
+        """The error to raise at this point of the document."""
+        return CannotRebuild(f"value {max(len(self._built) - 1, 0)}", what, problem)
+
+    def _array(self, node: list[Any]) -> Any:
+        number = len(self._built)
+        if not node or type(node[0]) is not Head:
+            self._built.append(node)
+            return node if ATOMS.issuperset(map(type, node)) else self.values(node)
+        self._built.append(_PENDING)
+        kind = node[0].kind
+        builder = self._builders.get(kind)
+        if builder is None:
+            raise self.problem(Kind(kind).name, "not a value by itself")
+        value = builder(self, node[1:], number)
+        self._built[number] = value
+        return value
+
+    def _map(self, node: dict[Any, Any]) -> dict[Any, Any]:
+        self._built.append(node)
+        if not _TEXT.issuperset(map(type, node)):
+            raise self.problem("map", "a key that is no string")
+        for key, item in node.items():
+            if type(item) not in ATOMS:
+                node[key] = self.value(item)
+        return node

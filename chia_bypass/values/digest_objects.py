@@ -1,0 +1,146 @@
+"""How objects count in a digest: by class and state, and machinery of a process by its type."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import io
+import logging
+import queue
+import socket
+import subprocess
+import threading
+import types
+from concurrent import futures
+from enum import Enum
+from typing import Any, Final
+
+from chia_bypass.values import numpy_arrays
+from chia_bypass.values.class_shapes import class_name, instance_dict, shape_of
+from chia_bypass.values.digest_ignores import left_out
+from chia_bypass.values.digester import Digester, combine
+from chia_bypass.values.pickles import is_live
+from chia_bypass.values.signatures import module_name
+
+BY_TYPE: Final[tuple[type, ...]] = (
+    type(threading.Lock()),
+    type(threading.RLock()),
+    threading.Condition,
+    threading.Event,
+    threading.Semaphore,
+    threading.Barrier,
+    threading.Thread,
+    threading.local,
+    io.IOBase,
+    socket.socket,
+    logging.Logger,
+    logging.LoggerAdapter,
+    logging.Handler,
+    subprocess.Popen,
+    queue.Queue,
+    queue.SimpleQueue,
+    futures.Executor,
+    futures.Future,
+    asyncio.Future,
+    asyncio.AbstractEventLoop,
+    contextvars.ContextVar,
+    types.FrameType,
+    types.TracebackType,
+)
+"""Machinery of a process: another run has another one, and it is the same call."""
+
+
+def text(value: str) -> bytes:
+    """The bytes of a text, lone surrogates included."""
+    return value.encode("utf-8", "surrogatepass")
+
+
+def _name_of(cls: type) -> bytes:
+    module, _, name = class_name(cls).partition(":")
+    return text(f"{module_name(module)}:{name}")
+
+
+def of_class(digester: Digester, value: type) -> bytes:
+    """The digest of a class: its name."""
+    return combine("class", _name_of(value))
+
+
+def of_module(digester: Digester, value: types.ModuleType) -> bytes:
+    """The digest of a module: its name."""
+    return combine("module", text(module_name(instance_dict(value).get("__name__"))))
+
+
+def other(digester: Digester, value: Any) -> bytes:
+    """The digest of a value whose exact type is not in the table."""
+    reference = digester.reference(value)
+    if reference is not None:
+        return combine("reference", text(reference.call), b"%d" % reference.index)
+    cls = type(value)
+    if issubclass(type(value), type):
+        return of_class(digester, value)
+    if issubclass(cls, BY_TYPE) or is_live(cls):
+        return digester.by_type(value)
+    if issubclass(cls, types.ModuleType):
+        return of_module(digester, value)
+    if issubclass(cls, Enum):
+        name = value._name_ if value._name_ is not None else repr(value._value_)
+        return combine("enum", _name_of(cls), text(name))
+    numpy = numpy_arrays.numpy_if_loaded()
+    if numpy and issubclass(type(value), (numpy.ndarray, numpy.generic, numpy.dtype)):
+        return _numpy(digester, value, numpy)
+    return _object(digester, value)
+
+
+def _object(digester: Digester, value: Any) -> bytes:
+    cls = type(value)
+    shape = shape_of(cls)
+    if shape.base is None and not (shape.slots or instance_dict(value)):
+        return digester.by_type(value, "its state cannot be seen")
+    content = b""
+    if shape.base is None:
+        content = digester.by_type(value, "part of its state cannot be seen")
+    elif shape.base.content is not None:
+        content = digester.digest(shape.base.content(value))
+    elif issubclass(type(value), BaseException):
+        content = digester.part("args", BaseException.args.__get__(value))  # type: ignore[attr-defined]
+    return combine("object", _name_of(cls), content, state(digester, value))
+
+
+def state(digester: Digester, value: Any) -> bytes:
+    """Slots and ``__dict__``, whatever the order in which they were set."""
+    return combine("state", *sorted(_field(digester, *item) for item in counted_state(value)))
+
+
+def is_whole(cls: type) -> bool:
+    """Whether a value of that type has no attributes that count one by one."""
+    numpy = numpy_arrays.numpy_if_loaded()
+    arrays = (numpy.ndarray, numpy.generic, numpy.dtype) if numpy else ()
+    return issubclass(cls, (*BY_TYPE, type, types.ModuleType, Enum, *arrays)) or is_live(cls)
+
+
+def counted_state(value: Any) -> list[tuple[str, object]]:
+    """Names and values of the state of an object that counts."""
+    ignored = left_out(type(value))
+    return [item for item in shape_of(type(value)).state(value) if item[0] not in ignored]
+
+
+def _field(digester: Digester, name: str, value: Any) -> bytes:
+    return b"%b=%b" % (text(name), digester.part(name, value))
+
+
+def _numpy(digester: Digester, value: Any, numpy: Any) -> bytes:
+    if issubclass(type(value), numpy.dtype):
+        return combine("dtype", digester.digest(numpy_arrays.describe_dtype(value) or str(value)))
+    if issubclass(type(value), numpy.generic):
+        parts = numpy_arrays.take_scalar(value)
+        if parts is None:
+            return digester.by_type(value, "numpy gives it no stable form")
+        return combine("scalar", _name_of(type(value)), digester.digest(parts))
+    head = (_name_of(type(value)), digester.digest(value.shape), text(str(value.dtype)))
+    if value.dtype == object:
+        return combine("objects", *head, *digester.parts(list(value.flat)))
+    if value.dtype.hasobject or numpy_arrays.describe_dtype(value.dtype) is None:
+        return combine("array", *head, digester.by_type(value, f"elements of {value.dtype}"))
+    # In columns it is another array: putting 100 MB in rows costs more than hashing them.
+    order = numpy_arrays.order_of(value).encode()
+    return combine("array", *head, order, numpy_arrays.hash_elements(value))

@@ -1,0 +1,144 @@
+"""A loop that decides on what finishes first takes the recorded way, each time it is replayed."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+import ray
+from ray import cloudpickle
+from support import searches
+from support.searches import SEARCHES
+
+import chia_bypass
+from chia_bypass import ChiaFunction, get
+
+# Workers cannot import the modules of tests.
+cloudpickle.register_pickle_by_value(searches)
+TIMES, CALLS = (50, 200) if os.environ.get("CHIA_BYPASS_THOROUGH") else (3, 100)
+
+
+@pytest.mark.usefixtures("ray_session")
+@pytest.mark.parametrize("name", SEARCHES)
+def test_a_search_takes_the_recorded_way(tmp_path: Path, name: str) -> None:
+    search = SEARCHES[name]
+    with chia_bypass.record(tmp_path / "r") as folder:
+        recorded = search(CALLS)
+    for _ in range(TIMES):
+        with chia_bypass.replay(folder) as replaying:
+            assert search(CALLS) == recorded
+        replayed = replaying.outcome
+        assert (replayed.unused, replayed.out_of_order) == ((), ())
+        assert len(replayed.served) == CALLS
+
+
+@ChiaFunction(num_cpus=0)
+def when(flag: str, x: int) -> int:
+    """``x``, once the file is there; at once if there is to be none."""
+    while flag and not Path(flag).exists():
+        time.sleep(0.01)
+    return x
+
+
+@ChiaFunction(num_cpus=0)
+def searching(calls: int) -> int:
+    return SEARCHES["blocking"](calls)
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_so_does_a_real_call_whose_own_calls_are_served(tmp_path: Path) -> None:
+    with chia_bypass.record(tmp_path / "r") as folder:
+        recorded = get(searching.chia_remote(40))
+    for _ in range(3):
+        with chia_bypass.replay(folder, live=("searching",)) as replaying:
+            assert get(searching.chia_remote(40)) == recorded
+        assert (len(replaying.outcome.served), replaying.outcome.out_of_order) == (40, ())
+
+
+def reversed_pair(folder: Path) -> list[Any]:
+    """Record two calls of which the second finishes first, as a wait reports; its references."""
+    flag = folder / "flag"
+    with chia_bypass.record(folder / "r"):
+        pair = [when.chia_remote(str(flag), 0), when.chia_remote("", 1)]
+        first, second = ray.wait(pair)
+        assert get(first) == [1]
+        flag.touch()
+        assert ray.wait(second)[0] == second
+    return pair
+
+
+@pytest.mark.usefixtures("ray_session")
+@pytest.mark.parametrize(("order", "found"), [("recorded", 0), ("free", 1)])
+def test_the_order_may_be_free(
+    tmp_path: Path, order: Literal["recorded", "free"], found: int
+) -> None:
+    reversed_pair(tmp_path)
+    with chia_bypass.replay(tmp_path / "r", order=order):
+        pair = [when.chia_remote(str(tmp_path / "flag"), 0), when.chia_remote("", 1)]
+        get(pair)  # both are there
+        assert ray.wait(pair[:1], timeout=0)[0] == pair[:found]
+        assert ray.wait(pair, num_returns=2) == (pair, [])
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_futures_get_their_results_in_the_recorded_order(tmp_path: Path) -> None:
+    def backwards() -> list[int]:
+        ended: list[int] = []
+        flags = [tmp_path / str(x) for x in range(10)]
+        pending = [when.chia_remote(str(flag), x).future() for x, flag in enumerate(flags)]
+        for future in pending:
+            future.add_done_callback(lambda done: ended.append(done.result()))
+        for flag, future in reversed([*zip(flags, pending, strict=True)]):
+            flag.touch()
+            future.result()
+        return [x for x in ended if x != 9]  # which may end before it has its callback
+
+    with chia_bypass.record(tmp_path / "r") as folder:
+        recorded = backwards()
+    assert recorded == [8, 7, 6, 5, 4, 3, 2, 1, 0]
+    with chia_bypass.replay(folder):
+        assert backwards() == recorded
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_a_call_that_never_comes_is_waited_for_until_patience_ends(tmp_path: Path) -> None:
+    def look(x: int) -> None:
+        ray.wait([when.chia_remote("", x)])
+
+    with chia_bypass.record(tmp_path / "r", script="search") as folder:
+        other = threading.Thread(target=look, args=(0,))
+        other.start()
+        other.join()
+        look(1)
+    with chia_bypass.replay(folder, patience=0.2, script="search") as replaying:
+        look(1)
+    (reason,) = replaying.outcome.out_of_order
+    assert "search.0/0" in reason
+    assert "0.2 s" in reason
+    assert replaying.outcome.exit_status(0) == 0
+    assert replaying.outcome.exit_status(0, strict=True) != 0
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_a_wait_that_timed_out_does_so_again_at_once(tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+
+    def impatient(seconds: float) -> list[int]:
+        pair = [when.chia_remote(str(flag), 0), when.chia_remote("", 1)]
+        ready, rest = ray.wait(pair, num_returns=2, timeout=seconds)
+        assert get(ready) == [1]
+        late, rest = ray.wait(rest, timeout=seconds)
+        third = when.chia_remote("", 2)
+        flag.touch()
+        got, _ = ray.wait([*rest, third], num_returns=2)
+        return get([*ready, *late, *got])
+
+    with chia_bypass.record(tmp_path / "r") as folder:
+        recorded = impatient(3)
+    assert recorded == [1, 0, 2]
+    with chia_bypass.replay(folder):
+        assert impatient(1000) == recorded

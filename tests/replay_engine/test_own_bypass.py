@@ -1,0 +1,79 @@
+"""A loop's own Bypass that names a recording: a replay without the command line."""
+
+from __future__ import annotations
+
+from support.loops import Loops
+
+BODY = """
+from chia_bypass import Bypass
+
+@dataclasses.dataclass
+class Part:
+    x: int
+
+@ChiaFunction()
+def leaf(x):
+    real("leaf")
+    return Part(x)
+
+@ChiaFunction(num_cpus=0)
+def middle(x):
+    real("middle")
+    part = get(leaf.chia_remote(x))
+    assert isinstance(part, Part)
+    return part
+
+@ChiaFunction(num_cpus=0)
+def not_recorded(x):
+    real("not_recorded")
+    return x
+
+if len(sys.argv) > 1:
+    Bypass(sys.argv[1])
+print(get(leaf.chia_remote(1)), get(middle.chia_remote(2)), get(leaf.chia_remote(1)))
+"""
+
+
+def test_it_serves_its_recording_and_runs_what_it_does_not_name(loops: Loops) -> None:
+    loops.write(BODY)
+    loops.recorded()
+    assert sorted(loops.real_runs()) == ["leaf", "leaf", "leaf", "middle"]
+    loops.write(BODY + "\nprint(get(not_recorded.chia_remote(3)))")
+    plain = loops.python("loop.py", "r/bypass.yaml")
+    assert plain.returncode == 0, plain.stderr
+    assert plain.stdout.splitlines() == ["Part(x=1) Part(x=2) Part(x=1)", "3"]
+    assert loops.real_runs() == ["not_recorded"]
+
+
+def test_a_real_call_has_its_children_served(loops: Loops) -> None:
+    loops.write(BODY)
+    loops.recorded()
+    yaml = loops.folder / "r" / "bypass.yaml"
+    yaml.write_text("bypass:\n  leaf:\n    bypass: true\n    data: .\n  middle: false\n")
+    loops.real_runs()
+    done = loops.python("loop.py", "r/bypass.yaml")
+    assert done.returncode == 0, done.stderr
+    assert loops.real_runs() == ["middle"]
+
+
+def test_more_calls_than_recorded_are_a_miss(loops: Loops) -> None:
+    loops.write(BODY)
+    loops.recorded()
+    loops.write(BODY + "\nprint(get(leaf.chia_remote(1)))")
+    loops.real_runs()
+    done = loops.python("loop.py", "r/bypass.yaml")
+    assert done.returncode == 1
+    assert "recorded 2 times, asked one time more than 2" in done.stderr
+    assert "repeats: last" in done.stderr
+    assert loops.real_runs() == []
+
+
+def test_a_folder_without_a_recording_is_told(loops: Loops) -> None:
+    loops.write(BODY)
+    (loops.folder / "empty").mkdir()
+    yaml = loops.folder / "some.yaml"
+    yaml.write_text("bypass:\n  leaf:\n    bypass: true\n    data: empty\n")
+    done = loops.python("loop.py", "some.yaml")
+    assert done.returncode == 1
+    assert "bypass.leaf.data" in done.stderr
+    assert "holds no recording" in done.stderr

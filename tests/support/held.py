@@ -1,0 +1,50 @@
+"""Recorded calls that are held in memory: what a matcher asks, without a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from chia_bypass.recording.index import NONE, Siblings, Spot, siblings
+from chia_bypass.recording.index_builder import IndexBuilder
+from chia_bypass.recording.reader import Stored
+from chia_bypass.recording.records import Blob, Call, Result
+from chia_bypass.recording.schema import pack, unpack_map
+
+
+class Held:
+    """Answers from the records that it was given: calls that never ended, and results."""
+
+    def __init__(self, records: Iterable[Call | Result]) -> None:
+        builder = IndexBuilder(["run"])
+        builder.begin("segment", 0, "run")
+        self._records = list(records)
+        for place, record in enumerate(self._records):
+            builder.add(unpack_map(pack(record)), Spot("segment", place))
+        self.index = builder.built()
+        self.read: list[int] = []
+        """Numbers of the calls whose records were read."""
+
+    def children(self, parent: str | None) -> Siblings:
+        return NONE if parent is None else siblings(self.index, parent)
+
+    def stored(self, number: int) -> Stored:
+        self.read.append(number)
+        position = self.index.newest(number)
+        assert position is not None
+        result = self._records[self.index.result_spot(position).offset]
+        assert isinstance(result, Result)
+        return Stored(result, "segment")
+
+    def calls(self, numbers: Sequence[int]) -> list[Call]:
+        self.read += numbers
+        found = (self._records[self.index.call_spot(number).offset] for number in numbers)
+        return [record.call if isinstance(record, Result) else record for record in found]
+
+    def fresh_number(self, parent: str) -> int:
+        return len(self.index)
+
+    def answer(self, path: str) -> Result | None:
+        return self.stored(self.index.number_of[path]).result
+
+    def document(self, path: str) -> bytes | Blob:
+        raise AssertionError("no matcher asks for a value")
