@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from support.loops import Loops
+from support.loop_runner import Loops
 
 from chia_bypass.bypass.runtime import activate
 
 if TYPE_CHECKING:
-    from support.making import MakeBypass
+    from support.fixture_types import MakeBypass
 
 # Set before anything imports Ray: no usage reports, no look at a Ray that somebody else started,
 # and no warning that a two-core machine is small.

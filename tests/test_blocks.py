@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from support.loops import Loops
+from support.loop_runner import Loops
 
 import chia_bypass
 from chia_bypass import ChiaFunction, Miss, RecordingExists, Swallowed, get

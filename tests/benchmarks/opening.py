@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.contenders import COMMAND, Contender, environment, shared_ray
 from benchmarks.results import Row, at_most, paired
-from support.made_recordings import Made, make_recording
+from support.recording_builder import Made, make_recording
 
 SIZES = (100, 10_000, 100_000)
 BATCH = 2_000

@@ -16,7 +16,7 @@ from chia_bypass.bypass.runtime import Bypass, UnservedWarning, get_active_bypas
 from chia_bypass.bypass.settings import Settings
 
 if TYPE_CHECKING:
-    from support.making import MakeBypass
+    from support.fixture_types import MakeBypass
 
 
 def provider(tag: str | None, data_path: str | None, *args: Any, **kwargs: Any) -> Any:

@@ -24,7 +24,7 @@ from chia_bypass.bypass.file_server import INLINE_BYTES
 from chia_bypass.bypass.file_server_actor import NAMESPACE
 
 if TYPE_CHECKING:
-    from support.making import MakeBypass
+    from support.fixture_types import MakeBypass
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.chia_loops import ChiaLoops
-from support.loops import Loops
+from support.chia_loop_runner import ChiaLoops
+from support.loop_runner import Loops
 
 
 @pytest.fixture

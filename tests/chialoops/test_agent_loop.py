@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.chia_loops import CLAUDE, ChiaLoops
+from support.chia_loop_runner import CLAUDE, ChiaLoops
 
 COMPILER = """\
 #!/bin/sh

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.chia_loops import CLAUDE, ChiaLoops
+from support.chia_loop_runner import CLAUDE, ChiaLoops
 
 
 def test_a_model_that_keeps_its_session(chia_loops: ChiaLoops) -> None:

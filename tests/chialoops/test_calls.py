@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.chia_loops import ChiaLoops
+from support.chia_loop_runner import ChiaLoops
 
 from chia_bypass.recording.reader import Recording
 

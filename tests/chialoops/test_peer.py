@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.chia_loops import ChiaLoops
+from support.chia_loop_runner import ChiaLoops
 
 from chia_bypass.recording.reader import Recording
 

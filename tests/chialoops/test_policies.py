@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.chia_loops import ChiaLoops, own_output
+from support.chia_loop_runner import ChiaLoops, own_output
 
 BODY = """
 ray.init()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from support.chia_loops import ChiaLoops
+from support.chia_loop_runner import ChiaLoops
 
 from chia_bypass.recording.reader import Recording
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.chia_loops import ChiaLoops
+from support.chia_loop_runner import ChiaLoops
 
 LOOP = """
 from chia.base.tools.ChiaTool import ChiaTool

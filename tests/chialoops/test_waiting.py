@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from support.chia_loops import ChiaLoops, own_output
+from support.chia_loop_runner import ChiaLoops, own_output
 
 TIMES, CALLS = (50, 200) if os.environ.get("CHIA_BYPASS_THOROUGH") else (3, 60)
 

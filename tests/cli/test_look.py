@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
-from support.made_recordings import NEVER, Made, a_loop, add_run, add_to_recording, make_recording
+from support.recording_builder import NEVER, Made, a_loop, add_run, add_to_recording, make_recording
 from support.terminals import in_pipe, on_terminal
 
 from chia_bypass.values.kinds import Reference

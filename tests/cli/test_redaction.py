@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from support.loops import Loops
+from support.loop_runner import Loops
 
 BODY = """
 @ChiaFunction()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from support.loops import Loops
+from support.loop_runner import Loops
 
 from chia_bypass.look.analysis.replay_outcome import read_outcome
 

@@ -11,14 +11,14 @@ from typing import Any, Literal
 import pytest
 import ray
 from ray import cloudpickle
-from support import searches
-from support.searches import SEARCHES
+from support import search_loops
+from support.search_loops import SEARCHES
 
 import chia_bypass
 from chia_bypass import ChiaFunction, get
 
 # Workers cannot import the modules of tests.
-cloudpickle.register_pickle_by_value(searches)
+cloudpickle.register_pickle_by_value(search_loops)
 TIMES, CALLS = (50, 200) if os.environ.get("CHIA_BYPASS_THOROUGH") else (3, 100)
 
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from support.loops import Loops
+from support.loop_runner import Loops
 
 from chia_bypass.control.grace import Grace
 from chia_bypass.look.analysis.replay_outcome import read_outcome

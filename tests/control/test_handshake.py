@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from support.hooked import hooked
+from support.hooked_processes import hooked
 
 from chia_bypass.control.handshake import Connection, announce, read
 from chia_bypass.hook import announcing

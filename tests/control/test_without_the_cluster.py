@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.loops import Loops
+from support.loop_runner import Loops
 
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import ActorCreation, PlacementGroup

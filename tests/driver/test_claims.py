@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.hooked import hooked
+from support.hooked_processes import hooked
 
 from chia_bypass.driver.claims import Driver, claim, claimed
 

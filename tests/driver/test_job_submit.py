@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support.loops import PREAMBLE
+from support.loop_runner import PREAMBLE
 
 from chia_bypass.control.job import command_of
 from chia_bypass.driver.job_submit import prefixed, sources

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.hooked import Hooked, hooked
+from support.hooked_processes import Hooked, hooked
 
 from chia_bypass.driver import ray_init
 from chia_bypass.recording.folder import RunFolder

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.hooked import Hooked, hooked
+from support.hooked_processes import Hooked, hooked
 
 from chia_bypass.control.environment import SITE, environment
 from chia_bypass.session import VARIABLE, Mode

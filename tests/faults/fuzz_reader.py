@@ -124,7 +124,7 @@ def seeds() -> Iterator[bytes]:
     import uuid
 
     import numpy as np
-    from support.samples import make_call, make_result, make_run
+    from support.sample_records import make_call, make_result, make_run
 
     from chia_bypass.recording.frames import FrameType, frame
     from chia_bypass.recording.index_builder import IndexBuilder

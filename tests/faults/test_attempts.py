@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from faults.hidden import PREAMBLE as HIDDEN
-from support.loops import PREAMBLE, Loops
+from support.loop_runner import PREAMBLE, Loops
+from support.remote_worker_loops import PREAMBLE as HIDDEN
 
 LOST = {"num_failures": 2, "req_failure_prob": 0, "resp_failure_prob": 100}
 """Ray loses its first two replies, after the task has run."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from faults.hidden import write
-from support.loops import Loops
-from support.samples import encoded, make_call, make_result, make_run
+from support.loop_runner import Loops
+from support.remote_worker_loops import write
+from support.sample_records import encoded, make_call, make_result, make_run
 
 from chia_bypass.record_engine.actor import Recorder
 from chia_bypass.record_engine.context import Home

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support.loops import Loops
+from support.loop_runner import Loops
 
 from chia_bypass.look.archive.verify import verify
 from chia_bypass.recording.reader import Recording

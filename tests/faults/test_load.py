@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from faults.hidden import write
-from support.loops import Loops
-from support.samples import make_run
+from support.loop_runner import Loops
+from support.remote_worker_loops import write
+from support.sample_records import make_run
 
 from chia_bypass.errors import RecordingLocked
 from chia_bypass.look.archive.verify import verify

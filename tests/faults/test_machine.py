@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.loops import Loops
+from support.loop_runner import Loops
 
 from chia_bypass.look.archive.verify import verify
 from chia_bypass.recording.reader import Recording

@@ -18,7 +18,7 @@ from ray.util.scheduling_strategies import (
 from chia_bypass import Bypass, ChiaFunction, NotPicklable, get, get_active_bypass
 
 if TYPE_CHECKING:
-    from support.making import MakeBypass
+    from support.fixture_types import MakeBypass
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 

@@ -16,7 +16,7 @@ from chia_bypass import Bypass, ChiaCallRemote, ChiaFunction, UsageError, get
 from chia_bypass.bypass.runtime import activate
 
 if TYPE_CHECKING:  # workers import this module, and have no helpers of the tests
-    from support.loops import Loops
+    from support.loop_runner import Loops
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 

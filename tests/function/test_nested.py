@@ -12,7 +12,7 @@ import ray
 from chia_bypass import Bypass, ChiaFunction, get, get_active_bypass
 
 if TYPE_CHECKING:
-    from support.making import MakeBypass
+    from support.fixture_types import MakeBypass
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 

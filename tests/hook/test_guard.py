@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.hooked import hooked
+from support.hooked_processes import hooked
 
 from chia_bypass.hook.guard import guarded
 from chia_bypass.session import Mode

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.hooked import Hooked, hooked
+from support.hooked_processes import Hooked, hooked
 
 from chia_bypass.identity.process import program, ray_role
 

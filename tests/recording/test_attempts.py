@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.samples import encoded, make_call, make_result, make_run
+from support.sample_records import encoded, make_call, make_result, make_run
 
 from chia_bypass.recording.attempts import kept_value
 from chia_bypass.recording.folder import RunFolder

@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from support.samples import encoded, make_call, make_result, make_run
+from support.sample_records import encoded, make_call, make_result, make_run
 
 from chia_bypass.errors import (
     RecordingAbsent,

@@ -7,7 +7,7 @@ from typing import Any
 
 import independent_reader as independent
 import pytest
-from support.small_recording import BIG, LONG_LIST, write_small
+from support.sample_recording import BIG, LONG_LIST, write_small
 
 import chia_bypass.recording
 from chia_bypass.recording import index

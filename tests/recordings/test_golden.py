@@ -10,7 +10,7 @@ from pathlib import Path
 
 import independent_reader as independent
 import pytest
-from support.samples import make_run
+from support.sample_records import make_run
 
 from chia_bypass.look.archive.verify import verify
 from chia_bypass.recording.folder import RunFolder

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.samples import make_call
+from support.sample_records import make_call
 
 from chia_bypass.bypass.config import Entry
 from chia_bypass.recording.records import Call

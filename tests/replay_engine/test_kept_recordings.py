@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from nodes.namespaces import allowed
-from support.loops import Loops
+from support.loop_runner import Loops
 
 LOOP = """
 import tempfile, time, uuid

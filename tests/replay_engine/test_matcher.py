@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
-from support.held import Held
-from support.samples import digest, make_call, make_result
+from support.memory_recording import MemoryRecording
+from support.sample_records import digest, make_call, make_result
 
 from chia_bypass.bypass.config import Match
 from chia_bypass.recording.records import Argument, Call, Outcome
@@ -14,7 +14,7 @@ from chia_bypass.replay_engine.matcher import Found, Matcher, Missed, MissReason
 
 
 def recorded(*calls: Call, outcome: Outcome = Outcome.VALUE) -> Matcher:
-    return Matcher(Held(make_result(call, outcome=outcome) for call in calls), "loop.0")
+    return Matcher(MemoryRecording(make_result(call, outcome=outcome) for call in calls), "loop.0")
 
 
 def path(answer: Found | Missed) -> str | MissReason:
@@ -98,7 +98,7 @@ def test_a_renamed_function_is_found_under_its_old_name() -> None:
 
 
 def test_what_did_not_end_with_an_answer_is_not_served() -> None:
-    never_ended = Matcher(Held([make_call(0)]), "loop.0").match(make_call(0), Rule())
+    never_ended = Matcher(MemoryRecording([make_call(0)]), "loop.0").match(make_call(0), Rule())
     assert path(never_ended) is MissReason.UNFINISHED
     unkept = recorded(make_call(0), outcome=Outcome.UNKEPT).match(make_call(0), Rule())
     assert path(unkept) is MissReason.NOT_KEPT
@@ -107,7 +107,7 @@ def test_what_did_not_end_with_an_answer_is_not_served() -> None:
 def test_a_call_that_was_cancelled_has_its_place_before_the_one_that_came_after() -> None:
     cancelled, again = make_call(0), make_call(1)
     stopped = make_result(cancelled, outcome=Outcome.CANCELLED)
-    matcher = Matcher(Held([make_result(again), stopped]), "loop.0")
+    matcher = Matcher(MemoryRecording([make_result(again), stopped]), "loop.0")
     assert [path(matcher.match(make_call(n), Rule())) for n in (0, 1)] == ["loop.0/0", "loop.0/1"]
 
 
@@ -175,7 +175,7 @@ def test_volatile_repeats_end_or_are_repeated() -> None:
 
 def test_a_record_is_read_only_for_the_call_that_it_answers() -> None:
     calls = [make_call(n, x=n, y=0) for n in range(100)]
-    held = Held(make_result(call) for call in calls)
+    held = MemoryRecording(make_result(call) for call in calls)
     matcher = Matcher(held, "loop.0")
     for rule in (Rule(), Rule(ignored=frozenset({"y"})), Rule(was=("loop:old",))):
         held.read.clear()

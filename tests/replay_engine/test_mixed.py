@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.loops import Loops
+from support.loop_runner import Loops
 
 import chia_bypass
 from chia_bypass import Miss, UsageError

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from support.loops import Loops
+from support.loop_runner import Loops
 
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.reader import Recording
@@ -140,7 +140,7 @@ def test_nothing_is_added_to_a_golden_or_read_only_recording(loops: Loops) -> No
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes anywhere")
 def test_a_folder_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path) -> None:
-    from support.samples import make_run
+    from support.sample_records import make_run
 
     RunFolder.create(tmp_path / "r", make_run(), "host").close(0, 1.0)
     (tmp_path / "r").chmod(stat.S_IRUSR | stat.S_IXUSR)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.made_recordings import Made, make_recording
+from support.recording_builder import Made, make_recording
 
 from chia_bypass.replay_engine.answers import Index
 from chia_bypass.replay_engine.match_keys import Rule

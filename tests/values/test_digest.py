@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from support import value_models as models
-from support.strategies import Ref, refer, round_trip, values
+from support.value_strategies import Ref, refer, round_trip, values
 
 from chia_bypass.values.digest import bind, digest, source_digest
 

@@ -6,7 +6,7 @@ import pytest
 from chia.base.tools.ChiaTool import ChiaTool, ToolInfo
 from chia.models.claude import ClaudeCodeLLM
 from chia.models.openai_compat import OpenAICompatLLM
-from support.samples import make_call
+from support.sample_records import make_call
 
 from chia_bypass.recording.records import Argument
 from chia_bypass.replay_engine.matcher import differing

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from support import value_models as models
-from support.strategies import values
+from support.value_strategies import values
 
 from chia_bypass.values.rendering import render
 

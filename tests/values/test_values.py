@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from support import value_models as models
-from support.strategies import CLASSES, Ref, rebuild, refer, round_trip, same, values
+from support.value_strategies import CLASSES, Ref, rebuild, refer, round_trip, same, values
 
 from chia_bypass.errors import CannotKeep, CannotRebuild, PickleRefused
 from chia_bypass.values.class_lookup import Sketch, Sketches

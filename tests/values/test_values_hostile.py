@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgpack import ExtType
 from support import value_models as models
-from support.strategies import CLASSES, Ref, values
+from support.value_strategies import CLASSES, Ref, values
 
 from chia_bypass.errors import CannotRebuild, ClassRefused, PickleRefused
 from chia_bypass.values.class_lookup import ImportedClasses, Sketches

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.strategies import values
+from support.value_strategies import values
 
 from chia_bypass.values.digest import digest
 from chia_bypass.values.redactor import Redactor

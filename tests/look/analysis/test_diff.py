@@ -14,7 +14,7 @@ import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.made_recordings import NEVER, Made, a_loop, make_recording
+from support.recording_builder import NEVER, Made, a_loop, make_recording
 
 from chia_bypass.look.analysis.diff import diff
 from chia_bypass.look.analysis.fields import differences

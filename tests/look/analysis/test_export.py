@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 from chia.trace.profile_viz import load_events, pair_events
-from support.made_recordings import NEVER, Made, a_loop, make_recording
 from support.perfetto import query
+from support.recording_builder import NEVER, Made, a_loop, make_recording
 
 from chia_bypass.look.analysis.export import export
+from chia_bypass.look.analysis.formats import Format
 from chia_bypass.look.analysis.graph import edges
 from chia_bypass.look.analysis.timeline import spans
-from chia_bypass.look.analysis.formats import Format
 from chia_bypass.recording.call_tree import rows
 from chia_bypass.recording.reader import Recording
 from chia_bypass.values.kinds import Reference

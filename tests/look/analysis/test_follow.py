@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.made_recordings import NEVER, Made, add_to_recording, make_recording
+from support.recording_builder import NEVER, Made, add_to_recording, make_recording
 
 from chia_bypass.errors import RecordingAbsent
 from chia_bypass.look.analysis.follow import follow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.made_recordings import Made, make_recording
+from support.recording_builder import Made, make_recording
 
 from chia_bypass.look.analysis.graph import critical_path, running
 from chia_bypass.look.analysis.timeline import asked_for, spans

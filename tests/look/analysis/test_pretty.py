@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy
 import pytest
-from support.made_recordings import Made, make_recording
+from support.recording_builder import Made, make_recording
 
 from chia_bypass.errors import UsageError
 from chia_bypass.look.analysis.pretty import brief, pretty

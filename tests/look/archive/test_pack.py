@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.samples import encoded, make_call, make_result, make_run
-from support.small_recording import BIG, write_small
+from support.sample_recording import BIG, write_small
+from support.sample_records import encoded, make_call, make_result, make_run
 
 from chia_bypass.errors import RecordingCorrupt, RecordingExists, UsageError
 from chia_bypass.look.archive.pack import Choice, leaving, pack

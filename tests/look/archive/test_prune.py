@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.samples import make_run
-from support.small_recording import write_small
+from support.sample_recording import write_small
+from support.sample_records import make_run
 
 from chia_bypass.errors import RecordingLocked
 from chia_bypass.look.archive.prune import Prunable, prunable, prune

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.samples import make_call
-from support.small_recording import write_small
+from support.sample_recording import write_small
+from support.sample_records import make_call
 
 from chia_bypass.errors import RecordingAbsent, RecordingTooNew
 from chia_bypass.look.archive.verify import Verified, verify

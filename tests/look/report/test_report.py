@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from support.made_recordings import Made, a_loop, make_recording
+from support.recording_builder import Made, a_loop, make_recording
 
 from chia_bypass.look.analysis.replay_outcome import ReplayedCall, ReplayOutcome
 from chia_bypass.look.report.report import report

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from support.samples import encoded, make_call, make_result, make_run
-
 from chia_bypass.errors import CannotKeep
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.layout import BYPASS_YAML
@@ -18,6 +16,7 @@ from chia_bypass.recording.writer import (
     segment_header,
 )
 from chia_bypass.values.kinds import Reference
+from support.sample_records import encoded, make_call, make_result, make_run
 
 BIG = bytes(range(256)) * 260
 LONG_LIST = [f"{n:050}" for n in range(1400)]

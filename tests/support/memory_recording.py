@@ -11,7 +11,7 @@ from chia_bypass.recording.records import Blob, Call, Result
 from chia_bypass.recording.schema import pack, unpack_map
 
 
-class Held:
+class MemoryRecording:
     """Answers from the records that it was given: calls that never ended, and results."""
 
     def __init__(self, records: Iterable[Call | Result]) -> None:

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
-from support import value_models as models
 
 from chia_bypass.values.class_lookup import ImportedClasses
 from chia_bypass.values.decode import decode
 from chia_bypass.values.encode import Encoded, encode
 from chia_bypass.values.kinds import Reference
+from support import value_models as models
 
 CLASSES = ImportedClasses([models.__name__])
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from support.samples import make_call, make_run
-
 from chia_bypass.errors import CannotKeep
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.reader import Recording
@@ -23,6 +21,7 @@ from chia_bypass.values.digest import digest
 from chia_bypass.values.encode import encode
 from chia_bypass.values.kinds import Reference
 from chia_bypass.values.rendering import render
+from support.sample_records import make_call, make_run
 
 NEVER = object()
 """As a value: the call never ended."""

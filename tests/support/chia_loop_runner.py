@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.loops import Loops
+from support.loop_runner import Loops
 
 PREAMBLE = """\
 import builtins, dataclasses, os, sys, threading, time

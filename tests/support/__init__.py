@@ -1,0 +1,26 @@
+"""What tests share. Ask here before writing a helper of your own.
+
+Without Ray:
+
+=====================  =========================================================================
+`sample_records`       one record of each kind, with plausible fields: ``make_call``, ``make_run``
+`memory_recording`     the calls of a recording, held in memory: what a matcher asks
+`recording_builder`    a recording folder of the calls that a test lists (``Made``), by the writer
+`sample_recording`     one small recording folder in which every kind of record stands
+`value_models`         classes whose instances the value tests store
+`value_strategies`     Hypothesis strategies of nested values, a strict comparison, a round trip
+`hooked_processes`     Python processes that start with the hook, as ``record`` starts a loop
+`terminals`            the command line on a pseudo-terminal of a given width, or in a pipe
+`perfetto`             Perfetto's own trace processor, for traces that we export; needs node
+=====================  =========================================================================
+
+On the Ray of the test session (the fixtures are in ``conftest.py``):
+
+=======================  =======================================================================
+`fixture_types`          types of the fixtures, for annotations
+`loop_runner`            writes a loop, records it, replays it: fixture ``loops``
+`chia_loop_runner`       the same for loops of CHIA's own ChiaFunction: fixture ``chia_loops``
+`remote_worker_loops`    loops whose workers cannot see the recording folder
+`search_loops`           loops whose next call depends on which call finishes first
+=======================  =======================================================================
+"""
