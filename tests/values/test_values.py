@@ -285,7 +285,7 @@ def test_a_buffer_of_the_wrong_length_is_refused() -> None:
 
 def test_the_modules_that_ride_to_workers_import_nothing_heavy() -> None:
     names = ("encode", "decode", "class_lookup", "digest", "rendering")
-    imports = "; ".join(f"import chia_bypass.recording.{name}" for name in names)
+    imports = "; ".join(f"import chia_bypass.values.{name}" for name in names)
     heavy = "{'ray', 'numpy', 'pydantic', 'attr', 'attrs', 'yaml', 'rich', 'typer'}"
     code = f"{imports}; import sys; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
