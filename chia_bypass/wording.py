@@ -38,11 +38,6 @@ def _visible_character(character: str) -> str:
     return character if character.isprintable() else ascii(character)[1:-1]
 
 
-def short_name(qualified: str) -> str:
-    """``GccNode.compile`` of ``loop:GccNode.compile``, ``dict`` of ``builtins:dict``."""
-    return qualified.partition(":")[2] or qualified
-
-
 def moment(seconds: float) -> str:
     """Unix seconds as local date and time; empty for 0, which stands for unknown."""
     if not seconds:

@@ -18,7 +18,7 @@ from chia_bypass.bypass.providers import DataProvider, call
 from chia_bypass.bypass.settings import Settings
 from chia_bypass.engine import Provider
 from chia_bypass.errors import SourceMissing
-from chia_bypass.names import find, full_name
+from chia_bypass.names import find, full_name, short_name
 
 Condition = Callable[..., Any]
 """``cond(tag, data_path, *args, **kwargs) -> bool``, run on the caller."""
@@ -164,7 +164,7 @@ class Bypass:
 
 
 def _remedy(name: str) -> str:
-    short = name.rpartition(":")[2]
+    short = short_name(name)
     return (
         f"Give it a 'data:' path under 'bypass: {short}:' in the YAML, or register a provider "
         f"with bypass.set_provider({short!r}, provider)"

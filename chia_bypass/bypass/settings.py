@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pickle
-import re
 from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
 
 from chia_bypass.bypass.config import BypassConfig, parse_actor
-from chia_bypass.names import find, key_in
+from chia_bypass.names import find, key_in, tag_fits
 
 
 class Settings:
@@ -56,9 +55,7 @@ class Settings:
     def tag_fits(self, name: str, tag: str | None) -> bool:
         """Whether the function has no ``tags:``, or one of them matches all of ``tag``."""
         patterns = find(self.tags, name)
-        if patterns is None:
-            return True
-        return tag is not None and any(re.fullmatch(pattern, str(tag)) for pattern in patterns)
+        return patterns is None or tag_fits(tag, patterns)
 
     def data_key(self, name: str) -> str:
         """Where the data of the function was named, ``bypass.run_sim.data in sim.yaml``."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from chia_bypass.bypass.config import SECTION
 from chia_bypass.bypass.parser import load_config
-from chia_bypass.names import find
+from chia_bypass.names import find, short_name
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.summary import by_function
 
@@ -115,8 +115,5 @@ def _summaries(recording: Recording) -> Mapping[str, _Summary]:
 def _keys(functions: Iterable[str]) -> Mapping[str, str]:
     """The YAML key of each function: its qualified name, if that means only this one."""
     functions = set(functions)
-    shared = Counter(name.partition(":")[2] for name in functions)
-    return {
-        name: name if shared[name.partition(":")[2]] > 1 else name.partition(":")[2]
-        for name in functions
-    }
+    shared = Counter(map(short_name, functions))
+    return {name: name if shared[short_name(name)] > 1 else short_name(name) for name in functions}

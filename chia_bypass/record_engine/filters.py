@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chia_bypass.names import named
+from chia_bypass.names import named, tag_fits
 from chia_bypass.recording.records import Call
 
 
@@ -17,7 +16,7 @@ class Filters:
 
     tagged_only: bool = False
     functions: tuple[str, ...] = ()
-    """Globs over qualified names or ``module:qualname``; none: all functions."""
+    """Globs of functions; none: all functions."""
     tags: tuple[str, ...] = ()
     """Regexes that match a whole tag; none: all calls."""
 
@@ -36,6 +35,4 @@ class Filters:
             return False
         if self.functions and not named(call.function, self.functions):
             return False
-        if not self.tags:
-            return True
-        return call.tag is not None and any(re.fullmatch(tag, call.tag) for tag in self.tags)
+        return not self.tags or tag_fits(call.tag, self.tags)

@@ -12,11 +12,10 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from chia_bypass.errors import UsageError
-from chia_bypass.names import named
+from chia_bypass.names import named, names_of, short_name, tag_fits
 from chia_bypass.recording.index import CallIndex
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Call, Outcome, Result, attempt_path
-from chia_bypass.wording import short_name
 
 
 class Order(str, Enum):
@@ -132,7 +131,7 @@ class Selection:
     function: str | None = None
     """Glob: module and qualified name, qualified name or bare name."""
     tag: str | None = None
-    """Regular expression that the whole tag has to match."""
+    """Regular expression that has to match the whole tag; a call without one is never meant."""
     failed: bool = False
     """Only those that did not return a value."""
     order: Order = Order.TREE
@@ -152,14 +151,14 @@ class Selection:
 
     def wanted(self) -> Callable[[str, str | None], bool]:
         """Whether calls of a function with a tag are among them. Raises UsageError."""
-        pattern = None if self.tag is None else _compiled(self.tag)
+        tags = None if self.tag is None else (_checked(self.tag),)
 
         @cache  # a recording has few functions and many calls
         def of_function(name: str) -> bool:
             return self.function is None or named(name, (self.function,))
 
         def wanted(function: str, tag: str | None) -> bool:
-            return of_function(function) and (pattern is None or bool(pattern.fullmatch(tag or "")))
+            return of_function(function) and (tags is None or tag_fits(tag, tags))
 
         return wanted
 
@@ -173,11 +172,12 @@ class Selection:
                 yield row
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _checked(pattern: str) -> str:
     try:
-        return re.compile(pattern)
+        re.compile(pattern)
     except re.error as error:
         raise UsageError(f"--tag {pattern}: not a regular expression: {error}") from None
+    return pattern
 
 
 def _sorting(index: CallIndex, order: Order) -> Callable[[Place], Any]:
@@ -208,13 +208,8 @@ def find(recording: Recording, wanted: str) -> Row:
 
 
 def _names(index: CallIndex, place: Place) -> tuple[str | None, ...]:
-    numbered = (f"{name}#{place.nth}" for name in _function_names(index.function(place.number)))
+    numbered = (f"{name}#{place.nth}" for name in names_of(index.function(place.number)))
     return (index.paths[place.number], index.tag(place.number), *numbered)
-
-
-def _function_names(function: str) -> tuple[str, str, str]:
-    qualified = short_name(function)
-    return (function, qualified, qualified.rpartition(".")[2])
 
 
 def _called(index: CallIndex, place: Place) -> str:
@@ -224,12 +219,12 @@ def _called(index: CallIndex, place: Place) -> str:
 def _instead(index: CallIndex, wanted: str) -> str:
     """What somebody who asked for ``wanted`` may have meant."""
     name = wanted.partition("#")[0]
-    of_function = [p for p in places(index) if name in _function_names(index.function(p.number))]
+    of_function = [p for p in places(index) if name in names_of(index.function(p.number))]
     if of_function:
         some = ", ".join(_called(index, place) for place in of_function[:5])
         more = f" and {len(of_function) - 5} more" if len(of_function) > 5 else ""
         return f"Its calls: {some}{more}"
     names = set(map(index.function, range(len(index))))
-    near = get_close_matches(name, [short for full in names for short in _function_names(full)], 3)
+    near = get_close_matches(name, [short for full in names for short in names_of(full)], 3)
     meant = f"Near: {', '.join(dict.fromkeys(near))}. " if near else ""
     return f"{meant}`chia-bypass inspect DIR` lists all"

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any, Final, NamedTuple
 
 from chia_bypass.errors import UsageError
+from chia_bypass.names import named
 from chia_bypass.recording.records import RedactionRule, Run
 from chia_bypass.values.redactor import REDACTED, Redactor
 from chia_bypass.values.rendering import render
@@ -109,12 +109,7 @@ class Redaction:
         """What applies the rules to arguments and results of ``function``; None without rules."""
         if not self.rules:
             return None
-        qualified = function.partition(":")[2]
-        patterns = tuple(
-            rule.pattern
-            for rule in self.rules
-            if fnmatchcase(function, rule.function) or fnmatchcase(qualified, rule.function)
-        )
+        patterns = tuple(rule.pattern for rule in self.rules if named(function, (rule.function,)))
         return Redactor(patterns) if patterns else None
 
     def shown(self, text: str, function: str) -> str:

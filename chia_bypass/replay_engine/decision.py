@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -13,7 +12,7 @@ from chia_bypass.errors import ChiaBypassError
 from chia_bypass.identity import position
 from chia_bypass.identity.describe import describe
 from chia_bypass.identity.producers import Producers
-from chia_bypass.names import find, named
+from chia_bypass.names import find, named, tag_fits
 from chia_bypass.recording.records import Call, Result
 from chia_bypass.replay_engine.context import ReplayHome
 from chia_bypass.replay_engine.matcher import Found, Matcher, Missed, MissReason
@@ -150,8 +149,7 @@ def _live(policy: Policy, asked: Asked) -> bool:
         chosen = asked.recorded is not None and asked.recorded.path in policy.live_calls
         conditions.append(chosen or named(asked.function, policy.live))
     if policy.live_tags:
-        tag = asked.tag
-        conditions.append(tag is not None and any(re.fullmatch(p, tag) for p in policy.live_tags))
+        conditions.append(tag_fits(asked.tag, policy.live_tags))
     if policy.live_from is not None:
         conditions.append(asked.after or _on_real_side((policy.live_from,), asked))
     return bool(conditions) and all(conditions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chia_bypass.errors import Miss
+from chia_bypass.names import short_name
 from chia_bypass.recording.records import Call
 from chia_bypass.replay_engine.matcher import Missed, MissReason
 
@@ -68,7 +69,7 @@ def _differences(call: Call, missed: Missed) -> str:
 
 
 def _remedy(call: Call, missed: Missed, yaml: str) -> str:
-    key = call.function.partition(":")[2]
+    key = short_name(call.function)
     entry = f"under bypass.{key} in {yaml}"
     if missed.reason is MissReason.EXHAUSTED:
         return f"Accept with 'repeats: last' {entry}, or record the loop again"

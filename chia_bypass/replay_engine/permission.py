@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from chia_bypass.bypass.config import BypassConfig
 from chia_bypass.errors import RealRunRefused
-from chia_bypass.names import named
+from chia_bypass.names import named, short_name
 from chia_bypass.replay_engine.context import ReplayHome
 from chia_bypass.replay_engine.policy import OnMiss, Policy
 from chia_bypass.session import Session
@@ -57,7 +57,7 @@ def _asked(policy: Policy, yaml: BypassConfig) -> Iterator[tuple[str, str]]:
 
 
 def _refused(home: ReplayHome, function: str, asked: str, tag: str | None = None) -> RealRunRefused:
-    short = function.partition(":")[2] or function
+    short = short_name(function)
     shown = repr(short) if short == "*" else short  # what a shell would take for file names
     why = f"this Ray only pretends to have {', '.join(sorted(home.invented))}"
     return RealRunRefused(

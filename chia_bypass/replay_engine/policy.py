@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from chia_bypass.bypass.config import Entry, Match, Repeats
+from chia_bypass.names import tag_fits
 from chia_bypass.recording.redaction import NO_RULES, Redaction
 from chia_bypass.replay_engine.match_keys import Rule
 
@@ -139,8 +139,4 @@ class Policy:
 
 def serves(entry: Entry, tag: str | None) -> bool:
     """Whether the YAML wants a call with this tag served: by its flag and its tag patterns."""
-    if not entry.bypass:
-        return False
-    if entry.tags is None:
-        return True
-    return tag is not None and any(re.fullmatch(pattern, tag) for pattern in entry.tags)
+    return entry.bypass and (entry.tags is None or tag_fits(tag, entry.tags))

@@ -144,7 +144,8 @@ def _ended(one: Ended) -> str:
 
 
 def _named(one: Ended) -> str:
-    from chia_bypass.wording import short_name, visible
+    from chia_bypass.names import short_name
+    from chia_bypass.wording import visible
 
     tag = "" if one.call.tag is None else f" (tag {visible(one.call.tag)})"
     return f"{one.call.path} {short_name(one.call.function)}{tag}"

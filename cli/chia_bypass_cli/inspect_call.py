@@ -9,12 +9,13 @@ from chia_bypass.errors import RecordingCorrupt, UsageError
 from chia_bypass.look.analysis.as_json import call_json, plain, result_json, text_of
 from chia_bypass.look.analysis.neighbours import Neighbour, children, needed, needed_by
 from chia_bypass.look.analysis.pretty import brief, pretty
+from chia_bypass.names import short_name
 from chia_bypass.recording.call_tree import Row, find
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Outcome, Result
 from chia_bypass.recording.sketched import part as part_of
 from chia_bypass.recording.sketched import raw, rebuilt, sketched
-from chia_bypass.wording import moment, short_name, visible_lines, without_our_frames
+from chia_bypass.wording import moment, visible_lines, without_our_frames
 from chia_bypass_cli import terminal
 
 _PIPE_WIDTH = 100

@@ -7,11 +7,11 @@ from typing import Any
 
 from chia_bypass.errors import RecordingCorrupt
 from chia_bypass.look.analysis.as_json import call_json, text_of
+from chia_bypass.names import short_name
 from chia_bypass.recording.call_tree import Order, Place, Row, Selection, row
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Outcome
 from chia_bypass.recording.summary import state
-from chia_bypass.wording import short_name
 from chia_bypass_cli import terminal
 
 _NUMBERS = ("time", "bytes")

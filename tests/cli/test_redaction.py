@@ -39,3 +39,28 @@ def test_rules_hide_a_secret_that_changes_from_run_to_run(loops: Loops) -> None:
     assert "{'echo': '[redacted]', 'n': 1}" in replayed.stdout
     assert "redacted: the result of loop:ask at loop.0/0" in replayed.stderr
     assert "drift" not in replayed.stderr
+
+
+METHOD = """
+class Build:
+    @ChiaFunction()
+    def run_sim(self, key):
+        real("run_sim")
+        return [key, "done"]
+
+build = Build()
+print(get(build.run_sim.chia_remote(build, os.environ["THE_KEY"])))
+"""
+
+
+def test_a_rule_for_a_bare_name_reaches_a_method(loops: Loops) -> None:
+    loops.write(METHOD)
+    loops.environment["THE_KEY"] = "hush-4711"
+    recorded = loops.record(options=("--redact-in", r"run_sim=hush-\d+"))
+    assert recorded.returncode == 0, recorded.stderr
+    assert "['hush-4711', 'done']" in recorded.stdout
+    kept = b"".join(p.read_bytes() for p in (loops.folder / "r").rglob("*") if p.is_file())
+    assert b"hush-4711" not in kept
+    replayed = loops.replay()
+    assert replayed.returncode == 0, replayed.stderr
+    assert "['[redacted]', 'done']" in replayed.stdout

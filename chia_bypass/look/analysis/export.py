@@ -11,10 +11,10 @@ from chia_bypass.look.analysis.as_json import call_json, plain, text_of
 from chia_bypass.look.analysis.formats import Format
 from chia_bypass.look.analysis.graph import edges
 from chia_bypass.look.analysis.timeline import Span, rows_of_workers, spans
+from chia_bypass.names import names_of, short_name
 from chia_bypass.recording.call_tree import Row
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.sketched import sketched
-from chia_bypass.wording import short_name
 
 MICROSECONDS = 1_000_000
 
@@ -112,7 +112,7 @@ def _profiler_events(found: list[Span]) -> Iterator[dict[str, Any]]:
     for span in found:
         common = {
             "call_id": span.path,
-            "func": short_name(span.function).rpartition(".")[2],
+            "func": names_of(span.function)[-1],
             "display_name": span.name if span.tag is None else f"{span.name} {span.tag}",
             "is_remote": True,
             "worker_ip": span.host,

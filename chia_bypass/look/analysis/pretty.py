@@ -13,11 +13,12 @@ from typing import Any, Final
 
 from rich.pretty import Node
 
+from chia_bypass.names import short_name
 from chia_bypass.values.class_lookup import Sketch
 from chia_bypass.values.kinds import Reference
 from chia_bypass.values.numpy_arrays import numpy_if_loaded
 from chia_bypass.values.rendering import render
-from chia_bypass.wording import CUT, short_name, visible_lines
+from chia_bypass.wording import CUT, visible_lines
 
 _BRACKETS: Final[Mapping[type, tuple[str, str]]] = {
     list: ("[", "]"),

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite
 
+from chia_bypass.names import short_name
 from chia_bypass.recording.call_tree import Row
-from chia_bypass.wording import short_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from plotly.subplots import make_subplots
 from chia_bypass.look.analysis.graph import critical_path, edges, running
 from chia_bypass.look.analysis.pairing import Pair
 from chia_bypass.look.analysis.timeline import Span, rows_of_workers
-from chia_bypass.wording import short_name, visible
+from chia_bypass.names import short_name
+from chia_bypass.wording import visible
 
 DRAWN: Final = 4000
 """Calls that one chart draws: the longest ones."""

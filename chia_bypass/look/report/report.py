@@ -12,10 +12,11 @@ from chia_bypass.look.analysis.pairing import pair
 from chia_bypass.look.analysis.replay_outcome import ReplayOutcome
 from chia_bypass.look.analysis.timeline import Span, spans
 from chia_bypass.look.report.page import Section, chart, page, table
+from chia_bypass.names import short_name
 from chia_bypass.recording.call_tree import Row, rows
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.summary import state
-from chia_bypass.wording import moment, short_name
+from chia_bypass.wording import moment
 
 if TYPE_CHECKING:
     from chia_bypass.look.report.charts import Run
