@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
 from typing import Any
 
 import ray
@@ -23,7 +25,44 @@ def attempt_number() -> int:
     return int(global_worker().core_worker.get_current_task_attempt_number())
 
 
-def replace(name: str, function: Any) -> None:
-    """Make ``function`` what a loop calls as ``ray.<name>``, under both its names."""
-    setattr(ray, name, function)
-    setattr(_worker_module, name, function)
+def homes_of_calls() -> tuple[Any, Any]:
+    """The modules under which a loop finds ``init``, ``put`` and ``wait``: where Ray defines them,
+    and ``ray`` itself, which may be half imported and take them from there yet.
+    """
+    return _worker_module, ray
+
+
+def raylet() -> Any:
+    """The compiled module by which Ray hands results to futures."""
+    return sys.modules["ray._raylet"]
+
+
+def actor_class() -> Any:
+    """The class of ``ray.remote`` classes; its ``_remote`` creates an actor."""
+    return import_module("ray.actor").ActorClass
+
+
+def remote_function_class() -> Any:
+    """The class of ``ray.remote`` functions; its ``_remote`` submits a task."""
+    return import_module("ray.remote_function").RemoteFunction
+
+
+def class_of(actor_class: Any) -> Any:
+    """The class, as the loop wrote it, of what `ray.remote` made of it."""
+    modified = actor_class.__ray_metadata__.modified_class
+    return getattr(modified, "__ray_actor_class__", modified)
+
+
+def class_name(actor_class: Any) -> str:
+    """What Ray calls it."""
+    return str(actor_class.__ray_metadata__.class_name)
+
+
+def function_of(remote_function: Any) -> Any:
+    """The function inside a remote function."""
+    return remote_function._function
+
+
+def actor_id(handle: Any) -> bytes:
+    """Which actor a handle is for."""
+    return bytes(handle._actor_id.binary())

@@ -86,7 +86,7 @@ class _Arrangement:
         shipping.install(session)
         self.undoings.extend((ray_init.uninstall, shipping.uninstall))
         # Before the loop can import a name of it.
-        self.undoings.append(ray_wait.install(module))
+        self.undoings.append(ray_wait.install())
         self.undoings.append(placement.install(lambda: _reservations(session)))
         if session.own_ray or session.address is not None:
             from chia_bypass.driver import ray_client
@@ -96,7 +96,8 @@ class _Arrangement:
     def plain_ray_imported(self, module: ModuleType) -> None:
         from chia_bypass.patches import ray_start
 
-        self.undoings.append(ray_start.install(self.start_engine))
+        session = self._session()
+        self.undoings.append(ray_start.install(self.start_engine, lambda: _reservations(session)))
 
     def start_engine(self, module: ModuleType | None = None) -> None:
         if not self._engine_started:  # a reloaded module finds the engine running

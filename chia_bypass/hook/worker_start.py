@@ -30,9 +30,11 @@ def enter(run: str, replays: bool) -> None:
 
         chia_module.count_in_place(module)
 
-    if not replays:
+    if replays:
+        ray_start.install(activate)
+    else:
         placement.install(_reservations)
-    ray_start.install(activate)
+        ray_start.install(activate, _reservations)
     after_import("chia.trace.profiler", profiler_imported)
     after_import("chia_bypass.function", activate)
     after_import("chia.base.ChiaFunction", chia_imported)

@@ -4,7 +4,8 @@ The parent is the ChiaFunction call, actor or driver that dispatches. A lane is 
 work handed to a thread pool or an asyncio task, named by who started it, what it runs and as
 how-manieth such: ``main/solve#0``. (By what it runs, because Ray and pools start threads of their
 own when they please.) Two lanes that make the same call must not swap their answers in a replay,
-and no thread may lose sight of the call that it works for, so starting a thread hands both on.
+and no thread may lose sight of the call that it works for, so starting a thread hands both on
+(see :mod:`chia_bypass.patches.threads`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ import sys
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -27,7 +27,6 @@ MAIN_LANE = "main"
 _VOLATILE = re.compile(r"[0-9a-fA-F]{8}[0-9a-fA-F-]*")
 """What is new in every run: the UUIDs in the names of actors."""
 _ATTRIBUTE = "_chia_bypass_position"
-_MARK = "_chia_bypass_original"
 
 
 class Parent:
@@ -167,58 +166,25 @@ def inside(parent: Parent) -> Iterator[None]:
         _process = before
 
 
-def install() -> Callable[[], None]:
-    """Hand positions on to threads and pools from now on; returns what undoes it."""
-    start: Any = threading.Thread.start
-    submit: Any = ThreadPoolExecutor.submit
-    if hasattr(start, _MARK):  # a second layer would name each lane twice
-        return lambda: None
-
-    @functools.wraps(start)
-    def start_with_position(self: threading.Thread) -> None:
-        position = current()
-        if position is not None:
-            setattr(self, _ATTRIBUTE, position.child(_thread_name(self)))
-        start(self)
-
-    @functools.wraps(submit)
-    def submit_with_position(
-        self: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
-    ) -> Any:
-        position = current()
-        if position is None:
-            return submit(self, fn, *args, **kwargs)
-        return submit(self, _Work(fn, position.child(_name(fn))), *args, **kwargs)
-
-    setattr(start_with_position, _MARK, start)
-    setattr(submit_with_position, _MARK, submit)
-    _replace(threading.Thread, "start", start_with_position)
-    _replace(ThreadPoolExecutor, "submit", submit_with_position)
-
-    def undo() -> None:
-        # Whoever patched over us since keeps theirs.
-        if vars(threading.Thread)["start"] is start_with_position:
-            _replace(threading.Thread, "start", start)
-        if vars(ThreadPoolExecutor)["submit"] is submit_with_position:
-            _replace(ThreadPoolExecutor, "submit", submit)
-
-    return undo
+@contextmanager
+def running_as(position: Position) -> Iterator[None]:
+    """Run a block, in whichever thread, as the work of ``position``."""
+    position.adopt()
+    token = _position.set(position)
+    try:
+        yield
+    finally:
+        _position.reset(token)
 
 
-def _replace(owner: type, name: str, function: Any) -> None:
-    setattr(owner, name, function)
+def lane_for(runs: Any) -> Position | None:
+    """The next lane that the running code starts, for what ``runs``; None outside any parent."""
+    position = current()
+    return None if position is None else position.child(_name(runs))
 
 
-class _Work:
-    """A callable given to a pool, which runs in a lane of its own whichever thread picks it up."""
-
-    def __init__(self, function: Callable[..., Any], position: Position) -> None:
-        self._function, self._position = function, position
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        self._position.adopt()
-        token = _position.set(self._position)
-        try:
-            return self._function(*args, **kwargs)
-        finally:
-            _position.reset(token)
+def hand_to(thread: threading.Thread) -> None:
+    """Let ``thread``, which is about to start, be the next lane of the running code."""
+    position = current()
+    if position is not None:
+        setattr(thread, _ATTRIBUTE, position.child(_thread_name(thread)))

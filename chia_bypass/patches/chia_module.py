@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -12,15 +13,19 @@ import ray
 
 from chia_bypass import engine as engines
 from chia_bypass.patches import chia_calls
+from chia_bypass.patches.patching import Patch, Undo, undo_all
 
-STAND_INS: Mapping[str, Callable[[Callable[..., Any]], Callable[..., Any]]] = {
-    "_pop_chia_hooks": chia_calls.pop_hooks,
-    "_try_proxy": chia_calls.try_proxy,
-    "_maybe_wrap_cache": chia_calls.maybe_wrap_cache,
-    "_chia_trampoline": chia_calls.trampoline,
-    "_chia_trampoline_profiled": chia_calls.trampoline,
+SEAM: Mapping[str, Patch[None]] = {
+    name: Patch(name, stand_in)
+    for name, stand_in in (
+        ("_pop_chia_hooks", chia_calls.pop_hooks),
+        ("_try_proxy", chia_calls.try_proxy),
+        ("_maybe_wrap_cache", chia_calls.maybe_wrap_cache),
+        ("_chia_trampoline", chia_calls.trampoline),
+        ("_chia_trampoline_profiled", chia_calls.trampoline),
+    )
 }
-"""Name in CHIA's module -> what makes the replacement of it."""
+"""By the name in CHIA's module."""
 
 
 class UnknownChia(Exception):
@@ -37,23 +42,15 @@ class UnknownChia(Exception):
         )
 
 
-def install_seam(module: ModuleType) -> Callable[[], None]:
+def install_seam(module: ModuleType) -> Undo:
     """Replace CHIA's functions in ``module``, its ChiaFunction; returns what undoes it.
 
     Raises UnknownChia before anything is replaced.
     """
-    for name in STAND_INS:
+    for name in SEAM:
         if not hasattr(module, name):
             raise UnknownChia(name)
-    originals = {name: getattr(module, name) for name in STAND_INS}
-    for name, stand_in in STAND_INS.items():
-        setattr(module, name, stand_in(originals[name]))
-
-    def undo() -> None:
-        for name, original in originals.items():
-            setattr(module, name, original)
-
-    return undo
+    return undo_all([patch.install(module) for patch in SEAM.values()])
 
 
 _CHIA = "chia.base.ChiaFunction"
@@ -61,10 +58,12 @@ _IN_PLACE = "_wrapper"
 """What the code is called that runs a call in place."""
 
 
-def count_in_place(module: ModuleType) -> Callable[[], None]:
+def count_in_place(module: ModuleType) -> Undo:
     """Watch ``get_profiler`` of ``module``, CHIA's profiler; returns what undoes it."""
-    original: Callable[[], Any] = module.get_profiler
+    return _PROFILER.install(module)
 
+
+def _watched(original: Callable[[], Any]) -> Callable[[], Any]:
     @functools.wraps(original)
     def get_profiler() -> Any:
         engine = engines.current()
@@ -75,46 +74,48 @@ def count_in_place(module: ModuleType) -> Callable[[], None]:
                 engine.ran_in_place(getattr(function, "__func__", function))
         return original()
 
-    _put(module, get_profiler)
-
-    def undo() -> None:
-        if module.get_profiler is get_profiler:
-            _put(module, original)
-
-    return undo
+    return get_profiler
 
 
-def _put(module: Any, get_profiler: Callable[[], Any]) -> None:
-    module.get_profiler = get_profiler
+_PROFILER: Patch[None] = Patch("get_profiler", _watched)
 
 
-def start_no_servers(module: ModuleType, unused: Callable[[], bool]) -> Callable[[], None]:
+@dataclass(frozen=True)
+class _Servers:
+    """What CHIA's tools obey."""
+
+    unused: Callable[[], bool]
+    """Whether nobody is going to ask their servers."""
+    tool_info: Any
+    """CHIA's class ToolInfo."""
+
+
+def start_no_servers(module: ModuleType, unused: Callable[[], bool]) -> Undo:
     """Let the tools of ``module``, CHIA's ChiaTool, start no server where ``unused`` says so.
 
     Returns what undoes it.
     """
-    kind: Any = module.ChiaTool
-    original: Callable[[Any], None] = kind.__post_init__
+    return _TOOLS.install(module.ChiaTool, setting=_Servers(unused, module.ToolInfo))
 
+
+def _without_server(original: Callable[[Any], None]) -> Callable[[Any], None]:
     @functools.wraps(original)
     def __post_init__(self: Any) -> None:
-        if self._server_actor is not None or not unused():
+        servers = _TOOLS.setting
+        if self._server_actor is not None or servers is None or not servers.unused():
             original(self)
         elif self.tool_info is None:  # as with CHIA's own, a second time changes nothing
-            _pretend(self, module)
+            _pretend(self, servers.tool_info)
 
-    kind.__post_init__ = __post_init__
-
-    def undo() -> None:
-        if kind.__post_init__ is __post_init__:
-            kind.__post_init__ = original
-
-    return undo
+    return __post_init__
 
 
-def _pretend(tool: Any, module: ModuleType) -> None:
+_TOOLS: Patch[_Servers] = Patch("__post_init__", _without_server)
+
+
+def _pretend(tool: Any, tool_info: Any) -> None:
     """Give ``tool`` what it has when its server runs, all but the server."""
     tool.hostname = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
     tool.node_id = ray.get_runtime_context().get_node_id()
-    tool.tool_info = module.ToolInfo(name=tool.name, port=tool.port, node_id=tool.node_id)
+    tool.tool_info = tool_info(name=tool.name, port=tool.port, node_id=tool.node_id)
     type(tool)._tool_registry.append(tool.tool_info)

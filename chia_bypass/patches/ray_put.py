@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
-import ray
-
 from chia_bypass import engine as engines
-from chia_bypass.ray_private import replace
+from chia_bypass import ray_private
+from chia_bypass.patches.patching import Patch, Undo
 
-_MARK = "_chia_bypass_original"
 
-
-def install() -> Callable[[], None]:
+def install() -> Undo:
     """Tell the engine of the process about each ``ray.put`` from now on; returns what undoes it."""
-    original: Any = ray.put
-    if hasattr(original, _MARK):
-        return lambda: None
+    return _PUT.install(*ray_private.homes_of_calls())
 
+
+def _watched(original: Any) -> Any:
     @functools.wraps(original)
     def put(value: Any, *args: Any, **kwargs: Any) -> Any:
         reference = original(value, *args, **kwargs)
@@ -28,11 +24,7 @@ def install() -> Callable[[], None]:
             engine.stored(reference, value)
         return reference
 
-    setattr(put, _MARK, original)
-    replace("put", put)
+    return put
 
-    def undo() -> None:
-        if ray.put is put:
-            replace("put", original)
 
-    return undo
+_PUT: Patch[None] = Patch("put", _watched)

@@ -4,85 +4,127 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable
-from importlib import import_module
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-_MARK = "_chia_bypass_original"
-_CALLS = ("chia_bypass.", "chia.base.ChiaFunction")
+from chia_bypass import engine as engines
+from chia_bypass import ray_private
+from chia_bypass.patches.patching import Patch, Undo, undo_all
+from chia_bypass.patches.placement import Observer
+
+_OURS = "chia_bypass."
+"""Actors of our own, the recorder and file servers, are no part of the loop."""
+_CALLS = (_OURS, "chia.base.ChiaFunction")
 """Modules whose remote functions carry calls, which are told of another way."""
 
 _PROVIDED = "_chia_bypass_trampoline"
 """What runs the providers of the loop's own Bypass, which may dispatch calls, too."""
 
-_starting = threading.local()
-"""Creating an actor with get_if_exists creates it from within."""
+Facts = tuple[str, str, bytes]
+"""Kind, name and id of what has started."""
 
 
-def install(prepare: Callable[[], None]) -> Callable[[], None]:
-    """Tell the engine of the process about each one from now on; returns what undoes it.
+@dataclass(frozen=True)
+class Told:
+    """Who is told of what starts."""
 
-    ``prepare`` makes sure that there is an engine.
+    prepare: Callable[[], None]
+    """Makes sure that there is an engine, which is told afterwards."""
+    observer: Callable[[], Observer] | None = None
+    """Gives what is told of plain actors before Ray is: see placement.py."""
+
+
+def install(prepare: Callable[[], None], observer: Callable[[], Observer] | None = None) -> Undo:
+    """Tell the engine of the process, and an observer, about each one from now on; returns what
+    undoes it. For the arguments see Told.
     """
-    # By name: the ray package itself may be half imported.
-    places: tuple[Any, ...] = (
-        import_module("ray.actor").ActorClass,
-        import_module("ray.remote_function").RemoteFunction,
+    told = Told(prepare, observer)
+    return undo_all(
+        [
+            _ACTOR.install(ray_private.actor_class(), setting=told),
+            _TASK.install(ray_private.remote_function_class(), setting=told),
+        ]
     )
-    kinds = (_actor, _task)
-    for place, described in zip(places, kinds, strict=True):
-        if not hasattr(place._remote, _MARK):
-            place._remote = _wrap(place._remote, described, prepare)
-
-    def undo() -> None:
-        for place in places:
-            place._remote = getattr(place._remote, _MARK, place._remote)
-
-    return undo
 
 
-Described = Callable[[Any, Any, dict[str, Any]], "tuple[str, str, bytes] | None"]
-
-
-def _wrap(original: Any, described: Described, prepare: Callable[[], None]) -> Any:
+def _watched_actor(original: Any) -> Any:
     @functools.wraps(original)
     def _remote(self: Any, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
-        if getattr(_starting, "now", False):
+        told = None if _is_starting() else _ACTOR.setting
+        if told is None:
             return original(self, args, kwargs, **options)
-        _starting.now = True
-        try:
-            started = original(self, args, kwargs, **options)
-        finally:
-            _starting.now = False
-        facts = described(self, started, options)
-        if facts is not None:
-            _tell(prepare, *facts)
-        return started
+        if told.observer is not None:
+            _show(told.observer, self, options)
+        with _starting():
+            handle = original(self, args, kwargs, **options)
+        _tell(told, _actor(self, handle, options))
+        return handle
 
-    setattr(_remote, _MARK, original)
     return _remote
 
 
-def _tell(prepare: Callable[[], None], kind: str, name: str, process: bytes) -> None:
-    from chia_bypass import engine as engines
+def _watched_task(original: Any) -> Any:
+    @functools.wraps(original)
+    def _remote(self: Any, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
+        told = None if _is_starting() else _TASK.setting
+        if told is None:
+            return original(self, args, kwargs, **options)
+        with _starting():
+            returned = original(self, args, kwargs, **options)
+        _tell(told, _task(self, returned, options))
+        return returned
 
-    prepare()
+    return _remote
+
+
+_ACTOR: Patch[Told] = Patch("_remote", _watched_actor)
+_TASK: Patch[Told] = Patch("_remote", _watched_task)
+
+_thread = threading.local()
+
+
+def _is_starting() -> bool:
+    """Whether this comes from within Ray: get_if_exists creates an actor from within creating."""
+    return getattr(_thread, "is_starting", False)
+
+
+@contextmanager
+def _starting() -> Iterator[None]:
+    _thread.is_starting = True
+    try:
+        yield
+    finally:
+        _thread.is_starting = False
+
+
+def _show(observer: Callable[[], Observer], actor_class: Any, options: Mapping[str, Any]) -> None:
+    kind = ray_private.class_of(actor_class)
+    if not kind.__module__.startswith(_OURS):
+        name = options.get("name") or ""
+        observer().actor(f"{kind.__module__}:{kind.__qualname__}", name, options)
+
+
+def _tell(told: Told, facts: Facts | None) -> None:
+    if facts is None:
+        return
+    told.prepare()
     engine = engines.current()
     if engine is not None:
-        engine.started(kind, name, process)
+        engine.started(*facts)
 
 
-def _actor(actor_class: Any, handle: Any, options: dict[str, Any]) -> tuple[str, str, bytes] | None:
-    facts = actor_class.__ray_metadata__
-    if _is_ours(facts.modified_class.__module__):
+def _actor(actor_class: Any, handle: Any, options: Mapping[str, Any]) -> Facts | None:
+    if _is_ours(ray_private.class_of(actor_class).__module__):
         return None
-    name = facts.class_name
+    name = ray_private.class_name(actor_class)
     given = options.get("name")
-    return "actor", f"{name}[{given}]" if given else name, handle._actor_id.binary()
+    return "actor", f"{name}[{given}]" if given else name, ray_private.actor_id(handle)
 
 
-def _task(remote: Any, returned: Any, options: dict[str, Any]) -> tuple[str, str, bytes] | None:
-    function = remote._function
+def _task(remote: Any, returned: Any, options: Mapping[str, Any]) -> Facts | None:
+    function = ray_private.function_of(remote)
     if function.__name__ == _PROVIDED:
         kind, name = "provider", options.get("name", _PROVIDED)
     else:

@@ -6,53 +6,22 @@ Awaiting a reference is waiting for such a future, too.
 from __future__ import annotations
 
 import functools
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
 from chia_bypass import engine as engines
+from chia_bypass import ray_private
 from chia_bypass.engine import Completions
-
-_MARK = "_chia_bypass_original"
-_HELPER = "_set_future_helper"
-"""Hands a result to a future; Ray looks it up in its module for each one."""
+from chia_bypass.patches.patching import Patch, Undo, undo_all
 
 
-def install(worker: Any = None) -> Callable[[], None]:
-    """Ask the engine of the process from now on; returns what undoes it.
-
-    ``worker`` is the module ``ray._private.worker``, from which Ray may yet import ``wait``.
-    """
-    worker = worker or sys.modules["ray._private.worker"]
-    original: Any = worker.wait
-    if hasattr(original, _MARK):
-        return lambda: None
-    raylet = sys.modules["ray._raylet"]
-    helper = getattr(raylet, _HELPER)
-    watched = _wrap_wait(original)
-    undoings = [
-        _replace(worker, "wait", watched, original),
-        _replace(sys.modules["ray"], "wait", watched, original),
-        _replace(raylet, _HELPER, _wrap_helper(helper), helper),
-    ]
-
-    def undo() -> None:
-        for undoing in undoings:
-            undoing()
-
-    return undo
-
-
-def _replace(place: Any, name: str, replacement: Any, original: Any) -> Callable[[], None]:
-    setattr(place, name, replacement)
-
-    def undo() -> None:
-        if getattr(place, name) is replacement:
-            setattr(place, name, original)
-
-    return undo
+def install() -> Undo:
+    """Ask the engine of the process from now on; returns what undoes it."""
+    return undo_all(
+        [_WAIT.install(*ray_private.homes_of_calls()), _HAND_OVER.install(ray_private.raylet())]
+    )
 
 
 def _completions() -> Completions | None:
@@ -77,7 +46,6 @@ def _wrap_wait(original: Any) -> Any:
             return plain(ray_waitables, num_returns, timeout)
         return completions.wait(plain, ray_waitables, num_returns, timeout)
 
-    setattr(wait, _MARK, original)
     return wait
 
 
@@ -91,9 +59,12 @@ def _wrap_helper(original: Any) -> Any:
         hand_over = functools.partial(original, result, py_future=py_future)
         _when_named(py_future, lambda ref: completions.finished(ref, py_future, hand_over))
 
-    setattr(_set_future_helper, _MARK, original)
     return _set_future_helper
 
+
+_WAIT: Patch[None] = Patch("wait", _wrap_wait)
+_HAND_OVER: Patch[None] = Patch("_set_future_helper", _wrap_helper)
+"""Of what hands a result to a future; Ray looks it up in its module for each one."""
 
 _naming = threading.Lock()
 

@@ -15,7 +15,7 @@ from chia_bypass import ray_private
 from chia_bypass.engine import Completions, Dispatch, Engine, Plan
 from chia_bypass.identity import position
 from chia_bypass.identity.producers import Producers
-from chia_bypass.patches import ray_put, ray_wait
+from chia_bypass.patches import ray_put, ray_wait, threads
 from chia_bypass.runtime import shared_facts
 
 E = TypeVar("E", bound=Engine)
@@ -69,7 +69,7 @@ class DriverEngine(Generic[E]):
         self._connection: Any = None
         self._engine: E | None = None
         self._ran: list[Callable[..., Any]] = []
-        position.install()
+        threads.install()
         ray_put.install()
         ray_wait.install()
         position.set_process(parent)

@@ -22,14 +22,14 @@ from chia_bypass.engine import Completions, Dispatch, Engine, Plan
 from chia_bypass.errors import RealRunRefused
 from chia_bypass.identity import position
 from chia_bypass.names import function_name
-from chia_bypass.patches import ray_put, ray_wait
+from chia_bypass.patches import ray_put, ray_wait, threads
 from chia_bypass.runtime import shared_facts
 
 
 def activate(run: str, replays: bool) -> None:
     """Have an engine in this worker process from now on; idempotent."""
     if engines.current() is None:
-        position.install()
+        threads.install()
         ray_put.install()
         ray_wait.install()
         position.set_finder(_Whereabouts(run).here)

@@ -4,26 +4,19 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
 from chia_bypass.identity import position
-
-PATCHED: Any = ((threading.Thread, "start"), (ThreadPoolExecutor, "submit"))
+from chia_bypass.patches import threads
 
 
 @pytest.fixture(autouse=True)
 def _installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(position, "_process", None)  # tests that replay in this process set it
-    for owner, name in PATCHED:
-        function = getattr(owner, name)
-        monkeypatch.setattr(owner, name, getattr(function, position._MARK, function))
-    undo = position.install()
-    try:
-        yield
-    finally:
-        undo()
+    undo = threads.install()
+    yield
+    undo()
 
 
 def lane() -> str:
@@ -100,23 +93,8 @@ def test_a_parent_is_left_again_and_numbers_its_dispatches() -> None:
 
 def test_a_thread_that_nobody_announced_works_for_the_task_of_the_process() -> None:
     seen: list[str] = []
-    undo_the_fixture = position.install()
-    undo_the_fixture()
     with position.inside(position.Parent("p")):
         thread = threading.Thread(target=lambda: seen.append(lane()))
         thread.__dict__.pop("_chia_bypass_position", None)
         in_threads(lambda: seen.append(lane()))
     assert seen[0].startswith("p:")
-
-
-def test_undoing_gives_the_threads_back() -> None:
-    installed = [getattr(owner, name) for owner, name in PATCHED]
-    position.install()()  # a second time, which changes nothing and has nothing to undo
-    assert [getattr(owner, name) for owner, name in PATCHED] == installed
-    bare = [getattr(function, position._MARK) for function in installed]
-    for (owner, name), function in zip(PATCHED, bare, strict=True):
-        setattr(owner, name, function)
-    undo = position.install()
-    assert all(getattr(owner, name) not in bare for owner, name in PATCHED)
-    undo()
-    assert [getattr(owner, name) for owner, name in PATCHED] == bare
