@@ -166,7 +166,7 @@ def test_replay_of_a_loop_with_its_own_ray_adds_only_what_is_missing(
 ) -> None:
     place = hooked(tmp_path, Mode.REPLAY, resources={"CPU": 1, "fpga": 2})
     code = """
-from chia_bypass.hook import ray_init
+from chia_bypass.driver import ray_init
 def own(**arguments):
     expected = {**ray_init._machine(), **arguments.pop("expected")}
     ray.init(include_dashboard=False, **arguments)
@@ -262,7 +262,7 @@ def test_installed_and_uninstalled(tmp_path: Path, ray_session: str) -> None:
 def test_started_and_undone_from_python(tmp_path: Path) -> None:
     place = hooked(tmp_path, Mode.REPLAY)
     code = """
-from chia_bypass.hook import startup
+from chia_bypass.driver import startup
 from chia_bypass.session import Session
 original, finders = ray.init, list(sys.meta_path)
 undo = startup.start(Session.load(sys.argv[1]))
