@@ -8,15 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from chia_bypass.completion.deliveries import Deliveries, Delivery
 from chia_bypass.engine import PlainWait
 from chia_bypass.identity import position
 from chia_bypass.identity.producers import Producers
 from chia_bypass.recording.records import Seen
-
-_MEMORY = "seen"
-"""Key of a parent's memory."""
 
 
 @dataclass(slots=True)
@@ -25,6 +23,10 @@ class _Memory:
 
     sights: int = 0
     calls: set[str] = field(default_factory=set)
+
+
+_memories: WeakKeyDictionary[position.Parent, _Memory] = WeakKeyDictionary()
+"""For the life of the process: each ``ray.init`` makes a new engine, and goes on counting."""
 
 
 class SeenLog:
@@ -62,7 +64,7 @@ class SeenLog:
         self, parent: position.Parent, calls: Iterable[str], lane: str, dispatched: int
     ) -> None:
         with self._lock:
-            memory = parent.memory.setdefault(_MEMORY, _Memory())
+            memory = _memories.setdefault(parent, _Memory())
             fresh = tuple(call for call in dict.fromkeys(calls) if call not in memory.calls)
             if fresh:
                 memory.calls.update(fresh)

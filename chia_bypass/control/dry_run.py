@@ -12,7 +12,8 @@ from chia_bypass.recording.call_tree import Row, rows
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Outcome
 from chia_bypass.recording.sketched import sketched
-from chia_bypass.replay_engine.decision import Asked, Why, why_live
+from chia_bypass.replay_engine.decision import Asked, Rules, why_live
+from chia_bypass.replay_engine.matcher import Found
 from chia_bypass.replay_engine.policy import OnMiss, Policy
 from chia_bypass.replay_engine.reruns import runs_again
 from chia_bypass.replay_engine.resources import asked_by
@@ -75,11 +76,8 @@ def _why(recording: Recording, row: Row, policy: Policy, entry: Entry | None) ->
         return UNFINISHED if policy.on_miss is not OnMiss.FAIL else None
     if stored.result.outcome is Outcome.CANCELLED:
         return None
-    why = why_live(policy, entry, Asked(call.function, call.tag, call, after=False))
-    if why is None and runs_again(
-        policy, entry, stored.result, lambda: sketched(recording, stored)
-    ):
-        why = Why.FAILED
+    failed = runs_again(policy, entry, stored.result, lambda: sketched(recording, stored))
+    why = why_live(Asked(call, entry, Found(stored, ()), failed=failed), Rules(policy))
     return None if why is None else why.value
 
 

@@ -22,7 +22,7 @@ from chia_bypass.replay_engine.context import ReplayHome
 from chia_bypass.replay_engine.engine import ReplayEngine
 from chia_bypass.replay_engine.events import Log, Outcomes
 from chia_bypass.replay_engine.growth import Growth, new_ones
-from chia_bypass.replay_engine.matcher import Matcher
+from chia_bypass.replay_engine.parents import Parents
 from chia_bypass.replay_engine.policy import OnMiss, Policy
 from chia_bypass.replay_engine.provider import Source
 from chia_bypass.replay_engine.worker import build
@@ -49,6 +49,7 @@ def start(session: Session) -> DriverEngine[ReplayEngine]:
 def _claim(session: Session, index: Index, parent: position.Parent) -> str:
     """The recorded driver that this process is: one with the same arguments, else the next."""
     script = names.script()
+    parents = Parents(session.recording, index)
     recorded, argv = index.drivers(script), hide_in_command(sys.argv)
     recorded.sort(key=lambda driver: driver.argv != argv)  # stable: numbers stay in order
     folder = Path(session.control) / _CLAIMS
@@ -58,9 +59,9 @@ def _claim(session: Session, index: Index, parent: position.Parent) -> str:
             (folder / driver.path).touch(exist_ok=False)
         except FileExistsError:
             continue
-        parent.memory[session.recording] = Matcher(index, driver.path)
+        parents.place(parent, driver.path, driver.path)
         return driver.path  # so that its calls are named as the recording names them
-    parent.memory[session.recording] = Matcher(index, None)
+    parents.place(parent, None)
     return f"{script}.{len(recorded) + claims.claim(Path(session.control), script, sys.argv)}"
 
 

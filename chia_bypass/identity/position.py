@@ -37,9 +37,6 @@ class Parent:
         self._path = path
         self._numbers = itertools.count(first)
         self._started: defaultdict[str, Iterator[int]] = defaultdict(itertools.count)
-        self.memory: dict[str, Any] = {}
-        """What engines remember about this parent, a replay by the folder of the recording:
-        across engines, since there is a new one after each `ray.init`."""
 
     @property
     def path(self) -> str:

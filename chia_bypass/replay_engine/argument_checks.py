@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from chia_bypass.engine import Dispatch
 from chia_bypass.errors import ChiaBypassError
 from chia_bypass.identity.producers import FOREIGN, PUT, is_reference
-from chia_bypass.recording.records import Argument, Result
-from chia_bypass.replay_engine.provider import Serve
+from chia_bypass.recording.records import Argument, Call, Result
+from chia_bypass.replay_engine.provider import Answer
 from chia_bypass.values.digest import bind
 from chia_bypass.values.kinds import Reference
 
 LIVE = "live:"
 """Begins what a reference counts as whose call ran for real and was never recorded."""
 
-ValueOf = Callable[[Reference], tuple[Serve, int | None] | None]
+ValueOf = Callable[[Reference], tuple[Answer, int | None] | None]
 """What serves the recorded value behind a reference, and which of its parts that is."""
 
 
@@ -32,8 +32,8 @@ class Check:
     name: str
     expected: bytes
     """Its recorded digest; empty: what ``producer`` gives."""
-    producer: Serve | None = None
-    """Serves the recorded result that the argument was."""
+    producer: Answer | None = None
+    """Answers the recorded result that the argument was."""
     index: int | None = None
     """Which of several returned values; None: the whole."""
 
@@ -57,24 +57,26 @@ class CannotCompare(Exception):
         self.name = name
 
 
-def checks(
-    dispatch: Dispatch,
-    arguments: Collection[Argument],
-    result: Result,
-    ignored: Collection[str],
-    ran: Collection[str],
-    value_of: ValueOf,
-) -> tuple[Check, ...]:
-    """What to check before ``result`` answers ``dispatch``. Raises CannotCompare.
+def doubtful(
+    arguments: Collection[Argument], ignored: Collection[str], ran: Collection[str]
+) -> tuple[str, ...]:
+    """Names of the arguments whose values only the worker sees.
 
     ``ran``: the calls that ran for real, or may have.
     """
-    doubtful = [a for a in arguments if a.name not in ignored and _doubtful(a, ran)]
+    return tuple(a.name for a in arguments if a.name not in ignored and _doubtful(a, ran))
+
+
+def checks(
+    dispatch: Dispatch, call: Call, doubtful: Collection[str], result: Result, value_of: ValueOf
+) -> tuple[Check, ...]:
+    """What to check of these arguments before ``result`` answers. Raises CannotCompare."""
     if not doubtful:
         return ()
     values = dict(bind(dispatch.function, dispatch.args, dispatch.kwargs))
     recorded = {argument.name: argument for argument in result.call.arguments}
-    return tuple(_checks(doubtful, values, recorded, result, value_of))
+    arguments = [argument for argument in call.arguments if argument.name in doubtful]
+    return tuple(_checks(arguments, values, recorded, result, value_of))
 
 
 def _doubtful(argument: Argument, ran: Collection[str]) -> bool:

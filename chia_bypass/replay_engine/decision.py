@@ -1,93 +1,76 @@
-"""What the recording has for a dispatch, and whether it was asked to run for real."""
+"""What becomes of one call of a replay: served, compared by its worker, run for real, or refused.
+
+Pure. Whatever a decision depends on is in `Asked` and `Rules`; carrying it out is the engine's.
+"""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from chia_bypass.bypass.config import Entry
-from chia_bypass.engine import Dispatch
-from chia_bypass.errors import ChiaBypassError
-from chia_bypass.identity import position
-from chia_bypass.identity.describe import describe
-from chia_bypass.identity.producers import Producers
-from chia_bypass.names import find, named, tag_fits
+from chia_bypass.names import named, tag_fits
 from chia_bypass.recording.records import Call, Result
-from chia_bypass.replay_engine.context import ReplayHome
-from chia_bypass.replay_engine.matcher import Found, Matcher, Missed, MissReason
-from chia_bypass.replay_engine.policy import Cut, Policy, serves
-from chia_bypass.replay_engine.provider_factory import Provision
-from chia_bypass.replay_engine.reruns import runs_again
+from chia_bypass.replay_engine.matcher import Found, Missed, MissReason
+from chia_bypass.replay_engine.policy import Cut, OnMiss, Policy, serves
+from chia_bypass.replay_engine.shared_state import Kind, Use
 
-AFTER = "after"
-"""Key of a parent's memory: whether it has passed a cut."""
+NEEDS_CONSENT = frozenset(
+    {
+        MissReason.NEEDS_IMPORT,
+        MissReason.NEEDS_PICKLE,
+        MissReason.NEVER_PLACED,
+        MissReason.STALE,
+    }
+)
+"""Reasons for which a call is not run for real by ``--on-miss run`` or ``record``: there is an
+answer that only wants permission, or running it would be wrong."""
 
 
 @dataclass(frozen=True, slots=True)
-class Matched:
-    """A dispatch and what the recording has for it."""
+class Asked:
+    """One call, and all that is known of it."""
 
-    dispatch: Dispatch
-    parent: position.Parent
     call: Call
     entry: Entry | None
+    """What the YAML says of its function; None: nothing."""
     answer: Found | Missed
-    after: bool
-    """It is on the real side of a cut."""
+    """What the recording has for it."""
+    after: bool = False
+    """Its parent has passed a cut already."""
+    failed: bool = False
+    """Its recorded result means a failure that is to be run again."""
+    refused: Missed | None = None
+    """Why the recorded value must not be rebuilt."""
+    unplaceable: str = ""
+    """Why this replay's Ray can never place the call; empty: it can, or may yet."""
+    doubtful: tuple[str, ...] = ()
+    """Arguments whose values only the worker sees."""
+    states: Mapping[str, Use | None] = field(default_factory=dict)
+    """The states that it shares with other calls, and who used each first in this replay."""
 
     @property
-    def result(self) -> Result | None:
+    def recorded(self) -> Result | None:
         """The recorded result that answers, if one does."""
         return self.answer.stored.result if isinstance(self.answer, Found) else None
 
-    def missing(self, reason: MissReason, detail: str) -> Matched:
+    def missing(self, reason: MissReason, detail: str, differing: tuple[str, ...] = ()) -> Asked:
         """The same, with a reason why what was found must not be served."""
-        result = self.result
-        nearest = None if result is None else result.call
-        return replace(self, answer=Missed(reason, nearest, detail=detail))
+        nearest = None if self.recorded is None else self.recorded.call
+        return replace(self, answer=Missed(reason, nearest, differing, detail=detail))
 
 
-class Decisions:
-    """Those of one process."""
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds for every call of a replay."""
 
-    def __init__(
-        self, home: ReplayHome, producers: Producers, provision: Provision, *, mixed: bool
-    ) -> None:
-        """``mixed``: something may run for real at all."""
-        self._home, self._policy, self._mixed = home, home.policy, mixed
-        self._producers, self._provision = producers, provision
-
-    def match(self, dispatch: Dispatch) -> Matched:
-        """Name the dispatch, and find the recorded call that it is."""
-        here = position.current()
-        assert here is not None, "a replaying process has a parent"
-        call = describe(dispatch, here, self._producers, time.time(), self._policy.redaction)
-        entry = find(self._home.config.entries, call.function)
-        matcher: Matcher = here.parent.memory[self._home.source.folder]
-        answer = matcher.match(call, self._policy.rule(entry))
-        after = bool(here.parent.memory.get(AFTER))
-        return Matched(dispatch, here.parent, call, entry, answer, after)
-
-    def why_live(self, matched: Matched) -> Why | None:
-        """Why it was asked to run for real, or None; notes where a cut is passed."""
-        result, call = matched.result, matched.call
-        if not self._mixed:
-            return None
-        recorded = None if result is None else result.call
-        asked = Asked(call.function, call.tag, recorded, matched.after)
-        if passes_cut(self._policy, asked):
-            matched.parent.memory[AFTER] = True
-        why = why_live(self._policy, matched.entry, asked)
-        if why is None and result is not None and self._failed_then(matched.entry, result):
-            return Why.FAILED
-        return why
-
-    def _failed_then(self, entry: Entry | None, result: Result) -> bool:
-        try:
-            return runs_again(self._policy, entry, result, lambda: self._provision.sketched(result))
-        except ChiaBypassError:  # it cannot be looked into: serving it says why
-            return False
+    policy: Policy
+    mixed: bool = True
+    """Something may run for real at all."""
+    invented: bool = False
+    """This Ray pretends to have resources: nothing runs for real that ``--allow-local`` does not
+    name."""
 
 
 class Why(str, Enum):
@@ -101,55 +84,146 @@ class Why(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One call that a replay decides about."""
+class Serve:
+    """Hand out the recorded result."""
 
-    function: str
-    tag: str | None
-    recorded: Call | None
-    """The recorded call that it is; None: there is none."""
-    after: bool
-    """Its parent has passed a cut already."""
+    result: Result
+    drift: tuple[str, ...]
+    """Arguments that differ from the recorded ones."""
 
 
-def why_live(policy: Policy, entry: Entry | None, asked: Asked) -> Why | None:
-    """Why the call runs for real, or None if it is to be served."""
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """Let the worker compare what it sees with what was recorded, and decide by :func:`settle`."""
+
+    result: Result
+    doubtful: tuple[str, ...]
+    """The arguments to compare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Run the function for real."""
+
+    why: str
+    filtered: bool = False
+    """The YAML does not serve it, and so it is not recorded, either."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Raise a miss."""
+
+    missed: Missed
+
+
+@dataclass(frozen=True, slots=True)
+class Forbid:
+    """It should run for real, which must not happen on invented resources."""
+
+
+Verdict = Serve | Compare | Run | Refuse | Forbid
+
+
+def decide(asked: Asked, rules: Rules) -> Verdict:
+    """What becomes of a call when it is dispatched."""
+    if asked.unplaceable and rules.invented:
+        return Refuse(Missed(MissReason.NEVER_PLACED, None, detail=asked.unplaceable))
+    why = why_live(asked, rules)
+    if why is not None:
+        return _run(asked, why.value, rules, filtered=why is Why.YAML)
+    if asked.entry is None:
+        return _unanswered(asked.missing(MissReason.NOT_SERVED, "its calls are not served"), rules)
+    if asked.refused is not None:
+        return _unanswered(replace(asked, answer=asked.refused), rules)
+    if not isinstance(asked.answer, Found):
+        return _unanswered(asked, rules)
+    result = asked.answer.stored.result
+    if asked.doubtful:
+        return Compare(result, asked.doubtful)
+    return _stale(asked, Kind.SERVED) or Serve(result, asked.answer.drift)
+
+
+def settle(asked: Asked, differing: tuple[str, ...], rules: Rules) -> Verdict:
+    """What becomes of a call whose worker has compared: ``differing`` are not as recorded."""
+    if differing:
+        return _unanswered(asked.missing(MissReason.OTHER_ARGUMENTS, "", differing), rules)
+    return decide(replace(asked, doubtful=()), rules)
+
+
+def run_for_real(asked: Asked, rules: Rules) -> Verdict:
+    """What becomes of a call that the loop's own Bypass leaves to run for real."""
+    return _run(asked, Why.YAML.value, rules, filtered=True)
+
+
+def _unanswered(asked: Asked, rules: Rules) -> Verdict:
+    """The miss policy's answer."""
+    assert isinstance(asked.answer, Missed)
+    if rules.policy.on_miss is OnMiss.FAIL or asked.answer.reason in NEEDS_CONSENT:
+        return Refuse(asked.answer)
+    return _run(asked, asked.answer.reason.value, rules)
+
+
+def _run(asked: Asked, why: str, rules: Rules, *, filtered: bool = False) -> Verdict:
+    if rules.invented and not named(asked.call.function, rules.policy.allow_local):
+        return Forbid()
+    return _stale(asked, Kind.REAL) or Run(why, filtered)
+
+
+def _stale(asked: Asked, kind: Kind) -> Refuse | None:
+    """A miss where the other kind of call changed, or should have, what this one sees."""
+    for state, first in sorted(asked.states.items()):
+        if first is not None and first.kind is not kind:
+            return Refuse(Missed(MissReason.STALE, None, detail=first.why_stale(state)))
+    return None
+
+
+def why_live(asked: Asked, rules: Rules) -> Why | None:
+    """Why the call runs for real although nothing missed; None: it does not."""
+    policy, entry = rules.policy, asked.entry
+    if not rules.mixed:
+        return None
     if entry is None:
         if not policy.closed:
             return Why.YAML
-    elif not serves(entry, asked.tag):
+    elif not serves(entry, asked.call.tag):
         return Why.YAML
-    if policy.only and not named(asked.function, policy.only):
+    if policy.only and not named(asked.call.function, policy.only):
         return Why.ONLY
-    if _redone(policy, asked):
+    if _redone(asked, policy):
         return Why.REDO
-    return Why.LIVE if _live(policy, asked) else None
+    if _live(asked, policy):
+        return Why.LIVE
+    return Why.FAILED if asked.failed else None
 
 
-def passes_cut(policy: Policy, asked: Asked) -> bool:
+def passes_cut(asked: Asked, rules: Rules) -> bool:
     """Whether the replay is on the real side of a cut with this call."""
+    policy = rules.policy
     cuts = (*policy.redo, *((policy.live_from,) if policy.live_from else ()))
-    return asked.after or _on_real_side(cuts, asked)
+    return rules.mixed and (asked.after or _on_real_side(cuts, asked))
 
 
 def _on_real_side(cuts: tuple[Cut, ...], asked: Asked) -> bool:
-    call = asked.recorded
-    return call is not None and any(cut.includes(call.path, call.dispatched) for cut in cuts)
+    result = asked.recorded
+    if result is None:
+        return False
+    return any(cut.includes(result.call.path, result.call.dispatched) for cut in cuts)
 
 
-def _redone(policy: Policy, asked: Asked) -> bool:
+def _redone(asked: Asked, policy: Policy) -> bool:
     if asked.recorded is None:
         return bool(policy.redo) and asked.after
     return _on_real_side(policy.redo, asked)
 
 
-def _live(policy: Policy, asked: Asked) -> bool:
+def _live(asked: Asked, policy: Policy) -> bool:
     conditions: list[bool] = []
     if policy.live or policy.live_calls:
-        chosen = asked.recorded is not None and asked.recorded.path in policy.live_calls
-        conditions.append(chosen or named(asked.function, policy.live))
+        chosen = asked.recorded is not None and asked.recorded.call.path in policy.live_calls
+        conditions.append(chosen or named(asked.call.function, policy.live))
     if policy.live_tags:
-        conditions.append(tag_fits(asked.tag, policy.live_tags))
+        conditions.append(tag_fits(asked.call.tag, policy.live_tags))
     if policy.live_from is not None:
         conditions.append(asked.after or _on_real_side((policy.live_from,), asked))
     return bool(conditions) and all(conditions)

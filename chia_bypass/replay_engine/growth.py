@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from chia_bypass.identity.position import Parent
 from chia_bypass.record_engine.engine import RecordEngine
 from chia_bypass.record_engine.reservations import Write
 from chia_bypass.recording.contents import Contents
@@ -15,9 +14,7 @@ from chia_bypass.recording.records import Call, Record
 from chia_bypass.recording.schema import pack
 from chia_bypass.replay_engine.answers import Answers
 from chia_bypass.replay_engine.matcher import Found, Missed, MissReason
-
-_FRESH, _CONTINUED = "fresh number", "continued"
-"""Keys of a parent's memory."""
+from chia_bypass.replay_engine.parents import RecordedParent
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,7 @@ class Growth:
     def __init__(self, recorder: RecordEngine, index: Answers) -> None:
         self.recorder, self._index = recorder, index
 
-    def named(self, call: Call, answer: Found | Missed, parent: Parent, path: str) -> Call:
+    def named(self, call: Call, answer: Found | Missed, parent: RecordedParent, path: str) -> Call:
         """``call`` as the recording knows it, or a new one below ``path``, its recorded parent.
 
         What was dispatched and never finished is finished now. A new call gets a number that no
@@ -60,9 +57,9 @@ class Growth:
         """
         known = _known(answer, parent)
         if known is None:
-            if _FRESH not in parent.memory:
-                parent.memory[_FRESH] = itertools.count(self._index.fresh_number(path))
-            number = next(parent.memory[_FRESH])
+            if parent.fresh is None:
+                parent.fresh = itertools.count(self._index.fresh_number(path))
+            number = next(parent.fresh)
             return replace(call, path=f"{path}/{number}", parent=path, number=number)
         return replace(call, path=known.path, parent=known.parent, number=known.number)
 
@@ -76,13 +73,12 @@ class Growth:
         self.recorder.notes.add(pack(call))
 
 
-def _known(answer: Found | Missed, parent: Parent) -> Call | None:
+def _known(answer: Found | Missed, parent: RecordedParent) -> Call | None:
     """The recorded call that a real one is; None if it is new."""
     if isinstance(answer, Found):
         return answer.stored.result.call
-    if answer.reason is MissReason.UNFINISHED and answer.nearest is not None:
-        continued: set[str] = parent.memory.setdefault(_CONTINUED, set())
-        if answer.nearest.path not in continued:
-            continued.add(answer.nearest.path)
-            return answer.nearest
-    return None
+    nearest = answer.nearest if answer.reason is MissReason.UNFINISHED else None
+    if nearest is None or nearest.path in parent.continued:
+        return None
+    parent.continued.add(nearest.path)
+    return nearest

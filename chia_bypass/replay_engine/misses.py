@@ -7,17 +7,6 @@ from chia_bypass.names import short_name
 from chia_bypass.recording.records import Call
 from chia_bypass.replay_engine.matcher import Missed, MissReason
 
-NEEDS_CONSENT = frozenset(
-    {
-        MissReason.NEEDS_IMPORT,
-        MissReason.NEEDS_PICKLE,
-        MissReason.NEVER_PLACED,
-        MissReason.STALE,
-    }
-)
-"""Reasons for which a call is not run for real by ``--on-miss run`` or ``record``: there is an
-answer that only wants permission, or running it would be wrong."""
-
 PLACE_REMEDY = "Record the loop again with what it asks for, or replay on a cluster with --address"
 
 
@@ -33,13 +22,6 @@ def miss(call: Call, missed: Missed, yaml: str) -> Miss:
     )
 
 
-def why_stale(state: str, kind: str) -> str:
-    """What is wrong with a call of ``kind`` (real or served) in that state."""
-    if kind == "real":
-        return f"it would run for real in {state}, which served calls have left as it was"
-    return f"it was recorded in {state}, which calls of this replay have changed for real"
-
-
 def _detail(call: Call, missed: Missed) -> str:
     if missed.reason is MissReason.EXHAUSTED:
         asked = "a second time" if missed.times == 1 else f"one time more than {missed.times}"
@@ -49,10 +31,11 @@ def _detail(call: Call, missed: Missed) -> str:
         return missed.detail
     if missed.nearest is None:
         return "the recording has no call of it under this parent"
-    return f"nearest is {_shown(missed.nearest)}{_differences(call, missed)}"
+    return f"nearest is {shown(missed.nearest)}{_differences(call, missed)}"
 
 
-def _shown(call: Call) -> str:
+def shown(call: Call) -> str:
+    """A call as messages name it: function, and tag or path."""
     return f"{call.path}" + (f" (tag {call.tag})" if call.tag is not None else "")
 
 

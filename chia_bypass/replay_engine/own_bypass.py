@@ -60,7 +60,7 @@ def _build_for(bypass: Bypass) -> ReplayEngine:
     argv = hide_in_command(sys.argv)
     recorded = sorted(index.drivers(names.script()), key=lambda d: d.argv != argv)
     path = recorded[0].path if recorded else None
-    engine.is_recorded_as(parent, path, path)
+    engine.parents.place(parent, path, path)
     return engine
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from chia_bypass.bypass.config import BypassConfig
 from chia_bypass.errors import RealRunRefused
-from chia_bypass.names import named, short_name
+from chia_bypass.names import short_name
 from chia_bypass.replay_engine.context import ReplayHome
 from chia_bypass.replay_engine.policy import OnMiss, Policy
 from chia_bypass.session import Session
@@ -33,13 +33,7 @@ def refuse_asked(home: ReplayHome) -> None:
     if not home.invented or home.policy.allow_local:
         return
     for asked, function in _asked(home.policy, home.config):
-        raise _refused(home, function, asked)
-
-
-def refuse_on_invented(home: ReplayHome, function: str, tag: str | None) -> None:
-    """Raise RealRunRefused if a call may not run here because its resources are invented."""
-    if home.invented and not named(function, home.policy.allow_local):
-        raise _refused(home, function, "", tag)
+        raise refused(home, function, asked=asked)
 
 
 def _asked(policy: Policy, yaml: BypassConfig) -> Iterator[tuple[str, str]]:
@@ -56,7 +50,10 @@ def _asked(policy: Policy, yaml: BypassConfig) -> Iterator[tuple[str, str]]:
             yield f"'tags' of {name} in {yaml.path}", name
 
 
-def _refused(home: ReplayHome, function: str, asked: str, tag: str | None = None) -> RealRunRefused:
+def refused(
+    home: ReplayHome, function: str, tag: str | None = None, *, asked: str = ""
+) -> RealRunRefused:
+    """Why ``function`` must not run here; ``asked``: what asked for it."""
     short = short_name(function)
     shown = repr(short) if short == "*" else short  # what a shell would take for file names
     why = f"this Ray only pretends to have {', '.join(sorted(home.invented))}"

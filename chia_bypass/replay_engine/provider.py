@@ -61,7 +61,7 @@ def _server(source: Source) -> RemoteServer:
 
 
 @dataclass(frozen=True, slots=True)
-class Serve:
+class Answer:
     """A provider for one call: its recorded outcome."""
 
     outcome: Outcome
@@ -123,6 +123,6 @@ class Pending:
             time.sleep(_PAUSE)
 
 
-def serve_reference(serve: Serve) -> Any:
+def serve_reference(serve: Answer) -> Any:
     """Stands for a call that a served result refers to, and that is not dispatched itself."""
     return serve(None, None)

@@ -14,7 +14,7 @@ from chia_bypass.replay_engine.answers import Answers
 from chia_bypass.replay_engine.class_table import loaded_modules
 from chia_bypass.replay_engine.context import ReplayHome
 from chia_bypass.replay_engine.matcher import Missed, MissReason
-from chia_bypass.replay_engine.provider import Pending, Serve, serve_reference
+from chia_bypass.replay_engine.provider import Answer, Pending, serve_reference
 from chia_bypass.values.class_lookup import Sketches
 from chia_bypass.values.decode import decode
 from chia_bypass.values.kinds import Reference
@@ -49,15 +49,15 @@ class Provision:
             return Missed(MissReason.INFRASTRUCTURE, result.call, detail=result.shown)
         return None
 
-    def provider(self, result: Result) -> Serve | Pending:
+    def provider(self, result: Result) -> Answer | Pending:
         """What serves ``result``. Raises RecordingCorrupt."""
         if result.outcome is Outcome.CANCELLED:
             return Pending()
         return self.serve(result)
 
-    def serve(self, result: Result) -> Serve:
+    def serve(self, result: Result) -> Answer:
         """What serves ``result``, which has a value. Raises RecordingCorrupt."""
-        return Serve(
+        return Answer(
             outcome=result.outcome,
             document=self._index.document(result.call.path),
             source=self._source,

@@ -8,12 +8,10 @@ from chia_bypass.identity import position
 from chia_bypass.identity.producers import Producers
 from chia_bypass.recording.records import Call
 from chia_bypass.replay_engine.argument_checks import LIVE
+from chia_bypass.replay_engine.decision import Asked
 from chia_bypass.replay_engine.growth import Growth, Keep
 from chia_bypass.replay_engine.matcher import Found, Missed, MissReason
-
-KEPT = "kept"
-"""Key of a parent's memory: the path below which its new calls are recorded."""
-
+from chia_bypass.replay_engine.parents import RecordedParent
 
 Nested = tuple[tuple[bytes, str, int], ...]
 """Object id, call and index of each reference inside the arguments of a call."""
@@ -48,26 +46,26 @@ class RealCalls:
 
     def named(
         self,
-        call: Call,
-        answer: Found | Missed,
+        asked: Asked,
         parent: position.Parent,
+        known: RecordedParent,
         *,
-        after: bool,
         certain: bool = True,
         filtered: bool = False,
     ) -> tuple[RealCall, str]:
-        """What goes with ``call``, and what its references count as.
+        """What goes with the call, and what its references count as.
 
-        ``after``: it is on the real side of a cut. Not ``certain``: its worker decides whether it
-        runs at all. ``filtered``: the YAML does not serve it, so that it is not recorded, either.
+        Not ``certain``: its worker decides whether it runs at all. ``filtered``: the YAML does not
+        serve it, so that it is not recorded, either.
         """
-        below = parent.memory.get(KEPT) or parent.path
+        call, answer = asked.call, asked.answer
+        below = known.kept or parent.path
         recorded: str | None
         if filtered and not isinstance(answer, Found):
             # A recording that left it out knows what it dispatched by its number alone.
             produced, keep, recorded = f"{LIVE}{call.path}", None, f"{below}/{call.number}"
         else:
-            produced, keep = self._kept(call, answer, parent, below, certain=certain)
+            produced, keep = self._kept(call, answer, known, below, certain=certain)
             recorded = _recorded(answer, produced if keep is not None else None)
         references = {p for argument in call.arguments for p in argument.producers}
         real = RealCall(
@@ -75,7 +73,7 @@ class RealCalls:
             tag=call.tag,
             path=call.path,
             recorded=recorded,
-            after=after,
+            after=known.after,
             nested=self._producers.ids_of(references) if references else (),
             ran=frozenset(reference.call for reference in references) & self.ran,
             keep=keep,
@@ -87,7 +85,7 @@ class RealCalls:
         self,
         call: Call,
         answer: Found | Missed,
-        parent: position.Parent,
+        known: RecordedParent,
         below: str,
         *,
         certain: bool,
@@ -96,7 +94,7 @@ class RealCalls:
             if isinstance(answer, Found):
                 return answer.stored.result.call.path, None
             return f"{LIVE}{call.path}", None
-        named = self.growth.named(call, answer, parent, below)
+        named = self.growth.named(call, answer, known, below)
         if certain:
             self.growth.dispatched(named)
         return named.path, self.growth.keep(named, answer)

@@ -1,4 +1,4 @@
-"""States that calls share and that no return value carries: a worker's source tree, a data base.
+"""States that calls share and that no return value carries: a worker's source tree, an actor.
 
 A replay that serves one call and runs another for real on the same state is wrong in either order:
 the served one changed nothing. The first call of a replay that touches a state decides whether it
@@ -8,13 +8,38 @@ is kept up (``real``) or not (``served``).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from enum import Enum
+from typing import Any, NamedTuple, Protocol
 
 from chia_bypass.bypass.config import Entry
 
-REAL, SERVED = "real", "served"
-
 _STRATEGY = "scheduling_strategy"
+
+
+class Kind(str, Enum):
+    """What a call does to the states that it uses."""
+
+    REAL = "real"
+    """It changes them as it did when it was recorded, or otherwise."""
+    SERVED = "served"
+    """It leaves them as they are."""
+
+
+class Use(NamedTuple):
+    """The first use of a state in a replay."""
+
+    kind: Kind
+    call: str
+    """The call, as messages name it."""
+
+    def why_stale(self, state: str) -> str:
+        """Why a call of the other kind cannot use the state any more."""
+        if self.kind is Kind.SERVED:
+            return (
+                f"cannot mix: {self.call}, and maybe others, used {state} and were served, so it "
+                "was never updated"
+            )
+        return f"cannot mix: {self.call} ran for real in {state}, which is no longer as recorded"
 
 
 class Claims(Protocol):
@@ -26,11 +51,15 @@ class Claims(Protocol):
 
 
 def states_of(
-    entry: Entry | None, options: Mapping[str, Any], arguments: Iterable[object]
+    entry: Entry | None,
+    options: Mapping[str, Any],
+    arguments: Iterable[object],
+    actors: Mapping[str, str],
 ) -> frozenset[str]:
-    """What the call shares with others: what the YAML says, else placement groups.
+    """What the call shares with others: what the YAML says, else placement groups and actors.
 
-    Its own, and those of the tools among its arguments.
+    Its own group, those of the tools among its arguments, and the ``actors`` in them: what
+    messages call each, by its id.
     """
     if entry is not None and entry.state is not None:
         return frozenset({f"state {entry.state}"})
@@ -40,7 +69,8 @@ def states_of(
         if isinstance(of_tool, Mapping):
             strategies.append(of_tool.get(_STRATEGY))
     groups = (getattr(strategy, "placement_group", None) for strategy in strategies)
-    return frozenset(f"placement group {group.id.hex()}" for group in groups if group is not None)
+    named = {f"placement group {group.id.hex()}" for group in groups if group is not None}
+    return frozenset(named | {f"actor {shown} ({id_[:8]})" for id_, shown in actors.items()})
 
 
 def _one_level(arguments: Iterable[object]) -> Iterator[object]:
@@ -58,14 +88,20 @@ class States:
 
     def __init__(self, claims: Claims) -> None:
         self._claims = claims
-        self._first: dict[str, str] = {}
+        self._first: dict[str, Use] = {}
 
-    def conflict(self, states: frozenset[str], kind: str) -> str:
-        """A state in which the other kind of call came first; empty if there is none."""
-        for state in sorted(states):
-            first = self._first.get(state)
-            if first is None:
-                first = self._first[state] = self._claims.claim(state, kind)
-            if first != kind:
-                return state
-        return ""
+    def first_uses(self, states: Iterable[str]) -> dict[str, Use | None]:
+        """Who used each of these first, as far as this process knows."""
+        return {state: self._first.get(state) for state in states}
+
+    def use(self, states: Iterable[str], use: Use) -> bool:
+        """Note a use of these states; False: another process used one in the other way before.
+
+        What was first is known then, and the call has to be decided about again.
+        """
+        for state in states:
+            if state not in self._first:
+                noted = self._claims.claim(state, f"{use.kind.value} {use.call}")
+                kind, _, call = noted.partition(" ")
+                self._first[state] = Use(Kind(kind), call)
+        return all(self._first[state].kind is use.kind for state in states)

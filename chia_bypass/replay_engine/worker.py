@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -23,10 +24,11 @@ from chia_bypass.replay_engine import class_table
 from chia_bypass.replay_engine.answers import Answers, Index
 from chia_bypass.replay_engine.argument_checks import Check
 from chia_bypass.replay_engine.context import ReplayHome, unpack
+from chia_bypass.replay_engine.decision import Asked
 from chia_bypass.replay_engine.engine import ReplayEngine, Sent
 from chia_bypass.replay_engine.events import Keeper, Log, Outcomes
 from chia_bypass.replay_engine.growth import Growth
-from chia_bypass.replay_engine.provider import Pending, Serve
+from chia_bypass.replay_engine.provider import Answer, Pending
 from chia_bypass.replay_engine.real_calls import RealCall
 from chia_bypass.runtime import shared_facts
 from chia_bypass.runtime.registry import Registry
@@ -65,7 +67,7 @@ class LiveToken:
     def _run(self, engine: ReplayEngine, body: Callable[[], R], invocation: Invocation) -> R:
         parent = position.Parent(self.call.path)
         if self.call.keep is None or engine.real.growth is None:
-            engine.is_recorded_as(
+            engine.parents.place(
                 parent, self.call.recorded, self.call.recorded, after=self.call.after
             )
             with position.inside(parent):
@@ -75,7 +77,7 @@ class LiveToken:
             assert isinstance(call, Call)
             attempt = self.call.keep.attempt + attempt_number()
             kept = attempt_path(call.path, attempt)
-            engine.is_recorded_as(parent, self.call.recorded, kept, after=self.call.after)
+            engine.parents.place(parent, self.call.recorded, kept, after=self.call.after)
             with position.inside(parent):
                 value = captured(engine.real.growth.recorder, call, attempt, body, invocation)
         engine.returned(self.call.path, self.call.function, value)
@@ -101,37 +103,32 @@ class ReplayOrigin:
         parent.is_at(attempt_path(self.path, incarnation))
         recorded = self.recorded
         path = recorded and attempt_path(recorded, incarnation)
-        engine.is_recorded_as(parent, path, path)
+        engine.parents.place(parent, path, path)
         return engine
 
 
 @dataclass(frozen=True, slots=True)
-class DeferredToken:
-    """Travels with such a call: serve it if all checks hold, else it is a miss."""
+class ComparingToken:
+    """Travels with a call whose arguments only its worker sees: served if they are as recorded."""
 
     live: LiveToken
-    call: bytes
-    """The packed call, as it was dispatched in this run."""
+    asked: bytes
+    """The pickled `Asked` of the caller."""
     checks: tuple[Check, ...]
-    serve: Serve | Pending
-    recorded: bytes
-    """The packed call that answers."""
-    states: frozenset[str]
+    answer: Answer | Pending
 
     def run(self, body: Callable[[], R], invocation: Invocation) -> R:
         """The recorded answer, or what the miss policy makes of it."""
         engine = worker(self.live.home, self.live.table)
-        call, recorded = unpack_record(self.call), unpack_record(self.recorded)
-        assert isinstance(call, Call)
-        assert isinstance(recorded, Call)
+        asked: Asked = pickle.loads(self.asked)
         previous = engines.activate(None)  # looking at arguments dispatches nothing
         try:
-            differing = self._differing(engine, call.function, invocation)
+            differing = self._differing(engine, asked.call.function, invocation)
         finally:
             engines.activate(previous)
         try:
-            if engine.serves_deferred(call, recorded, differing, self.states):
-                return cast("R", self.serve(call.tag, None))
+            if engine.settle(asked, differing):
+                return cast("R", self.answer(asked.call.tag, None))
         finally:
             engine.flush()
         return self.live.run(body, invocation)
@@ -158,7 +155,7 @@ def build(
 ) -> ReplayEngine:
     """An engine; ``table`` gives the packed classes that travel by value."""
     packed = home.packed()
-    sent = Sent(partial(LiveToken, packed), DeferredToken, partial(ReplayOrigin, packed))
+    sent = Sent(partial(LiveToken, packed), ComparingToken, partial(ReplayOrigin, packed))
     return ReplayEngine(home, index, producers, outcomes, table, sent, growth)
 
 

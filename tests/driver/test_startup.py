@@ -123,8 +123,10 @@ before = set(sys.modules)
 import sitecustomize
 print(*sorted(set(sys.modules) - before))
 """
-    ours = {"chia_bypass", "chia_bypass.hook", "sitecustomize", "__future__"} | {
-        f"chia_bypass.hook.{name}" for name in ("startup", "announcing", "importing", "process")
+    modules = ("driver.startup", "hook.announcing", "patches.post_import", "identity.process")
+    rooms = {f"chia_bypass.{name.partition('.')[0]}" for name in modules}
+    ours = {"chia_bypass", "sitecustomize", "__future__", *rooms} | {
+        f"chia_bypass.{name}" for name in modules
     }
     allowed = ours | {"importlib", "importlib.machinery", "importlib._bootstrap", "warnings"}
     allowed |= {"importlib._bootstrap_external", "_warnings"}
@@ -241,10 +243,11 @@ def test_hook_that_fails_keeps_ray_out_of_a_replay(tmp_path: Path, broken_site: 
 FAKE_DRIVERS = """
 import sys, types
 for mode in ("record", "replay"):
-    module = types.ModuleType(f"chia_bypass.{mode}er.driver")
+    module = types.ModuleType(f"chia_bypass.driver.{mode}_driver")
     module.start = lambda session, mode=mode: START
-    package = __import__(f"chia_bypass.{mode}er", fromlist=["x"])
-    package.driver = sys.modules[module.__name__] = module
+    package = __import__("chia_bypass.driver", fromlist=["x"])
+    sys.modules[module.__name__] = module
+    setattr(package, f"{mode}_driver", module)
 import chia_bypass.function
 """
 

@@ -28,6 +28,8 @@ FORBIDDEN: Final = frozenset(
     | {"pickle.find_class", "ctypes.dlopen", "open", "socket.connect"}
 )
 """What reading must never do, as audit events."""
+READERS: Final = ("/chia_bypass/recording/", "/chia_bypass/values/")
+"""Where the code stands that reads bytes."""
 _watching = False
 
 
@@ -217,7 +219,7 @@ def plain(runs: int, seed: int = 0, *, guided: bool = True) -> int:
 
 def _tracer(lines: set[tuple[str, int]]) -> Any:
     def trace(frame: FrameType, event: str, argument: object) -> Any:
-        if "/chia_bypass/recording/" not in frame.f_code.co_filename:
+        if not any(room in frame.f_code.co_filename for room in READERS):
             return None
         lines.add((frame.f_code.co_filename, frame.f_lineno))
         return trace
@@ -236,7 +238,7 @@ def main(arguments: list[str]) -> None:
         return
     import atheris
 
-    with atheris.instrument_imports(include=["chia_bypass.recording"]):
+    with atheris.instrument_imports(include=["chia_bypass.recording", "chia_bypass.values"]):
         feed = targets()
     corpus = Path(next((a for a in arguments[1:] if not a.startswith("-")), "corpus"))
     if not corpus.is_file():

@@ -1,26 +1,51 @@
-"""Which calls run for real: the rules alone."""
+"""What becomes of a call, as a table: the rules alone."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.sample_records import make_call
+from support.sample_records import make_call, make_result
 
 from chia_bypass.bypass.config import Entry
-from chia_bypass.recording.records import Call
-from chia_bypass.replay_engine.decision import Asked, Why, passes_cut, why_live
-from chia_bypass.replay_engine.policy import Cut, Policy
+from chia_bypass.recording.reader import Stored
+from chia_bypass.recording.records import Call, Outcome
+from chia_bypass.replay_engine.decision import (
+    Asked,
+    Compare,
+    Forbid,
+    Refuse,
+    Rules,
+    Run,
+    Serve,
+    Why,
+    decide,
+    passes_cut,
+    run_for_real,
+    settle,
+    why_live,
+)
+from chia_bypass.replay_engine.matcher import Found, Missed, MissReason
+from chia_bypass.replay_engine.policy import Cut, OnMiss, Policy
 from chia_bypass.replay_engine.reruns import means_failure
+from chia_bypass.replay_engine.shared_state import Kind, Use
 from chia_bypass.values.class_lookup import Sketches
 
 SERVED = Entry(bypass=True)
 
 
-def asked(call: Call, *, recorded: bool = True, after: bool = False) -> Asked:
-    return Asked(call.function, call.tag, call if recorded else None, after)
+def stored(call: Call, outcome: Outcome = Outcome.VALUE) -> Stored:
+    return Stored(make_result(call, outcome=outcome), "segment")
+
+
+def asked(call: Call, *, recorded: bool = True, **known: Any) -> Asked:
+    answer: Found | Missed = Found(stored(call), ())
+    if not recorded:
+        answer = Missed(MissReason.NEVER_RECORDED, None)
+    return Asked(**{"call": call, "entry": SERVED, "answer": answer, **known})
 
 
 BUILD = make_call(3, function="loop:Node.build", tag="iter1")
@@ -45,24 +70,121 @@ SIM = make_call(5, function="loop:sim", tag="iter2")
     ],
 )
 def test_options_say_which_calls_run(policy: Policy, build: Why | None, sim: Why | None) -> None:
-    assert why_live(policy, SERVED, asked(BUILD)) is build
-    assert why_live(policy, SERVED, asked(SIM)) is sim
+    assert why_live(asked(BUILD), Rules(policy)) is build
+    assert why_live(asked(SIM), Rules(policy)) is sim
+    for call, why in ((BUILD, build), (SIM, sim)):
+        verdict = decide(asked(call), Rules(policy))
+        assert verdict == (Serve(stored(call).result, ()) if why is None else Run(why.value))
 
 
 def test_the_yaml_comes_first() -> None:
-    assert why_live(Policy(), Entry(), asked(BUILD)) is Why.YAML
-    assert why_live(Policy(), replace(SERVED, tags=("iter2",)), asked(BUILD)) is Why.YAML
-    assert why_live(Policy(), None, asked(BUILD)) is None  # a miss, not a real run
-    assert why_live(Policy(closed=False), None, asked(BUILD)) is Why.YAML
+    anything = Rules(Policy(live=("*",)))
+    assert why_live(asked(BUILD, entry=Entry()), anything) is Why.YAML
+    assert why_live(asked(BUILD, entry=replace(SERVED, tags=("iter2",))), anything) is Why.YAML
+    assert why_live(asked(BUILD, entry=None), Rules(Policy())) is None  # a miss, not a real run
+    assert why_live(asked(BUILD, entry=None), Rules(Policy(closed=False))) is Why.YAML
+
+
+def test_where_all_is_served_no_option_is_asked() -> None:
+    assert why_live(asked(BUILD), Rules(Policy(live=("*",)), mixed=False)) is None
+    assert not passes_cut(asked(BUILD, after=True), Rules(Policy(), mixed=False))
 
 
 def test_what_was_never_recorded_runs_once_the_cut_was_passed() -> None:
-    policy = Policy(live_from=Cut(SIM.path, 5.0))
+    rules = Rules(Policy(live_from=Cut(SIM.path, 5.0)))
     new = make_call(9, function="loop:new")
-    assert not passes_cut(policy, asked(new, recorded=False))
-    assert why_live(policy, SERVED, asked(new, recorded=False)) is None
-    assert passes_cut(policy, asked(SIM))
-    assert why_live(policy, SERVED, asked(new, recorded=False, after=True)) is Why.LIVE
+    assert not passes_cut(asked(new, recorded=False), rules)
+    assert why_live(asked(new, recorded=False), rules) is None
+    assert passes_cut(asked(SIM), rules)
+    assert why_live(asked(new, recorded=False, after=True), rules) is Why.LIVE
+    redone = Rules(Policy(redo=(Cut(SIM.path, 5.0),)))
+    assert why_live(asked(new, recorded=False, after=True), redone) is Why.REDO
+    assert why_live(asked(new, recorded=False), redone) is None
+
+
+CLOSED, OPEN = Policy(), Policy(on_miss=OnMiss.RUN)
+NO_IMPORT = Missed(MissReason.NEEDS_IMPORT, SIM, ("m",))
+OF_RAY = Missed(MissReason.INFRASTRUCTURE, SIM)
+USED = {"tree": Use(Kind.SERVED, "build"), "free": None}
+CHANGED = {"tree": Use(Kind.REAL, "build"), "free": None}
+
+
+def missed(reason: MissReason, nearest: Call | None = None, **more: Any) -> Refuse:
+    return Refuse(Missed(reason, nearest, **more))
+
+
+@pytest.mark.parametrize(
+    ("known", "rules", "verdict"),
+    [
+        # Whatever is asked, a call that can never be placed is refused where Ray is ours.
+        (
+            {"unplaceable": "no fpga"},
+            Rules(CLOSED, invented=True),
+            missed(MissReason.NEVER_PLACED, detail="no fpga"),
+        ),
+        ({"unplaceable": "no fpga"}, Rules(CLOSED), Serve(stored(SIM).result, ())),
+        # What the recording cannot answer is the miss policy's.
+        ({"recorded": False}, Rules(CLOSED), missed(MissReason.NEVER_RECORDED)),
+        ({"recorded": False}, Rules(OPEN), Run("never recorded")),
+        ({"recorded": False}, Rules(OPEN, invented=True), Forbid()),
+        (
+            {"recorded": False},
+            Rules(replace(OPEN, allow_local=("sim",)), invented=True),
+            Run("never recorded"),
+        ),
+        (
+            {"entry": None},
+            Rules(CLOSED),
+            missed(MissReason.NOT_SERVED, SIM, detail="its calls are not served"),
+        ),
+        ({"entry": None}, Rules(OPEN), Run("not in the bypass YAML")),
+        # What only wants permission is not run for real instead.
+        ({"refused": NO_IMPORT}, Rules(OPEN), Refuse(NO_IMPORT)),
+        ({"refused": OF_RAY}, Rules(OPEN), Run(OF_RAY.reason.value)),
+        ({"refused": OF_RAY}, Rules(CLOSED), Refuse(OF_RAY)),
+        # A failure runs again, and what the YAML leaves out is not recorded.
+        ({"failed": True}, Rules(CLOSED), Run(Why.FAILED.value)),
+        ({"failed": True}, Rules(CLOSED, mixed=False), Serve(stored(SIM).result, ())),
+        ({"entry": Entry()}, Rules(CLOSED), Run(Why.YAML.value, filtered=True)),
+        ({"entry": Entry()}, Rules(CLOSED, invented=True), Forbid()),
+        # Only the worker sees some arguments: it decides, states included.
+        (
+            {"doubtful": ("x",), "states": CHANGED},
+            Rules(CLOSED),
+            Compare(stored(SIM).result, ("x",)),
+        ),
+        # Served and real calls of one state do not mix, in either order.
+        ({"states": USED}, Rules(CLOSED), Serve(stored(SIM).result, ())),
+        ({"states": CHANGED}, Rules(CLOSED), "stale"),
+        ({"states": USED, "failed": True}, Rules(CLOSED), "stale"),
+        ({"states": CHANGED, "failed": True}, Rules(CLOSED), Run(Why.FAILED.value)),
+        ({"states": USED, "recorded": False}, Rules(OPEN), "stale"),
+    ],
+)
+def test_a_call_becomes(known: dict[str, Any], rules: Rules, verdict: object) -> None:
+    found = decide(asked(SIM, **known), rules)
+    if verdict == "stale":
+        assert isinstance(found, Refuse)
+        assert found.missed.reason is MissReason.STALE
+        assert "build" in found.missed.detail
+        assert "tree" in found.missed.detail
+    else:
+        assert found == verdict
+
+
+def test_the_worker_settles_what_it_compared() -> None:
+    doubtful = asked(SIM, doubtful=("x", "y"))
+    assert settle(doubtful, (), Rules(CLOSED)) == Serve(stored(SIM).result, ())
+    differs = missed(MissReason.OTHER_ARGUMENTS, SIM, differing=("y",))
+    assert settle(doubtful, ("y",), Rules(CLOSED)) == differs
+    assert settle(doubtful, ("y",), Rules(OPEN)) == Run(MissReason.OTHER_ARGUMENTS.value)
+    stale = settle(replace(doubtful, states=CHANGED), (), Rules(OPEN))
+    assert isinstance(stale, Refuse)
+
+
+def test_what_the_loops_own_bypass_leaves_runs() -> None:
+    assert run_for_real(asked(SIM), Rules(CLOSED)) == Run(Why.YAML.value, filtered=True)
+    assert run_for_real(asked(SIM), Rules(CLOSED, invented=True)) == Forbid()
 
 
 def test_a_redone_call_takes_its_children_along() -> None:

@@ -1,0 +1,112 @@
+"""From a dispatch to what its decision depends on: the recorded call, and the states it uses."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+
+from chia_bypass.bypass.config import Entry
+from chia_bypass.engine import Dispatch
+from chia_bypass.errors import ChiaBypassError
+from chia_bypass.identity import position
+from chia_bypass.identity.describe import describe
+from chia_bypass.identity.producers import Producers
+from chia_bypass.names import find, named
+from chia_bypass.recording.records import Call
+from chia_bypass.replay_engine import placement_check
+from chia_bypass.replay_engine.argument_checks import doubtful
+from chia_bypass.replay_engine.context import ReplayHome
+from chia_bypass.replay_engine.decision import Asked, Rules
+from chia_bypass.replay_engine.matcher import Found
+from chia_bypass.replay_engine.parents import Parents, RecordedParent
+from chia_bypass.replay_engine.provider_factory import Provision
+from chia_bypass.replay_engine.reruns import runs_again
+from chia_bypass.replay_engine.shared_state import States, Use, states_of
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A dispatch, where it was made, and what is known of it."""
+
+    dispatch: Dispatch
+    parent: position.Parent
+    known: RecordedParent
+    """What the recording knows of that parent."""
+    asked: Asked
+
+    @property
+    def call(self) -> Call:
+        """The call as this run names it."""
+        return self.asked.call
+
+
+class Questions:
+    """Those of one process."""
+
+    def __init__(
+        self,
+        home: ReplayHome,
+        rules: Rules,
+        producers: Producers,
+        parents: Parents,
+        provision: Provision,
+        states: States | None,
+        ran: Collection[str],
+    ) -> None:
+        """``states``: None where everything is served; ``ran``: calls that ran for real."""
+        self._home, self._rules, self._policy = home, rules, rules.policy
+        self._producers, self._parents, self._provision = producers, parents, provision
+        self._states, self._ran = states, ran
+
+    def ask(self, dispatch: Dispatch) -> Question:
+        """Name the dispatch, find the recorded call that it is, and look at what matters."""
+        here = position.current()
+        assert here is not None, "a replaying process has a parent"
+        call = describe(dispatch, here, self._producers, time.time(), self._policy.redaction)
+        entry = find(self._home.config.entries, call.function)
+        known = self._parents.of(here.parent)
+        rule = self._policy.rule(entry)
+        asked = Asked(
+            call,
+            entry,
+            known.matcher.match(call, rule),
+            known.after,
+            unplaceable=self._unplaceable(dispatch),
+            doubtful=doubtful(call.arguments, rule.ignored, self._ran),
+            states=self._states_of(call, entry, dispatch),
+        )
+        if isinstance(asked.answer, Found):
+            asked = replace(
+                asked,
+                failed=self._failed(asked),
+                refused=self._provision.refused(asked.answer.stored.result),
+            )
+        return Question(dispatch, here.parent, known, asked)
+
+    def _states_of(
+        self, call: Call, entry: Entry | None, dispatch: Dispatch
+    ) -> Mapping[str, Use | None]:
+        """The states that the call shares, and what is known of them."""
+        if self._states is None or named(call.function, self._policy.stale):
+            return {}
+        arguments = (*dispatch.args, *dispatch.kwargs.values())
+        return self._states.first_uses(states_of(entry, dispatch.options, arguments, {}))
+
+    def _unplaceable(self, dispatch: Dispatch) -> str:
+        if not self._home.run:  # a Bypass of the loop's own, which changes nothing of its Ray
+            return ""
+        why = placement_check.process.why_call_never_placed(dispatch.options)
+        if why and not self._rules.invented:
+            placement_check.warn(getattr(dispatch.function, "__qualname__", "a call"), why)
+        return why
+
+    def _failed(self, asked: Asked) -> bool:
+        result = asked.recorded
+        if result is None or not self._rules.mixed:
+            return False
+        sketch: Callable[[], object] = lambda: self._provision.sketched(result)  # noqa: E731
+        try:
+            return runs_again(self._policy, asked.entry, result, sketch)
+        except ChiaBypassError:  # it cannot be looked into: serving it says why
+            return False
