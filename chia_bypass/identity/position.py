@@ -71,6 +71,10 @@ class Position:
         """The next lane that this one starts, to run what is called ``runs``."""
         return Position(self.parent, f"{self.lane}/{runs}#{next(self._children[runs])}")
 
+    def child_for(self, runs: Any) -> Position:
+        """The next lane that this one starts, for the function or object that it ``runs``."""
+        return self.child(_name(runs))
+
     def start(self, name: str) -> str:
         """The name, unique within the parent, of one more plain actor or task started here."""
         label = _VOLATILE.sub("*", name)
@@ -177,7 +181,7 @@ def running_as(position: Position) -> Iterator[None]:
 def lane_for(runs: Any) -> Position | None:
     """The next lane that the running code starts, for what ``runs``; None outside any parent."""
     position = current()
-    return None if position is None else position.child(_name(runs))
+    return None if position is None else position.child_for(runs)
 
 
 def hand_to(thread: threading.Thread) -> None:

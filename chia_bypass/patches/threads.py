@@ -9,12 +9,19 @@ from threading import Thread
 from typing import Any
 
 from chia_bypass.identity import position
+from chia_bypass.patches import thread_pools
 from chia_bypass.patches.patching import Patch, Undo, undo_all
 
 
 def install() -> Undo:
     """Hand positions on to threads and pools from now on; returns what undoes it."""
-    return undo_all([_START.install(Thread), _SUBMIT.install(ThreadPoolExecutor)])
+    return undo_all(
+        [
+            _START.install(Thread),
+            _SUBMIT.install(ThreadPoolExecutor),
+            thread_pools.install(),
+        ]
+    )
 
 
 def _starting(original: Any) -> Any:

@@ -132,3 +132,28 @@ print(state)
         again = chia_loops.replay()
         assert own_output(again.stdout).splitlines() == output, again.stderr
         assert "out of order" not in again.stderr
+
+
+def test_items_of_a_pool_of_threads_get_their_own_answers(chia_loops: ChiaLoops) -> None:
+    output = chia_loops.same("""
+import random
+from multiprocessing.pool import ThreadPool
+
+ray.init()
+
+@ChiaFunction(num_cpus=0)
+def roll(sides):
+    real("roll")
+    return fresh()
+
+def twice(_):
+    time.sleep(random.random() * 0.01)
+    first = get(roll.chia_remote(6))
+    time.sleep(random.random() * 0.01)
+    return first, get(roll.chia_remote(6))
+
+with ThreadPool(4) as pool:
+    print(pool.map(twice, range(8)))
+    print(list(pool.imap(twice, range(8), chunksize=3)))
+""")
+    assert len(output.splitlines()) == 2
