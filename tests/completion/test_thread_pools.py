@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.loops import Loops
+from support.loop_runner import Loops
 
 import chia_bypass
 
