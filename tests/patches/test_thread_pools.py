@@ -16,7 +16,7 @@ from chia_bypass.patches.patching import Undo
 
 
 @pytest.fixture(autouse=True)
-def _installed() -> Iterator[Undo]:
+def installed() -> Iterator[Undo]:
     undo = thread_pools.install()
     with position.inside(position.Parent("p")):
         yield undo
@@ -112,9 +112,9 @@ def test_an_item_that_asks_another_pool_is_who_asks() -> None:
     ]
 
 
-def test_it_is_done_once_and_undone(_installed: Undo) -> None:
+def test_it_is_done_once_and_undone(installed: Undo) -> None:
     once = ThreadPool.imap
     thread_pools.install()
     assert ThreadPool.imap is once
-    _installed()
+    installed()
     assert ThreadPool.imap is Pool.imap
