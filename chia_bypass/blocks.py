@@ -2,56 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ParamSpec, Protocol
 
 from chia_bypass import engine as engines
-from chia_bypass.control.call_arguments import asked
+from chia_bypass.checked_fields import checked
 from chia_bypass.control.record_session import Recorded, RecordSession
-from chia_bypass.control.replay_session import Replayed, ReplaySession, located
+from chia_bypass.control.replay_session import Replayed, ReplaySession
 from chia_bypass.driver import startup
 from chia_bypass.errors import Swallowed
+from chia_bypass.options import RecordOptions, ReplayOptions
 from chia_bypass.recording.folder import new_name
-from chia_bypass.recording.reader import Recording
-from chia_bypass.replay_engine.policy import PATIENCE
 from chia_bypass.session import Session
-
-
-@contextmanager
-def record(
-    folder: str | Path | None = None,
-    *,
-    tagged_only: bool = False,
-    functions: Sequence[str] = (),
-    tags: Sequence[str] = (),
-    script: str | None = None,
-) -> Iterator[Path]:
-    """Record the calls that the block dispatches; gives the folder, by default a new one in
-    ``recordings/``.
-
-    ``functions`` (globs) and ``tags`` (regexes) narrow what is captured. ``script`` is the name
-    under which this process counts, by default that of the program that runs. The recording is
-    closed however the block ends; without a call there is none. Raises RecordingError.
-    """
-    target = Path(folder) if folder is not None else _new_folder()
-    options = {
-        "tagged_only": tagged_only,
-        "functions": list(functions),
-        "tags": list(tags),
-        "script": script,
-    }
-    with RecordSession(target, sys.argv, options) as recording:
-        status = 1
-        try:
-            with _running(recording.session):
-                yield target
-            status = 0
-        finally:
-            recording.finish(status)
 
 
 class Replaying:
@@ -71,57 +38,106 @@ class Replaying:
         self._ended = self._session.finish(status)
 
 
+P = ParamSpec("P")
+
+
+class _Record(Protocol[P]):
+    def __call__(
+        self,
+        folder: str | Path | None = None,
+        script: str | None = None,
+        *args: P.args,
+        **options: P.kwargs,
+    ) -> AbstractContextManager[Path]: ...
+
+
+class _Replay(Protocol[P]):
+    def __call__(
+        self, source: str | Path, script: str | None = None, *args: P.args, **options: P.kwargs
+    ) -> AbstractContextManager[Replaying]: ...
+
+
+def _record_taking(
+    options: Callable[P, RecordOptions],
+) -> Callable[[Callable[..., AbstractContextManager[Path]]], _Record[P]]:
+    """The keywords of the decorated function are the fields of ``options``."""
+    return lambda function: _showing(function, options)
+
+
+def _replay_taking(
+    options: Callable[P, ReplayOptions],
+) -> Callable[[Callable[..., AbstractContextManager[Replaying]]], _Replay[P]]:
+    return lambda function: _showing(function, options)
+
+
+def _showing(function: Any, options: Callable[..., object]) -> Any:
+    """``function``, whose help names the options one by one."""
+    shown = inspect.signature(function)
+    own = [one for one in shown.parameters.values() if one.kind is not one.VAR_KEYWORD]
+    named = inspect.signature(options).parameters.values()
+    function.__signature__ = shown.replace(parameters=[*own, *named])
+    return function
+
+
+@_record_taking(RecordOptions)
+def record(
+    folder: str | Path | None = None, script: str | None = None, **options: Any
+) -> AbstractContextManager[Path]:
+    """Record the calls that the block dispatches; gives the folder, by default a new one in
+    ``recordings/``.
+
+    The options are those of ``chia-bypass record``, with underscores. ``script`` is the name
+    under which this process counts, by default that of the program that runs. The recording is
+    closed however the block ends; without a call there is none. Raises RecordingError, and
+    UsageError for an option that cannot be meant.
+    """
+    target = Path(folder) if folder is not None else _new_folder()
+    chosen = checked(RecordOptions, options, "{} of chia_bypass.record()".format)
+    return recording(target, chosen, script)
+
+
 @contextmanager
+def recording(folder: Path, options: RecordOptions, script: str | None) -> Iterator[Path]:
+    """What `record` does, with options that were checked."""
+    with RecordSession(folder, sys.argv, options, script=script) as session:
+        status = 1
+        try:
+            with _running(session.session):
+                yield folder
+            status = 0
+        finally:
+            session.finish(status)
+
+
+@_replay_taking(ReplayOptions)
 def replay(
-    source: str | Path,
-    *,
-    on_miss: Literal["fail", "run", "record"] = "fail",
-    live: Sequence[str] = (),
-    live_tags: Sequence[str] = (),
-    live_from: str | None = None,
-    only: Sequence[str] = (),
-    redo: Sequence[str] = (),
-    stale: Sequence[str] = (),
-    strict: bool = False,
-    allow_import: Sequence[str] = (),
-    allow_pickle: bool = False,
-    script: str | None = None,
-    order: Literal["recorded", "free"] = "recorded",
-    patience: float = PATIENCE,
-) -> Iterator[Replaying]:
+    source: str | Path, script: str | None = None, **options: Any
+) -> AbstractContextManager[Replaying]:
     """Serve the calls that the block dispatches from a recording folder or a YAML in one.
 
     What it gives knows the outcome. A call that the recording cannot answer raises Miss where it
     is made; if the block swallows that, it raises Swallowed at its end. A Ray that the block starts
-    offers what was recorded, and ends with it. For the options see ``chia-bypass replay --help``,
-    for ``script`` `record`. Raises RecordingError, and UsageError for a call that is not recorded.
+    offers what was recorded, and ends with it. The options are those of ``chia-bypass replay``,
+    with underscores; for ``script`` see `record`. Raises RecordingError, and UsageError for an
+    option that cannot be meant or a call that is not recorded.
     """
-    written = {
-        "on_miss": on_miss,
-        "live": list(live),
-        "live_tags": list(live_tags),
-        "live_from": live_from,
-        "only": list(only),
-        "redo": list(redo),
-        "stale": list(stale),
-        "args": "strict" if strict else "report",
-        "allow_import": list(allow_import),
-        "allow_pickle": allow_pickle,
-        "script": script,
-        "order": order,
-        "patience": patience,
-    }
-    options = asked(Recording.open(located(Path(source))[0]), written)
-    with ReplaySession(Path(source), options, None) as session:
-        replaying = Replaying(session)
+    chosen = checked(ReplayOptions, options, "{} of chia_bypass.replay()".format)
+    return replaying(Path(source), chosen, script)
+
+
+@contextmanager
+def replaying(source: Path, options: ReplayOptions, script: str | None) -> Iterator[Replaying]:
+    """What `replay` does, with options that were checked."""
+    with ReplaySession(source, options, script=script) as session:
+        block = Replaying(session)
         status = 1
         try:
             with _running(session.session):
-                yield replaying
+                yield block
             status = 0
         finally:
-            replaying.end(status)
-    misses = replaying.outcome.misses
+            block.end(status)
+    misses = block.outcome.misses
     if misses:
         raise Swallowed(misses)
 

@@ -15,7 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any
+
+from chia_bypass.checked_fields import checked
+from chia_bypass.options import NamedCalls, RecordOptions, ReplayOptions
 
 VARIABLE = "CHIA_BYPASS_SESSION"
 """The environment variable that holds the path of the session file."""
@@ -43,21 +45,34 @@ class Session:
     """Absolute path of the control folder, on the same machine."""
     run: str
     """Random id of this run, 32 hexadecimal digits: no two runs share one."""
+    record: RecordOptions = field(default_factory=RecordOptions)
+    """Of what is recorded. In a replay, of the calls that it adds to its recording, and of all
+    that it compares: the rules by which the recording was redacted."""
+    replay: ReplayOptions = field(default_factory=ReplayOptions)
+    calls: NamedCalls = field(default_factory=NamedCalls)
+    """Replay: the calls that ``replay`` names."""
+    yaml: str = ""
+    """Replay: absolute path of the bypass YAML."""
     resources: Mapping[str, float] = field(default_factory=dict)
     """Replay: what a local Ray must offer in all, ``{"CPU": 8, "fpga": 1}``."""
     nodes: Sequence[Mapping[str, float]] = ()
     """Replay: what of that is offered by nodes besides the driver's, a map for each."""
-    address: str | None = None
-    """Replay: the address of a real cluster to run on (``--address``), else None."""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """Filters of a recording or policies of a replay, as JSON values. ``at_home``: a replay that
-    joins or starts the Ray that the drivers ask for, as a recording does."""
+    resume: bool = False
+    """Replay: it finishes the recorded run, on the Ray that the drivers ask for."""
+    script: str | None = None
+    """Under which name the drivers count; None: under that of the program that they run."""
+    jobs: bool = False
+    """Record: submitted jobs may record into ``recording``, on the nodes of their drivers."""
+
+    @property
+    def address(self) -> str | None:
+        """Replay: the address of a real cluster to run on (``--address``), else None."""
+        return self.replay.address
 
     @property
     def own_ray(self) -> bool:
         """Whether the drivers get a Ray of the replay's own, whatever cluster they ask for."""
-        at_home = self.options.get("at_home", False)
-        return self.mode is Mode.REPLAY and self.address is None and not at_home
+        return self.mode is Mode.REPLAY and self.address is None and not self.resume
 
     @property
     def file(self) -> Path:
@@ -71,6 +86,5 @@ class Session:
 
     @staticmethod
     def load(path: str | Path) -> Session:
-        """The session in the file at ``path``."""
-        fields = json.loads(Path(path).read_text())
-        return Session(**{**fields, "mode": Mode(fields["mode"])})
+        """The session in the file at ``path``. Raises UsageError for a field that is wrong."""
+        return checked(Session, json.loads(Path(path).read_text()), f"{{}} in {path}".format)

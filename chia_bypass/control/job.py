@@ -19,8 +19,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from chia_bypass.checked_fields import checked
 from chia_bypass.control.record_session import Recorded, RecordSession
 from chia_bypass.errors import ChiaBypassError
+from chia_bypass.options import RecordOptions
 from chia_bypass.recording.summary import by_function
 
 _PLAIN = re.compile(r"[\w@%+:,./-][\w@%+=:,./ -]*")
@@ -34,7 +36,9 @@ def main(unpacked: str) -> NoReturn:
     """
     folder, options, entrypoint = sys.argv[1:]
     try:
-        status = _record(Path(folder), json.loads(options), command_of(entrypoint))
+        status = _record(
+            Path(folder), checked(RecordOptions, json.loads(options)), command_of(entrypoint)
+        )
     except ChiaBypassError as error:
         _say(str(error))
         status = error.status
@@ -51,8 +55,8 @@ def command_of(entrypoint: str) -> tuple[str, ...]:
     return ("sh", "-c", entrypoint)
 
 
-def _record(folder: Path, options: Mapping[str, object], command: Sequence[str]) -> int:
-    with RecordSession(folder, command, options) as session:
+def _record(folder: Path, options: RecordOptions, command: Sequence[str]) -> int:
+    with RecordSession(folder, command, options, jobs=True) as session:
         _say(f"recording into {socket.gethostname()}:{folder}")
         status = _run(command, session.environment(os.environ))
         recorded = session.finish(status)

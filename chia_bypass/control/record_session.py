@@ -18,6 +18,7 @@ from pathlib import Path
 from chia_bypass.control import environment, handshake
 from chia_bypass.control.bypass_yaml import bypass_yaml
 from chia_bypass.errors import UsageError
+from chia_bypass.options import RecordOptions
 from chia_bypass.record_engine.failures import spoiled_reasons
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.layout import BYPASS_YAML
@@ -49,17 +50,31 @@ class Recorded:
 class RecordSession:
     """Records the drivers that one command starts. Use as a context manager."""
 
-    def __init__(self, folder: Path, command: Sequence[str], options: Mapping[str, object]) -> None:
-        """``options``: see record/filters.py; ``keep_env``: names of variables to store."""
+    def __init__(
+        self,
+        folder: Path,
+        command: Sequence[str],
+        options: RecordOptions,
+        *,
+        script: str | None = None,
+        jobs: bool = False,
+    ) -> None:
+        """For ``script`` and ``jobs`` see `Session`."""
         self.folder, self._command = folder.absolute(), tuple(command)
-        self._options = dict(options)
+        self._options, self._script, self._jobs = options, script, jobs
 
     def __enter__(self) -> RecordSession:
         run = new_run(self.folder, self._command, self._options)
         self._run_folder = RunFolder.create(self.folder, run, socket.gethostname())
         self._control = Path(tempfile.mkdtemp(prefix="chia-bypass-"))
         self._session = Session(
-            Mode.RECORD, str(self.folder), str(self._control), run.id, options=self._options
+            Mode.RECORD,
+            str(self.folder),
+            str(self._control),
+            run.id,
+            record=self._options,
+            script=self._script,
+            jobs=self._jobs,
         )
         self._session.save()
         return self
@@ -115,11 +130,9 @@ def write_yaml(path: Path, text: str) -> tuple[str, ...]:
     return ()
 
 
-def new_run(folder: Path, command: Sequence[str], options: Mapping[str, object]) -> Run:
+def new_run(folder: Path, command: Sequence[str], options: RecordOptions) -> Run:
     """What the manifest says about a run that begins now."""
-    names = options.get("keep_env", ())
-    assert isinstance(names, Sequence)
-    absent = [name for name in names if name not in os.environ]
+    absent = [name for name in options.keep_env if name not in os.environ]
     if absent:
         raise UsageError(f"--keep-env {absent[0]}: there is no such environment variable")
     return Run(
@@ -130,7 +143,7 @@ def new_run(folder: Path, command: Sequence[str], options: Mapping[str, object])
         versions=versions(),
         revision=_revision(),
         environment=tuple(sorted(os.environ)),
-        kept={name: os.environ[name] for name in names},
+        kept={name: os.environ[name] for name in options.keep_env},
         redact=Redaction.of(options).rules,
     )
 

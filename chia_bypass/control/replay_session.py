@@ -9,16 +9,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from chia_bypass.bypass.parser import load_config
 from chia_bypass.control import environment, handshake
 from chia_bypass.control.bypass_yaml import bypass_yaml, grown_yaml
 from chia_bypass.control.cluster_shape import shape
 from chia_bypass.control.drift_causes import Cause, causes
+from chia_bypass.control.named_calls import named_calls
 from chia_bypass.control.record_session import SPOILED, close_run, new_run, write_yaml
 from chia_bypass.errors import UsageError
 from chia_bypass.hook import guard
+from chia_bypass.options import ReplayOptions
 from chia_bypass.record_engine.failures import spoiled_reasons
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.layout import BYPASS_YAML, is_recording
@@ -27,7 +28,7 @@ from chia_bypass.recording.records import Call
 from chia_bypass.recording.redaction import Redaction
 from chia_bypass.replay_engine.events import Event, Kind, events
 from chia_bypass.replay_engine.matcher import MissReason
-from chia_bypass.replay_engine.policy import OnMiss
+from chia_bypass.replay_engine.policy import Policy
 from chia_bypass.replay_engine.resources import together
 from chia_bypass.session import Mode, Session
 from chia_bypass.values.redactor import REDACTED
@@ -158,28 +159,29 @@ class ReplaySession:
     def __init__(
         self,
         source: Path,
-        options: Mapping[str, Any],
-        address: str | None,
+        options: ReplayOptions,
         command: Sequence[str] | None = None,
+        *,
+        script: str | None = None,
+        resume: bool = False,
     ) -> None:
         """``source``: a recording folder or a bypass YAML in one; ``command``: the recorded one.
 
-        For ``options`` see replayer/policy.py. Raises RecordingError and UsageError.
+        For ``script`` and ``resume`` see `Session`. Raises RecordingError and UsageError.
         """
-        folder, self._yaml = located(source)
+        folder, self.yaml = located(source)
         self.recording = Recording.open(folder)
-        self._options, self._address = dict(options), address
-        self._given = command
+        self._options, self._calls = options, named_calls(self.recording, options)
+        self._given, self._script, self._resume = command, script, resume
         self._growing: RunFolder | None = None
 
     def __enter__(self) -> ReplaySession:
-        yaml = self._yaml
-        if yaml is not None:
-            load_config(yaml)  # before anything is started
-        options = {**self._options, "redact": self._redact()}
+        if self.yaml is not None:
+            load_config(self.yaml)  # before anything is started
         folder = self.recording.folder
-        if options.get("on_miss") == OnMiss.RECORD.value:
-            run = new_run(folder, self._given or self.command, options)
+        recorded = Redaction.of_runs(self.recording.contents.runs).options
+        if self._options.on_miss == "record":
+            run = new_run(folder, self._given or self.command, recorded)
             self._growing = RunFolder.extend(folder, run, socket.gethostname())
         self._control = Path(tempfile.mkdtemp(prefix="chia-bypass-"))
         nodes = shape(self.recording)
@@ -188,18 +190,22 @@ class ReplaySession:
             str(folder),
             str(self._control),
             self._growing.run.id if self._growing else self.recording.contents.runs[0].id,
+            record=recorded,
+            replay=self._options,
+            calls=self._calls,
+            yaml=str(self.yaml or self._write_yaml()),
             resources=together(nodes),
             nodes=nodes[1:],
-            address=self._address,
-            options={**options, "yaml": str(yaml or self._write_yaml())},
+            resume=self._resume,
+            script=self._script,
         )
         self._session.save()
         return self
 
-    def _redact(self) -> list[tuple[str, str]]:
-        """The rules of every run that wrote here, as a session carries them."""
-        rules = Redaction.of_runs(self.recording.contents.runs).rules
-        return [(rule.pattern, rule.function) for rule in rules]
+    @property
+    def policy(self) -> Policy:
+        """What the options mean here, to foretell what happens."""
+        return Policy.of(self._options, self._calls, resume=self._resume)
 
     def _write_yaml(self) -> Path:
         """A recording that was cut off has no YAML yet; it may be read-only, too."""
@@ -242,7 +248,7 @@ class ReplaySession:
             spoiled = close_run(self._growing, status, replayed.spoiled)
             self._growing = None
             grown = Recording.open(self.recording.folder, tolerant=True)
-            yaml = self._yaml or self.recording.folder / BYPASS_YAML
+            yaml = self.yaml or self.recording.folder / BYPASS_YAML
             spoiled += write_yaml(yaml, grown_yaml(yaml, grown))
             replayed = replace(replayed, spoiled=spoiled)
         return replayed

@@ -18,12 +18,14 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from chia_bypass.errors import UsageError
 from chia_bypass.hook.announcing import announce
+from chia_bypass.options import RecordOptions
 from chia_bypass.recording.layout import SEGMENTS
 from chia_bypass.session import Mode, Session
 
@@ -91,8 +93,7 @@ def _prepare(client: Any, arguments: Mapping[str, Any], session: Session) -> tup
             "a replay would run this job for real, on its cluster",
             "Give the job's entrypoint instead: chia-bypass replay DIR -- python loop.py",
         )
-    given = session.options.get("output") or ""
-    if not Path(given).is_absolute():
+    if not session.jobs:
         raise UsageError(
             "a job records on the node of its driver, where no relative path leads here",
             "Name a folder there: chia-bypass record -o /absolute/path -- ray job submit ...",
@@ -100,17 +101,17 @@ def _prepare(client: Any, arguments: Mapping[str, Any], session: Session) -> tup
     path = _claim(session)
     announce(session.control, "submitted", path=str(path))
     uri = _upload(client)
-    return prefixed(arguments["entrypoint"], path, session.options, uri), path
+    return prefixed(arguments["entrypoint"], path, session.record, uri), path
 
 
-def prefixed(entrypoint: str, path: Path, options: Mapping[str, Any], uri: str) -> str:
+def prefixed(entrypoint: str, path: Path, options: RecordOptions, uri: str) -> str:
     """The shell command that records ``entrypoint`` into ``path``."""
     words = (
         _interpreter(entrypoint),
         "-c",
         _UNPACK.format(uri=uri.encode()),
         str(path),
-        json.dumps(dict(options)),
+        json.dumps(asdict(options)),
         entrypoint,
     )
     return " ".join(map(shlex.quote, words))

@@ -31,7 +31,7 @@ from chia_bypass.session import Session
 
 def start(session: Session) -> DriverEngine[RecordEngine]:
     """Record the calls of this process from now on."""
-    names.set_script(session.options.get("script") or claims.script_name())
+    names.set_script(session.script or claims.script_name())
     parent = DriverParent(lambda: _claim(session))
     producers = Producers(partial(shared_facts.ask_producer, session.run))
 

@@ -36,9 +36,9 @@ _CLAIMS = "replayed"
 
 def start(session: Session) -> DriverEngine[ReplayEngine]:
     """Replay the calls of this process from now on. Raises RecordingError and ConfigError."""
-    names.set_script(session.options.get("script") or claims.script_name())
+    names.set_script(session.script or claims.script_name())
     index = Index.open(Path(session.recording))
-    rules = load_config(session.options["yaml"])
+    rules = load_config(session.yaml)
     parent = DriverParent(lambda: _claim(session, index, parent))
     producers = Producers(partial(shared_facts.ask_producer, session.run))
     return DriverEngine(
@@ -74,7 +74,7 @@ def _build(
 ) -> ReplayEngine:
     folder = Path(session.recording)
     nonce = (folder / NONCE).read_bytes()
-    policy = Policy.of(session.options)
+    policy = Policy.of_session(session)
     growth = None
     if policy.on_miss is OnMiss.RECORD:
         recorder = record_driver.build(session, parent, producers)

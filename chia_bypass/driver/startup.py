@@ -144,7 +144,7 @@ def _reservations(session: Session) -> Observer:
     from chia_bypass.replay_engine import placement_check
 
     check = placement_check.check_of(session)
-    if session.options.get("on_miss") != "record":
+    if session.replay.on_miss != "record":
         return check
     from chia_bypass.patches.placement import Observers
     from chia_bypass.record_engine import reservations

@@ -48,8 +48,8 @@ class RecordEngine:
         self.notes_at_once = False
         """Whether what was seen is written at once: of a worker, since the recording may be closed
         as soon as its call has ended."""
-        self.redaction = Redaction.of(home.session.options)
-        self._filters = Filters.of(home.session.options)
+        self.redaction = Redaction.of(home.session.record)
+        self._filters = Filters.of(home.session.record)
         self._uncaptured: Counter[tuple[str, str, str]] = Counter()
         self._changed: set[tuple[str, str, str]] = set()
         self.notes = Notes(sink.note, self.spoil, self._counts)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from chia_bypass.names import named, tag_fits
+from chia_bypass.options import RecordOptions
 from chia_bypass.recording.records import Call
 
 
@@ -21,13 +20,9 @@ class Filters:
     """Regexes that match a whole tag; none: all calls."""
 
     @staticmethod
-    def of(options: Mapping[str, Any]) -> Filters:
-        """From the options of a session."""
-        return Filters(
-            bool(options.get("tagged_only", False)),
-            tuple(options.get("functions", ())),
-            tuple(options.get("tags", ())),
-        )
+    def of(options: RecordOptions) -> Filters:
+        """From what a user said."""
+        return Filters(options.tagged_only, tuple(options.function), tuple(options.tag))
 
     def accept(self, call: Call) -> bool:
         """Whether ``call`` is to be captured."""

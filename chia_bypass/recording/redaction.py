@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from chia_bypass.errors import UsageError
 from chia_bypass.names import named
+from chia_bypass.options import RecordOptions
 from chia_bypass.recording.records import RedactionRule, Run
 from chia_bypass.values.redactor import REDACTED, Redactor
 from chia_bypass.values.rendering import render
@@ -90,20 +90,25 @@ class Redaction:
     rules: tuple[RedactionRule, ...] = ()
 
     @staticmethod
-    def of(options: Mapping[str, Any]) -> Redaction:
-        """From the options of a session: pairs of a pattern and a glob of functions.
-
-        Raises UsageError for a pattern that is no regular expression.
-        """
-        rules = tuple(RedactionRule(*rule) for rule in options.get("redact", ()))
-        for rule in rules:
-            check(rule.pattern)
-        return Redaction(rules)
+    def of(options: RecordOptions) -> Redaction:
+        """From what a user said."""
+        within = (rule.partition("=") for rule in options.redact_in)
+        return Redaction(
+            (
+                *(RedactionRule(pattern, "*") for pattern in options.redact),
+                *(RedactionRule(pattern, glob) for glob, _, pattern in within),
+            )
+        )
 
     @staticmethod
     def of_runs(runs: Iterable[Run]) -> Redaction:
         """The rules under which a recording was made, each once."""
         return Redaction(tuple(dict.fromkeys(rule for run in runs for rule in run.redact)))
+
+    @property
+    def options(self) -> RecordOptions:
+        """What a user would say to have these rules: `of` gives them back."""
+        return RecordOptions(redact_in=[f"{rule.function}={rule.pattern}" for rule in self.rules])
 
     def redactor(self, function: str) -> Redactor | None:
         """What applies the rules to arguments and results of ``function``; None without rules."""
@@ -125,16 +130,3 @@ class Redaction:
 
 
 NO_RULES: Final = Redaction()
-
-
-def check(pattern: str) -> None:
-    """Raises UsageError if ``pattern`` is no regular expression, or matches the empty text."""
-    try:
-        empty = re.compile(pattern).search("")
-        re.compile(pattern.encode())
-    except re.error as error:
-        raise UsageError(
-            f"--redact {pattern}: not a regular expression: {error.msg} at {error.pos}"
-        ) from None
-    if empty:
-        raise UsageError(f"--redact {pattern}: it matches everywhere", "Say what a secret has")

@@ -16,7 +16,7 @@ def serves_everything(session: Session) -> bool:
     """Whether no call at all may run for real in this replay: each is served or a miss."""
     from chia_bypass.bypass.parser import load_config  # few processes ask
 
-    return serves_all(Policy.of(session.options), load_config(session.options["yaml"]))
+    return serves_all(Policy.of_session(session), load_config(session.yaml))
 
 
 def serves_all(policy: Policy, yaml: BypassConfig) -> bool:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 from chia_bypass.bypass.config import Entry, Match, Repeats
 from chia_bypass.names import tag_fits
+from chia_bypass.options import Cut as Cut
+from chia_bypass.options import NamedCalls, ReplayOptions
 from chia_bypass.recording.redaction import NO_RULES, Redaction
 from chia_bypass.replay_engine.match_keys import Rule
-
-PATIENCE = 30.0
-"""Seconds."""
+from chia_bypass.session import Session
 
 
 class OnMiss(str, Enum):
@@ -25,21 +23,6 @@ class OnMiss(str, Enum):
     """It runs for real."""
     RECORD = "record"
     """It runs for real, and so does what was asked for; all of it is added to the recording."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A recorded call from which on a replay goes on for real."""
-
-    path: str
-    """Of the call, which runs for real itself, and so does what it dispatches."""
-    since: float
-    """Unix seconds: what was dispatched then or later runs for real, too."""
-
-    def includes(self, path: str, dispatched: float) -> bool:
-        """Whether a recorded call is on the real side."""
-        inside = path == self.path or path.startswith((f"{self.path}/", f"{self.path}@"))
-        return inside or dispatched >= self.since
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +57,7 @@ class Policy:
     """``--replay-ray-errors``: recorded errors of Ray's own are raised again."""
     free_order: bool = False
     """``--order free``: calls finish in whatever order they do."""
-    patience: float = PATIENCE
+    patience: float = ReplayOptions().patience
     """``--patience``: seconds without any progress that a call waits for another one's turn."""
     latency: float = 0.0
     """``--latency``: how much of its recorded duration a served call takes."""
@@ -92,31 +75,42 @@ class Policy:
     """The rules under which the calls were recorded: their digests know nothing else."""
 
     @staticmethod
-    def of(options: Mapping[str, Any]) -> Policy:
-        """From the options of a session."""
-        match, live_from = options.get("match"), options.get("live_from")
+    def of(
+        options: ReplayOptions,
+        calls: NamedCalls,
+        *,
+        resume: bool,
+        redaction: Redaction = NO_RULES,
+    ) -> Policy:
+        """From what a user said; ``calls`` are those that the options name."""
         return Policy(
-            strict=options.get("args") == "strict",
-            match=None if match is None else Match(match),
-            on_miss=OnMiss(options.get("on_miss", OnMiss.FAIL)),
-            only=tuple(options.get("only", ())),
-            live=tuple(options.get("live", ())),
-            live_calls=frozenset(options.get("live_calls", ())),
-            live_tags=tuple(options.get("live_tags", ())),
-            live_from=None if live_from is None else Cut(*live_from),
-            redo=tuple(Cut(*cut) for cut in options.get("redo", ())),
-            rerun_exceptions=bool(options.get("rerun_exceptions", False)),
-            rerun_failures=bool(options.get("rerun_failures", False)),
-            stale=tuple(options.get("stale", ())),
-            infrastructure=bool(options.get("infrastructure", False)),
-            free_order=options.get("order") == "free",
-            patience=float(options.get("patience", PATIENCE)),
-            latency=float(options.get("latency", 0.0)),
-            allow_local=tuple(options.get("allow_local", ())),
-            allow_import=tuple(options.get("allow_import", ())),
-            allow_pickle=bool(options.get("allow_pickle", False)),
-            redaction=Redaction.of(options),
+            strict=options.args == "strict",
+            match=None if options.match is None else Match(options.match),
+            on_miss=OnMiss(options.on_miss),
+            only=tuple(options.only),
+            live=tuple(options.live_functions),
+            live_calls=frozenset(calls.live),
+            live_tags=tuple(options.live_tags),
+            live_from=calls.live_from,
+            redo=tuple(calls.redo),
+            rerun_exceptions=options.rerun_failed,
+            rerun_failures=options.rerun_failed or resume,
+            stale=tuple(options.stale),
+            infrastructure=options.replay_ray_errors,
+            free_order=options.order == "free",
+            patience=options.patience,
+            latency=float(options.latency),
+            allow_local=tuple(options.allow_local),
+            allow_import=tuple(options.allow_import),
+            allow_pickle=options.allow_pickle,
+            redaction=redaction,
         )
+
+    @staticmethod
+    def of_session(session: Session) -> Policy:
+        """From what a command tells its drivers."""
+        redaction = Redaction.of(session.record)
+        return Policy.of(session.replay, session.calls, resume=session.resume, redaction=redaction)
 
     @property
     def serves_only(self) -> bool:

@@ -44,8 +44,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker, and listen to the reports."""
     config.addinivalue_line(
         "markers",
-        "chia_bypass(folder=, strict=, live=, allow_import=, allow_pickle=, tagged_only=, "
-        "functions=, tags=): record the calls of the test once, and answer them from then on.",
+        "chia_bypass(folder=None, **options): record the calls of the test once, and answer them "
+        "from then on. The options are those of `chia-bypass record` and `chia-bypass replay`, "
+        "with underscores: live=['glue'], allow_import=['designs'].",
     )
     tallies = config.stash[_tallies] = []
     config.pluginmanager.register(_Collector(tallies))

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from chia_bypass.checked_fields import checked, names
 from chia_bypass.errors import UsageError
+from chia_bypass.options import RecordOptions, ReplayOptions
 from chia_bypass.testing import tally
 from chia_bypass.testing.modes import RecordMode, records
 from chia_bypass.testing.tally import Tally
@@ -19,10 +21,8 @@ if TYPE_CHECKING:
 
 _SCRIPT: Final = "pytest"
 """What the process counts as: the same under ``pytest``, ``python -m pytest`` and xdist."""
-_RECORDING: Final = frozenset({"tagged_only", "functions", "tags"})
-_REPLAYING: Final = frozenset({"live", "strict", "allow_import", "allow_pickle"})
-OPTIONS: Final = frozenset({"folder"}) | _RECORDING | _REPLAYING
-"""What the marker takes: ``folder``, and options of `chia_bypass.record` and `replay`."""
+
+Options = TypeVar("Options")
 
 
 @dataclass
@@ -34,7 +34,8 @@ class ChiaRecording:
     recording: bool
     """Whether the calls of the test run for real now, and are recorded."""
     test: str
-    _options: Mapping[str, Any]
+    _record_options: RecordOptions
+    _replay_options: ReplayOptions
     _replaying: Replaying | None = field(default=None, init=False)
     tally: Tally | None = field(default=None, init=False)
     """What happened, once the test has ended."""
@@ -43,12 +44,22 @@ class ChiaRecording:
     def of_test(
         test: str, folder: Path, mode: RecordMode, options: Mapping[str, Any]
     ) -> ChiaRecording:
-        """For the test called ``test``. Raises UsageError where it may not be recorded."""
-        unknown = sorted(set(options) - OPTIONS)
+        """For the test called ``test``. Raises UsageError where it may not be recorded.
+
+        ``options`` are what its marker says: ``folder``, and those of record and replay.
+        """
+        known = {"folder", *names(RecordOptions), *names(ReplayOptions)}
+        unknown = sorted(set(options) - known)
         if unknown:
-            known = ", ".join(sorted(OPTIONS))
-            raise UsageError(f"the marker chia_bypass takes no {unknown[0]}", f"It takes {known}")
-        return ChiaRecording(folder, records(mode, folder, test), test, options)
+            takes = ", ".join(sorted(known))
+            raise UsageError(f"the marker chia_bypass takes no {unknown[0]}", f"It takes {takes}")
+        return ChiaRecording(
+            folder,
+            records(mode, folder, test),
+            test,
+            _of_marker(RecordOptions, options),
+            _of_marker(ReplayOptions, options),
+        )
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -62,14 +73,14 @@ class ChiaRecording:
     @contextmanager
     def _record(self) -> Iterator[None]:
         """Into a folder beside, if there is a recording: that is replaced by a whole one only."""
-        from chia_bypass.blocks import record
+        from chia_bypass.blocks import recording
 
         target = self.folder
         if target.exists():
             target = target.with_name(f".{target.name}.new")
             shutil.rmtree(target, ignore_errors=True)
         try:
-            with record(target, script=_SCRIPT, **self._only(_RECORDING)):
+            with recording(target, self._record_options, _SCRIPT):
                 yield
         finally:
             if target is not self.folder and target.exists():
@@ -78,13 +89,10 @@ class ChiaRecording:
 
     @contextmanager
     def _replay(self) -> Iterator[None]:
-        from chia_bypass.blocks import replay
+        from chia_bypass.blocks import replaying
 
-        with replay(self.folder, script=_SCRIPT, **self._only(_REPLAYING)) as self._replaying:
+        with replaying(self.folder, self._replay_options, _SCRIPT) as self._replaying:
             yield
-
-    def _only(self, names: frozenset[str]) -> dict[str, Any]:
-        return {name: value for name, value in self._options.items() if name in names}
 
     @property
     def misses(self) -> tuple[str, ...]:
@@ -99,3 +107,8 @@ class ChiaRecording:
         if self._replaying is None:  # it could not even begin, and that is told already
             return None
         return tally.of_replay(self.test, outcome_of(self._replaying.outcome))
+
+
+def _of_marker(kind: type[Options], options: Mapping[str, Any]) -> Options:
+    mine = {name: options[name] for name in names(kind) if name in options}
+    return checked(kind, mine, "{} of the marker chia_bypass".format)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from chia_bypass.options import ReplayOptions
 from chia_bypass_cli import replay_options as given
-from chia_bypass_cli.command_line import command_of
+from chia_bypass_cli.command_line import command_of, options_of
 
 _EXAMPLE = "Example: chia-bypass check recordings/golden -- python loop.py"
 
@@ -29,12 +30,6 @@ def check(
 
     Exit statuses: 20 missed, 21 drifted, 22 unused, 24 the recording is incomplete.
     """
-    options = {
-        "match": match and given.choice("--match", match, ("arguments", "order")),
-        "allow_import": allow_import or [],
-        "allow_pickle": allow_pickle,
-    }
+    options = options_of(context, ReplayOptions)
     command = command_of(context)
-    raise typer.Exit(
-        given.run(source, command, options, address, strict=True, outcome=report, grace=grace)
-    )
+    raise typer.Exit(given.run(source, command, options, strict=True, outcome=report, grace=grace))

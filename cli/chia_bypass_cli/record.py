@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chia_bypass.options import RecordOptions
 from chia_bypass_cli import terminal
-from chia_bypass_cli.command_line import command_of
+from chia_bypass_cli.command_line import command_of, options_of
 
 if TYPE_CHECKING:
     from chia_bypass.control.record_session import Recorded
@@ -68,19 +69,11 @@ def record(
     command = command_of(context)
     if not command:
         raise UsageError("record needs a command", _EXAMPLE)
-    options = {
-        "tagged_only": tagged_only,
-        "functions": function or [],
-        "tags": tag or [],
-        "keep_env": keep_env or [],
-        "output": "" if output is None else str(output),
-        "redact": [
-            *((pattern, "*") for pattern in redact or ()),
-            *map(_rule, redact_in or ()),
-        ],
-    }
+    options = options_of(context, RecordOptions)
     folder = output or _default_folder(command)
-    with RecordSession(folder, command, options) as session:
+    # The folder of a job is on another machine: a relative path does not lead there from here.
+    jobs = output is not None and output.is_absolute()
+    with RecordSession(folder, command, options, jobs=jobs) as session:
         terminal.line(f"chia-bypass: recording into {folder}, {_room(folder)}", stderr=True)
         with launch.signals_held():  # what comes when the command has ended must not stop us
             status = launch.run(command, session.environment(os.environ))
@@ -99,16 +92,6 @@ def _room(folder: Path) -> str:
         return f"{terminal.size(room.free)} free"
     like = f"; {room.like.name} beside it has {terminal.size(room.size)}" if room.like else ""
     return f"ONLY {terminal.size(room.free)} FREE{like}. If the disk fills up, results are missing"
-
-
-def _rule(given: str) -> tuple[str, str]:
-    """Pattern and glob of ``--redact-in GLOB=REGEX``."""
-    from chia_bypass.errors import UsageError
-
-    glob, equals, pattern = given.partition("=")
-    if not equals:
-        raise UsageError(f"--redact-in {given}: no '='", "Write GLOB=REGEX: 'Node.*=key-[0-9]+'")
-    return pattern, glob
 
 
 def _default_folder(command: tuple[str, ...]) -> Path:

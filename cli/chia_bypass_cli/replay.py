@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from chia_bypass.options import ReplayOptions
 from chia_bypass_cli import replay_options as given
-from chia_bypass_cli.command_line import command_of
+from chia_bypass_cli.command_line import command_of, options_of
 
 _EXAMPLE = "Example: chia-bypass replay recordings/tuesday"
 
@@ -24,7 +25,7 @@ def replay(
     on_miss: Annotated[
         str,
         typer.Option(help="fail|run|record: what happens to a call that was not recorded."),
-    ] = "fail",
+    ] = given.DEFAULT.on_miss,
     live: given.Live = None,
     live_tags: given.LiveTags = None,
     live_from: given.LiveFrom = None,
@@ -33,40 +34,21 @@ def replay(
     rerun_failed: given.RerunFailed = False,
     stale: given.Stale = None,
     allow_local: given.AllowLocal = None,
-    args: given.Args = "report",
+    args: given.Args = given.DEFAULT.args,
     match: given.MatchBy = None,
     allow_import: given.AllowImport = None,
     allow_pickle: given.AllowPickle = False,
     replay_ray_errors: given.RayErrors = False,
-    order: given.Order = "recorded",
-    patience: given.Patience = 30,
+    order: given.Order = given.DEFAULT.order,
+    patience: given.Patience = given.DEFAULT.patience,
     latency: given.Latency = "0",
     dry_run: given.DryRun = False,
     report: given.Report = None,
     grace: given.Grace = given.GRACE,
 ) -> None:
     """Run a recorded loop again, its calls answered from the recording: nothing real runs."""
-    options = {
-        "on_miss": given.choice("--on-miss", on_miss, ("fail", "run", "record")),
-        "live": live or [],
-        "live_tags": live_tags or [],
-        "live_from": live_from,
-        "only": only or [],
-        "redo": redo or [],
-        "rerun_exceptions": rerun_failed,
-        "rerun_failures": rerun_failed,
-        "stale": stale or [],
-        "allow_local": allow_local or [],
-        "args": given.choice("--args", args, ("report", "strict")),
-        "match": match and given.choice("--match", match, ("arguments", "order")),
-        "allow_import": allow_import or [],
-        "allow_pickle": allow_pickle,
-        "infrastructure": replay_ray_errors,
-        "order": given.choice("--order", order, ("recorded", "free")),
-        "patience": patience,
-        "latency": latency,
-    }
+    options = options_of(context, ReplayOptions)
     command = command_of(context)
     raise typer.Exit(
-        given.run(source, command, options, address, dry_run=dry_run, outcome=report, grace=grace)
+        given.run(source, command, options, dry_run=dry_run, outcome=report, grace=grace)
     )

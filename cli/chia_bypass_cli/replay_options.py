@@ -1,13 +1,18 @@
-"""What `replay`, `resume` and `check` have in common: their options, and how they run a command."""
+"""What `replay`, `resume` and `check` have in common: their options, and how they run a command.
+
+A parameter of theirs that is named as a field of ReplayOptions becomes that field by itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from chia_bypass.options import ReplayOptions
+
+DEFAULT = ReplayOptions()
 Globs = list[str] | None
 
 Source = Annotated[
@@ -47,7 +52,7 @@ RerunFailed = Annotated[
 Stale = Annotated[
     Globs,
     typer.Option(
-        metavar="FUNCTION", help="Let these mix served and real calls of one state after all."
+        metavar="FUNCTION", help="Allow these to mix served and real calls that share state."
     ),
 ]
 AllowLocal = Annotated[
@@ -61,7 +66,7 @@ Args = Annotated[
 ]
 MatchBy = Annotated[
     str | None,
-    typer.Option(help="arguments|order: how untagged calls are found, over the YAML."),
+    typer.Option(help="arguments|order: how untagged calls are matched; overrides the YAML."),
 ]
 AllowImport = Annotated[
     Globs, typer.Option(metavar="MODULE", help="Module that may be imported to rebuild values.")
@@ -80,9 +85,8 @@ Order = Annotated[
 Patience = Annotated[
     float,
     typer.Option(
-        min=0,
         metavar="SECONDS",
-        help="How long to wait for what finished first, before others go first.",
+        help="Seconds to wait for the call that finished next in the recording.",
     ),
 ]
 Latency = Annotated[
@@ -107,15 +111,6 @@ Grace = Annotated[
 GRACE = 30.0
 
 
-def choice(option: str, given: str, choices: Sequence[str]) -> str:
-    """``given``, if it is one of ``choices``. Raises UsageError."""
-    from chia_bypass.errors import UsageError
-
-    if given not in choices:
-        raise UsageError(f"{option} {given} is none of its choices", "Use " + " or ".join(choices))
-    return given
-
-
 def newest() -> Path:
     """The newest recording in the working directory. Raises UsageError."""
     from chia_bypass.errors import UsageError
@@ -130,9 +125,9 @@ def newest() -> Path:
 def run(
     source: Path | None,
     command: tuple[str, ...] | None,
-    options: Mapping[str, Any],
-    address: str | None,
+    options: ReplayOptions,
     *,
+    resume: bool = False,
     strict: bool = False,
     dry_run: bool = False,
     outcome: Path | None = None,
@@ -144,20 +139,16 @@ def run(
     """
     import os
 
-    from chia_bypass.control.call_arguments import asked
     from chia_bypass.control.grace import Grace as Patience
-    from chia_bypass.control.replay_session import ReplaySession, located
-    from chia_bypass.recording.reader import Recording
+    from chia_bypass.control.replay_session import ReplaySession
     from chia_bypass_cli import launch, replay_file, replay_report, terminal
 
-    source = source or newest()
-    recording = Recording.open(located(source)[0])
-    resolved = asked(recording, dict(options))
+    session = ReplaySession(source or newest(), options, command, resume=resume)
     if dry_run:
-        replay_report.print_forecast(recording, located(source)[1], resolved)
+        replay_report.print_forecast(session)
         return 0
     outcome = replay_file.claim(outcome)
-    with ReplaySession(source, resolved, address, command) as session:
+    with session:
         os.chdir(session.directory)
         patience = Patience(
             session.session.file,

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chia_bypass_cli import terminal
 
 if TYPE_CHECKING:
-    from chia_bypass.control.replay_session import Replayed
-    from chia_bypass.recording.reader import Recording
+    from chia_bypass.control.replay_session import Replayed, ReplaySession
 
 
 def report(replayed: Replayed, status: int, *, strict: bool) -> int:
@@ -71,13 +68,13 @@ def _print_table(replayed: Replayed) -> None:
     )
 
 
-def print_forecast(recording: Recording, yaml: Path | None, options: Mapping[str, Any]) -> None:
-    """Print what a replay with these options would run for real."""
+def print_forecast(session: ReplaySession) -> None:
+    """Print what the replay would run for real."""
     from chia_bypass.bypass.parser import load_config
     from chia_bypass.control.dry_run import every_function, forecast
-    from chia_bypass.replay_engine.policy import OnMiss, Policy
+    from chia_bypass.replay_engine.policy import OnMiss
 
-    policy = Policy.of(options)
+    recording, policy, yaml = session.recording, session.policy, session.yaml
     rules = load_config(yaml) if yaml is not None else every_function(recording)
     expected = forecast(recording, policy, rules)
     terminal.table(

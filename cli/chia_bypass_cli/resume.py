@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from chia_bypass.options import ReplayOptions
 from chia_bypass_cli import replay_options as given
-from chia_bypass_cli.command_line import command_of
+from chia_bypass_cli.command_line import command_of, options_of
 
 _EXAMPLE = "Example: chia-bypass resume recordings/tuesday --dry-run"
 
@@ -34,18 +35,10 @@ def resume(
     It runs on the Ray that the loop asks for, as `record` does. Values that mean failure by
     `failed:` in the YAML run again; with --rerun-failed, so do exceptions.
     """
-    options = {
-        "on_miss": "record",
-        "at_home": address is None,
-        "rerun_exceptions": rerun_failed,
-        "rerun_failures": True,
-        "redo": redo or [],
-        "stale": stale or [],
-        "match": match and given.choice("--match", match, ("arguments", "order")),
-        "allow_import": allow_import or [],
-        "allow_pickle": allow_pickle,
-    }
+    options = options_of(context, ReplayOptions, on_miss="record")
     command = command_of(context)
     raise typer.Exit(
-        given.run(source, command, options, address, dry_run=dry_run, outcome=report, grace=grace)
+        given.run(
+            source, command, options, resume=True, dry_run=dry_run, outcome=report, grace=grace
+        )
     )

@@ -69,7 +69,7 @@ def test_inspect_works_without_ray(tmp_path: Path) -> None:
     [
         (("record",), "record needs a command"),
         (("replay", "nowhere"), "there is no recording here"),
-        (("replay", str(GOLDEN), "--args", "lax"), "--args lax is none of its choices"),
+        (("replay", str(GOLDEN), "--args", "lax"), "--args must be report or strict, not lax"),
         (("inspect", str(GOLDEN), "nothing#7"), "there is no call 'nothing#7'"),
         (("inspect", str(GOLDEN), "GccNode.compile"), "there is no call"),
     ],

@@ -20,6 +20,7 @@ from support.loop_runner import PREAMBLE
 
 from chia_bypass.control.job import command_of
 from chia_bypass.driver.job_submit import prefixed, sources
+from chia_bypass.options import RecordOptions
 from chia_bypass.recording.reader import Recording
 
 LOOP = """
@@ -188,7 +189,9 @@ def test_what_a_shell_makes_of_an_entrypoint(entrypoint: str, command: tuple[str
     ],
 )
 def test_the_entrypoints_own_python_records_it(entrypoint: str, interpreter: str) -> None:
-    words = shlex.split(prefixed(entrypoint, Path("/r"), {"tags": ["it's"]}, "gcs://p.zip"))
+    words = shlex.split(
+        prefixed(entrypoint, Path("/r"), RecordOptions(tag=["it's"]), "gcs://p.zip")
+    )
     assert (words[0], words[3], words[5]) == (interpreter, "/r", entrypoint)
     assert len(" ".join(words)) < 2000  # it is shown wherever jobs are listed
 

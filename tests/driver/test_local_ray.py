@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chia_bypass.driver.local_ray import Adaptation, adapt, cluster_wanted
+from chia_bypass.options import ReplayOptions
 from chia_bypass.session import Mode, Session
 
 NEEDED = {
@@ -32,7 +33,14 @@ OFFERED = {
 
 
 def replay(resources: dict[str, float], address: str | None = None) -> Session:
-    return Session(Mode.REPLAY, "/r", "/c", "0" * 32, resources=resources, address=address)
+    return Session(
+        Mode.REPLAY,
+        "/r",
+        "/c",
+        "0" * 32,
+        resources=resources,
+        replay=ReplayOptions(address=address),
+    )
 
 
 def machine() -> dict[str, float]:

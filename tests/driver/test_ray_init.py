@@ -14,6 +14,7 @@ import pytest
 from support.hooked_processes import Hooked, hooked
 
 from chia_bypass.driver import ray_init
+from chia_bypass.options import ReplayOptions
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.records import Run
 from chia_bypass.session import VARIABLE, Mode
@@ -32,7 +33,7 @@ def replaying(folder: Path, **fields: object) -> Hooked:
     yaml.write_text("bypass:\n")
     run = Run("0" * 32, ("python", "loop.py"), "..", 0.0, {}, "", ())
     RunFolder.create(folder / "recording", run, "host").close(0, 0.0)
-    return hooked(folder, Mode.REPLAY, options={"yaml": str(yaml)}, **fields)
+    return hooked(folder, Mode.REPLAY, yaml=str(yaml), **fields)
 
 
 def run(place: Hooked, code: str, **variables: str) -> tuple[list[dict[str, Any]], str]:
@@ -189,7 +190,7 @@ own(resources={"fpga": 1}, expected={})
 def test_replay_at_a_given_address_joins_it_at_first_use_of_ray(
     tmp_path: Path, ray_session: str
 ) -> None:
-    place = replaying(tmp_path, resources={"fpga": 1}, address=ray_session)
+    place = replaying(tmp_path, resources={"fpga": 1}, replay=ReplayOptions(address=ray_session))
     code = """
 nothing = ray.remote(num_cpus=0)(lambda: None)
 ray.get(nothing.remote())
@@ -244,7 +245,9 @@ def test_installed_and_uninstalled(tmp_path: Path, ray_session: str) -> None:
     from ray._private import worker
 
     original = ray.init
-    place = hooked(tmp_path, Mode.REPLAY, resources={"fpga": 1}, address=ray_session)
+    place = hooked(
+        tmp_path, Mode.REPLAY, resources={"fpga": 1}, replay=ReplayOptions(address=ray_session)
+    )
     ray_init.install(place.session)
     ray_init.install(place.session)
     installed: Any = ray.init

@@ -168,7 +168,7 @@ def test_late(late): pass
 
 def test_drift(): get(draw.chia_remote(NOW, _chia_tag="t"))
 
-@pytest.mark.chia_bypass(strict=True)
+@pytest.mark.chia_bypass(args="strict")
 def test_strict(): get(draw.chia_remote(NOW, _chia_tag="t"))
 
 def test_unused():

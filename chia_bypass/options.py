@@ -1,0 +1,169 @@
+"""What a user may say of a recording or a replay.
+
+The command line, ``with record()`` and ``with replay()``, and the pytest marker take these options
+under these names, all through :func:`chia_bypass.checked_fields.checked`. To add one, add a field
+here, and its help in the command line. Standard library only: it travels to workers.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from chia_bypass.checked_fields import Unfit
+
+
+def flag(option: str) -> str:
+    """How the command line calls an option: ``--live-from``."""
+    return "--" + option.replace("_", "-")
+
+
+def _regex(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        reason = error.msg if error.pos is None else f"{error.msg} at position {error.pos}"
+        raise Unfit("a regular expression", pattern, reason) from None
+    return pattern
+
+
+def _secret(pattern: str) -> str:
+    """It is applied to bytes as well, and must not match everywhere."""
+    _regex(pattern)
+    if re.search(pattern, "") or re.search(pattern.encode(), b""):
+        raise Unfit("a regular expression of what a secret has", pattern, "it matches everywhere")
+    return pattern
+
+
+def _secret_in(rule: str) -> str:
+    glob, equals, pattern = rule.partition("=")
+    if not equals or not glob:
+        raise Unfit("GLOB=REGEX, such as 'Node.*=key-[0-9]+'", rule)
+    _secret(pattern)
+    return rule
+
+
+def _not_negative(number: float) -> float:
+    if not 0 <= number < math.inf:
+        raise Unfit("a number from 0", number)
+    return number
+
+
+def _factor(given: str | float) -> float:
+    try:
+        return 1.0 if given == "recorded" else _not_negative(float(given))
+    except (ValueError, Unfit):
+        raise Unfit("recorded or a factor such as 0.1", given) from None
+
+
+Globs = Sequence[str]
+"""Of functions, by their qualified name or ``module:qualname``."""
+Calls = Sequence[str]
+"""Recorded calls, as `inspect` names them: ``build#3`` or ``loop.0/3``."""
+Regexes = Sequence[Annotated[str, _regex]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordOptions:
+    """What is captured of the calls of a loop, and what is kept beside."""
+
+    tagged_only: bool = False
+    """Capture only calls that have a tag."""
+    function: Globs = ()
+    """Capture only these functions; empty: all."""
+    tag: Regexes = ()
+    """Capture only calls whose whole tag one of these matches; empty: all."""
+    redact: Sequence[Annotated[str, _secret]] = ()
+    """What these match is replaced in arguments and results of all functions, before digests."""
+    redact_in: Sequence[Annotated[str, _secret_in]] = ()
+    """``GLOB=REGEX``: the same, in functions that the glob matches."""
+    keep_env: Sequence[str] = ()
+    """Environment variables whose values are stored, not only their names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayOptions:
+    """What is served from a recording, what runs for real, and how calls are found."""
+
+    address: str | None = None
+    """A Ray cluster to run on; None: a local Ray that is made for the replay."""
+    on_miss: Literal["fail", "run", "record"] = "fail"
+    """What happens to a call that was not recorded: an error, or it runs for real, which
+    ``record`` adds to the recording."""
+    live: Sequence[str] = ()
+    """What runs for real: globs of functions, and calls."""
+    live_tags: Regexes = ()
+    """Calls whose whole tag one of these matches run for real."""
+    live_from: str | None = None
+    """A call from which on everything runs for real."""
+    only: Globs = ()
+    """Functions that are served, while all others run for real; empty: what the YAML serves."""
+    redo: Calls = ()
+    """Calls that run again, with what was dispatched after they had finished."""
+    rerun_failed: bool = False
+    """Run again what raised, or returned a failure by ``failed:`` in the YAML."""
+    stale: Globs = ()
+    """Functions that may mix served and real calls that share state."""
+    allow_local: Globs = ()
+    """Functions that may run for real on resources that are only pretended."""
+    args: Literal["report", "strict"] = "report"
+    """Whether a tagged call with other arguments than recorded is reported, or a miss."""
+    match: Literal["arguments", "order"] | None = None
+    """How untagged calls are found; None: as the YAML says."""
+    allow_import: Sequence[str] = ()
+    """Modules that may be imported to rebuild values."""
+    allow_pickle: bool = False
+    """Load values that were kept as pickle, which runs code of the recording."""
+    replay_ray_errors: bool = False
+    """Raise recorded errors of Ray's own again, too."""
+    order: Literal["recorded", "free"] = "recorded"
+    """In which order the loop learns that calls have finished."""
+    patience: Annotated[float, _not_negative] = 30.0
+    """Seconds without progress to wait for the call that finished next in the recording."""
+    latency: Annotated[str | float, _factor] = 0.0
+    """How much of its recorded duration a served call holds its resources; ``recorded`` is 1."""
+
+    @property
+    def live_functions(self) -> Globs:
+        """The globs in ``live``."""
+        return tuple(word for word in self.live if not _names_call(word))
+
+    @property
+    def live_calls(self) -> Calls:
+        """The calls in ``live``."""
+        return tuple(filter(_names_call, self.live))
+
+
+def _names_call(word: str) -> bool:
+    """``build#3`` or ``loop.0/3``; a glob of functions has neither sign."""
+    return "#" in word or "/" in word
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A recorded call from which on a replay goes on for real."""
+
+    path: str
+    """Of the call, which runs for real itself, and so does what it dispatches."""
+    since: float
+    """Unix seconds: what was dispatched then or later runs for real, too."""
+
+    def includes(self, path: str, dispatched: float) -> bool:
+        """Whether a recorded call is on the real side."""
+        inside = path == self.path or path.startswith((f"{self.path}/", f"{self.path}@"))
+        return inside or dispatched >= self.since
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedCalls:
+    """The calls that the options of a replay name, as its recording has them."""
+
+    live: Sequence[str] = ()
+    """Paths of ``live_calls``."""
+    live_from: Cut | None = None
+    """Since it was dispatched."""
+    redo: Sequence[Cut] = ()
+    """Each since it had finished."""
