@@ -18,6 +18,7 @@ from pathlib import Path
 from chia_bypass.control import environment, handshake
 from chia_bypass.control.bypass_yaml import bypass_yaml
 from chia_bypass.errors import UsageError
+from chia_bypass.files import publish
 from chia_bypass.options import RecordOptions
 from chia_bypass.record_engine.failures import spoiled_reasons
 from chia_bypass.recording.folder import RunFolder
@@ -124,7 +125,7 @@ def close_run(folder: RunFolder, status: int, spoiled: tuple[str, ...]) -> tuple
 def write_yaml(path: Path, text: str) -> tuple[str, ...]:
     """Write the bypass YAML of a recording; returns why it could not be written, if so."""
     try:
-        path.write_text(text)
+        publish(path, lambda file: file.write(text.encode()))
     except OSError as error:
         return (f"{path.name} could not be written: {error}",)
     return ()

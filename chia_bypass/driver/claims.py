@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from chia_bypass import files
 from chia_bypass.identity.process import script_name
 
 __all__ = ["Driver", "claim", "claimed", "script_name"]
@@ -57,28 +57,15 @@ def claim(control: Path, script: str, argv: Sequence[str] | None = None) -> int:
 
 def claimed(control: Path) -> tuple[Driver, ...]:
     """All claims of a run, by script and number."""
-    files = (Path(control) / FOLDER).glob("*#*")
-    return tuple(sorted(map(_read, files), key=lambda driver: (driver.script, driver.number)))
+    found = (Path(control) / FOLDER).glob("*#*")
+    whole = (path for path in found if path.name.rpartition("#")[2].isdecimal())  # no scratch file
+    return tuple(sorted(map(_read, whole), key=lambda driver: (driver.script, driver.number)))
 
 
 def _claim_next(control: Path, script: str, argv: Sequence[str]) -> int:
-    folder = control / FOLDER
-    folder.mkdir(exist_ok=True)
     content = json.dumps({"pid": os.getpid(), "argv": argv}).encode()
-    # Written beside it and linked, so that a claim is whole from the moment it exists.
-    descriptor, draft = tempfile.mkstemp(prefix="draft-", dir=folder)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        for number in count():
-            try:
-                os.link(draft, folder / f"{quote(script, safe='')}#{number}")
-            except FileExistsError:
-                continue
-            return number
-    finally:
-        Path(draft).unlink()
-    raise AssertionError("count() does not end")
+    stem = f"{control}/{FOLDER}/{quote(script, safe='')}"
+    return next(n for n in count() if files.claim(Path(f"{stem}#{n}"), content))
 
 
 def _read(path: Path) -> Driver:

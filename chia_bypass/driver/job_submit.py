@@ -19,10 +19,12 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from chia_bypass import files
 from chia_bypass.errors import UsageError
 from chia_bypass.hook.announcing import announce
 from chia_bypass.options import RecordOptions
@@ -130,16 +132,9 @@ def _claim(session: Session) -> Path:
     That one is still empty, and given up here, since the job may run on this very machine.
     """
     claims = Path(session.control) / "jobs"
-    claims.mkdir(exist_ok=True)
     own = Path(session.recording)
     used = own.is_dir() and any((own / SEGMENTS).iterdir())
-    number = 2 if used else 1
-    while True:
-        try:
-            (claims / str(number)).touch(exist_ok=False)
-            break
-        except FileExistsError:
-            number += 1
+    number = next(n for n in count(2 if used else 1) if files.claim(claims / str(n)))
     if number == 1:
         shutil.rmtree(own, ignore_errors=True)
         return own

@@ -6,7 +6,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from chia_bypass import names
+from chia_bypass import files, names
 from chia_bypass.bypass.config import BypassConfig
 from chia_bypass.bypass.parser import load_config
 from chia_bypass.driver import claims, ray_init, record_driver
@@ -53,14 +53,10 @@ def _claim(session: Session, index: Index, parent: position.Parent) -> str:
     recorded, argv = index.drivers(script), hide_in_command(sys.argv)
     recorded.sort(key=lambda driver: driver.argv != argv)  # stable: numbers stay in order
     folder = Path(session.control) / _CLAIMS
-    folder.mkdir(exist_ok=True)
     for driver in recorded:
-        try:
-            (folder / driver.path).touch(exist_ok=False)
-        except FileExistsError:
-            continue
-        parents.place(parent, driver.path, driver.path)
-        return driver.path  # so that its calls are named as the recording names them
+        if files.claim(folder / driver.path):
+            parents.place(parent, driver.path, driver.path)
+            return driver.path  # so that its calls are named as the recording names them
     parents.place(parent, None)
     return f"{script}.{len(recorded) + claims.claim(Path(session.control), script, sys.argv)}"
 

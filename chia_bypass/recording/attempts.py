@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from chia_bypass.recording.layout import sync_path
+from chia_bypass.files import sync_path
 from chia_bypass.recording.reader import document_of, read_blob
 from chia_bypass.recording.records import Outcome, Result
 from chia_bypass.recording.segments import Segments

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from chia_bypass.errors import RecordingError, RecordingExists, RecordingLocked
+from chia_bypass.files import put_in_place, scratch_beside
 from chia_bypass.recording.frames import Damage, scan
 from chia_bypass.recording.index_file import write_index
 from chia_bypass.recording.layout import (
@@ -24,7 +25,6 @@ from chia_bypass.recording.layout import (
     RAYIGNORE,
     SEGMENTS,
     is_recording,
-    sync_path,
 )
 from chia_bypass.recording.reader import read_index, runs_of
 from chia_bypass.recording.records import Closed, Run
@@ -66,11 +66,11 @@ class RunFolder:
             (folder / RAYIGNORE).write_text("*\n")
             (folder / NONCE).write_bytes(secrets.token_bytes(16))
             header = segment_header(run.id, MANIFEST, host, os.getpid(), run.started)
-            scratch = folder / f".{MANIFEST}"  # so that no manifest is ever without its first run
+            # So that no manifest is ever without its first run.
+            scratch = scratch_beside(folder / MANIFEST)
             manifest = SegmentWriter(scratch, header)
             append_records(manifest, [run], sync=True)
-            scratch.rename(folder / MANIFEST)
-            sync_path(folder)
+            put_in_place(scratch, folder / MANIFEST)
         except OSError as error:
             raise RecordingError(
                 folder, f"cannot be written: {error}", "Name another folder with -o"

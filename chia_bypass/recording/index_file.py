@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import sys
 from array import array
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 
 import msgpack
 
+from chia_bypass.files import publish
 from chia_bypass.recording.index import (
     CALL_COLUMNS,
     COLUMNS,
@@ -79,16 +78,7 @@ def unpack_index(data: bytes) -> CallIndex:
 def write_index(path: Path, index: CallIndex) -> bytes:
     """Publish the index as ``path``; durable on return. Returns its bytes. Raises OSError."""
     data = pack_index(index)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    try:
-        with scratch.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.rename(path)
-    except OSError:
-        scratch.unlink(missing_ok=True)
-        raise
+    publish(path, lambda file: file.write(data))
     return data
 
 

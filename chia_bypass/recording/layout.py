@@ -50,17 +50,6 @@ def blob_path(folder: Path, digest: bytes) -> Path:
     return folder / BLOBS / name[:2] / name
 
 
-def sync_path(path: Path) -> None:
-    """Make a file durable, or the names in a folder."""
-    import os
-
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 OWN: Final = frozenset({MANIFEST, INDEX, BYPASS_YAML, LOCK, NONCE, RAYIGNORE})
 """Files directly in the folder."""
 NESTED: Final = re.compile(r"segments/[A-Za-z0-9_.-]+\.seg|blobs/([0-9a-f]{2})/\1[0-9a-f]{62}")

@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+from chia_bypass.files import publish, sync_path
 from chia_bypass.recording.frames import FrameType, frame
-from chia_bypass.recording.layout import blob_path, segment_path, sync_path
+from chia_bypass.recording.layout import blob_path, segment_path
 from chia_bypass.recording.records import FORMAT, Blob, Record, Result, Segment
 from chia_bypass.recording.schema import pack
 from chia_bypass.values.encode import Buffer, Encoded
@@ -215,18 +216,7 @@ def store_blob(folder: Path, buffer: Buffer) -> None:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     _sync_names(target.parent)
-    scratch = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    try:
-        with scratch.open("xb", buffering=0) as file:
-            view = buffer.data.cast("B")
-            while view:
-                view = view[file.write(view) :]
-            os.fdatasync(file.fileno())
-        scratch.rename(target)
-    except OSError:
-        scratch.unlink(missing_ok=True)
-        raise
-    sync_path(target.parent)
+    publish(target, lambda file: file.write(buffer.data.cast("B")))
 
 
 @lru_cache(maxsize=1024)

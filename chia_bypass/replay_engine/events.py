@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
+from chia_bypass import files
 from chia_bypass.record_engine.batches import Notes
 from chia_bypass.recording.records import Call
 from chia_bypass.recording.schema import given
@@ -96,16 +97,7 @@ class Log:
     def claim(self, name: str, value: str) -> str:
         """Note ``value`` for ``name`` unless another is noted; returns the one that is."""
         path = self._control / _CLAIMS / sha256(name.encode()).hexdigest()[:32]
-        path.parent.mkdir(exist_ok=True)
-        scratch = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        scratch.write_text(value)
-        try:
-            os.link(scratch, path)  # whoever sees the name sees the whole value
-        except FileExistsError:
-            return path.read_text()
-        finally:
-            scratch.unlink()
-        return value
+        return value if files.claim(path, value.encode()) else path.read_text("utf-8")
 
 
 class Keeper(Protocol):

@@ -223,16 +223,13 @@ def progress(items: Iterable[T], doing: str, total: int | None = None) -> Iterat
 
 def publish(target: Path, pieces: Iterable[str]) -> None:
     """Write a file that is there whole or not at all. Raises UsageError."""
-    scratch = target.with_name(f".{target.name}.{os.getpid()}")
+    from chia_bypass import files
+
     try:
-        with scratch.open("w", encoding="utf-8") as file:
-            file.writelines(pieces)
-        scratch.replace(target)
+        files.publish(target, lambda file: file.writelines(piece.encode() for piece in pieces))
     except OSError as error:
         reason = f"{target} cannot be written: {error.strerror}"
         raise UsageError(reason, "Name another file with -o") from error
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 @contextmanager

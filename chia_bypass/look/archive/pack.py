@@ -7,8 +7,10 @@ import tempfile
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 from chia_bypass.errors import RecordingError, RecordingExists, UsageError
+from chia_bypass.files import publish
 from chia_bypass.look.archive.rewriting import rewrite
 from chia_bypass.look.archive.secrets import secrets_in
 from chia_bypass.names import named
@@ -120,9 +122,7 @@ def pack(recording: Recording, choice: Choice, file: Path) -> int:
         with tempfile.TemporaryDirectory(prefix=".chia-bypass-", dir=file.parent) as scratch:
             folder = Path(scratch) / name
             rewrite(recording, folder, lambda record: _packed(record, chosen))
-            archive = Path(scratch) / "archive"
-            _archive(folder, archive)
-            archive.rename(file)
+            publish(file, lambda packed: _archive(folder, packed))
     except OSError as error:
         raise RecordingError(file, f"cannot be written: {error}", "Name another with -o") from None
     return file.stat().st_size
@@ -160,13 +160,14 @@ def _withheld(result: Result) -> Result:
     )
 
 
-def _archive(folder: Path, archive: Path) -> None:
+def _archive(folder: Path, archive: BinaryIO) -> None:
     """A compressed tar of the files, without owners, times and modes of this machine."""
-    with tarfile.open(archive, "x:gz", format=tarfile.PAX_FORMAT) as tar:
+    # Named for the header of gzip, where else the name of a scratch file would stand.
+    with tarfile.open("archive", "w:gz", fileobj=archive, format=tarfile.PAX_FORMAT) as tar:
         for path in sorted(files_of(folder)):
             relative = path.relative_to(folder).as_posix()
             if belongs(relative) and relative != LOCK:
                 info = tarfile.TarInfo(f"{folder.name}/{relative}")
                 info.size, info.mode = path.stat().st_size, 0o644
-                with path.open("rb") as file:
-                    tar.addfile(info, file)
+                with path.open("rb") as source:
+                    tar.addfile(info, source)

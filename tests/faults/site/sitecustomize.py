@@ -19,7 +19,7 @@ import sys
 
 FOLDER = os.environ.get("CHIA_BYPASS_TEST_FAULTS", "")
 _KINDS = (
-    ("manifest", re.compile(r"/\.?manifest$")),
+    ("manifest", re.compile(r"/\.?manifest(\.[^/]*)?$")),
     ("driver", re.compile(r"/segments/driver-[^/]*$")),
     ("worker", re.compile(r"/segments/worker-[^/]*$")),
     ("recorder", re.compile(r"/segments/recorder-[^/]*$")),
