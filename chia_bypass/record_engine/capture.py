@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
+from types import FunctionType
 from typing import TypeVar, cast
 
 import ray
@@ -21,7 +22,6 @@ from chia_bypass.record_engine.engine import RecordEngine
 from chia_bypass.recording.records import Call, Outcome, Result
 from chia_bypass.runtime import shared_facts
 from chia_bypass.values.class_lookup import ImportedClasses
-from chia_bypass.values.class_shapes import class_name
 from chia_bypass.values.decode import decode
 from chia_bypass.values.digest import bind, digest
 from chia_bypass.values.encode import Encoded, encode
@@ -187,10 +187,11 @@ def returned_before(
     return (value,)
 
 
-def _classes_of(invocation: Invocation) -> dict[str, type]:
-    """The classes that came with the function: those of ``__main__`` cannot be imported."""
+def _classes_of(invocation: Invocation) -> dict[str, object]:
+    """What came with the function: classes and functions of ``__main__`` cannot be imported."""
     found = getattr(invocation.function, "__globals__", {}).values()
-    return {class_name(item): item for item in found if isinstance(item, type)}
+    named = (item for item in found if isinstance(item, type | FunctionType))
+    return {f"{item.__module__}:{item.__qualname__}": item for item in named}
 
 
 def _unknown(reference: object) -> object:

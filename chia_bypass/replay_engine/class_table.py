@@ -1,7 +1,8 @@
 """The classes that recorded values need: named by the recording, given by the loop.
 
-Classes of ``__main__`` exist in the driver only. They travel to the workers by value, as a table,
-so that what a worker rebuilds is an instance of the driver's own class when it arrives there.
+Classes of ``__main__``, and functions of it that pickles need, exist in the driver only. They
+travel to the workers by value, as a table, so that what a worker rebuilds is an instance of the
+driver's own class when it arrives there.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection
 from functools import lru_cache
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 from ray import cloudpickle
 
@@ -20,7 +21,7 @@ class ClassTable:
     """The classes of ``__main__`` that a recording names, as this process has them."""
 
     def __init__(self, names: Collection[str]) -> None:
-        """``names``: all classes of the recording, ``module:qualname``."""
+        """``names``: all that values of the recording need, ``module:qualname``."""
         self._names = sorted(name for name in names if name.startswith(f"{MAIN}:"))
         self._seen: tuple[int, ...] = ()
         self._packed = b""
@@ -39,19 +40,20 @@ class ClassTable:
         return self._packed
 
 
-def _walk(module: ModuleType, qualified: str) -> type | None:
+def _walk(module: ModuleType, qualified: str) -> object:
+    """The class or function of that name; None if there is none."""
     found: object = module
     for part in qualified.split("."):
         found = vars(found).get(part) if isinstance(found, ModuleType | type) else None
-    return found if isinstance(found, type) else None
+    return found if isinstance(found, type | FunctionType) else None
 
 
 @lru_cache(maxsize=64)
-def unpack(packed: bytes) -> dict[str, type]:
-    """The classes in a packed table: the same class objects every time."""
+def unpack(packed: bytes) -> dict[str, object]:
+    """What is in a packed table: the same class objects every time."""
     if not packed:
         return {}
-    load: Callable[[bytes], dict[str, type]] = cloudpickle.loads
+    load: Callable[[bytes], dict[str, object]] = cloudpickle.loads
     return load(packed)
 
 

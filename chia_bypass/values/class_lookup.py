@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Collection, Iterable, Mapping
+from reprlib import recursive_repr
 from typing import Any
 
 from chia_bypass.errors import ClassRefused
@@ -14,12 +15,12 @@ from chia_bypass.values.class_shapes import own, shape_of
 class ImportedClasses:
     """Finds classes in modules that are allowed, and only classes that a recording may name.
 
-    Those are dataclasses, enums, named tuples, pydantic and attrs models, exceptions and
-    subclasses of builtin types.
+    Those are dataclasses, enums, named tuples, pydantic and attrs models, exceptions, subclasses
+    of builtin types, and plain classes.
     """
 
-    def __init__(self, modules: Collection[str], table: Mapping[str, type] | None = None) -> None:
-        """`table` holds classes that travel by value, ``{"__main__:Result": Result}``."""
+    def __init__(self, modules: Collection[str], table: Mapping[str, object] | None = None) -> None:
+        """`table` holds what travels by value, ``{"__main__:Result": Result}``."""
         self._modules = frozenset(modules)
         self._table = dict(table or {})
 
@@ -29,8 +30,18 @@ class ImportedClasses:
         if found is None:
             found = self._import(name)
         if not isinstance(found, type) or not shape_of(found).rebuildable:
-            reason = "not a dataclass, enum, named tuple, model, exception or subclass of a builtin"
+            reason = (
+                "not a dataclass, enum, named tuple, model, exception, subclass of a builtin or "
+                "plain class"
+            )
             raise ClassRefused(name, type(found).__name__, reason)
+        return found
+
+    def by_value(self, name: str) -> object:
+        """The class or function of that name that travels by value. Raises ClassRefused."""
+        found = self._table.get(name)
+        if found is None:
+            raise ClassRefused(name, "class", "the script does not have it any more")
         return found
 
     def _import(self, name: str) -> object:
@@ -71,6 +82,7 @@ class Sketch:
         self.content = content
         self.state = dict(state)
 
+    @recursive_repr("…")
     def __repr__(self) -> str:
         parts = [] if self.content is None else [repr(self.content)]
         parts += [f"{key}={item!r}" for key, item in self.state.items()]
@@ -90,3 +102,7 @@ class Sketches:
             # The name comes from a file and may hold what type() refuses; it is data here.
             sketch = self._sketches[name] = type("Sketch", (Sketch,), {"name": name})
         return sketch
+
+    def by_value(self, name: str) -> object:
+        """The same: only a pickle asks, and none is loaded."""
+        return self.find(name)

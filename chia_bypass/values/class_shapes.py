@@ -12,9 +12,10 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from types import MemberDescriptorType, SimpleNamespace
-from typing import Any, Final
+from types import FunctionType, MemberDescriptorType, SimpleNamespace
+from typing import Any, Final, Generic, cast
 
+from chia_bypass.values.plain_classes import is_plain
 from chia_bypass.values.stdlib_types import LEAVES
 
 _HEAP_TYPE: Final = 1 << 9
@@ -88,6 +89,9 @@ BASES: Final = (
 """In this order the first that a class derives from is its base."""
 
 OBJECT_BASE: Final = Base(object, object.__new__)
+_GENERIC: Final = cast("type", Generic)
+GENERIC_BASE: Final = Base(object, _GENERIC.__new__)
+"""From Python 3.12 on, ``Generic`` is written in C and has a ``__new__`` of its own."""
 
 NATIVE_CLASSES: Final[Mapping[str, type]] = {
     f"{cls.__module__}:{cls.__qualname__}": cls
@@ -118,10 +122,12 @@ class Shape:
     has_dict: bool
     """Instances have a ``__dict__``."""
     rebuildable: bool
-    """Dataclass, enum, named tuple, pydantic or attrs model, exception, or a subclass of a
-    builtin: the classes that a recording may name."""
+    """Dataclass, enum, named tuple, pydantic or attrs model, exception, subclass of a builtin, or
+    plain class: the classes that a recording may name."""
     pickles_itself: bool
     """The class has a say in how its instances are pickled."""
+    hashes_itself: bool
+    """Hashing an instance runs code of the user's, which may look at its fields."""
 
     def state(self, value: object) -> Iterator[tuple[str, object]]:
         """Names and values of an instance's own state. Runs no code of the class."""
@@ -170,6 +176,7 @@ def _describe(cls: type) -> Shape:
         bool(cls.__dictoffset__),
         rebuildable,
         _pickles_itself(cls),
+        _hashes_itself(cls),
     )
 
 
@@ -184,8 +191,9 @@ def _base_of(cls: type) -> Base | None:
         builtin = next(parent for parent in mro(cls) if not parent.__flags__ & _HEAP_TYPE)
         found = Base(builtin, builtin.__new__)
     else:
-        found = next((base for base in BASES if issubclass(cls, base.type)), OBJECT_BASE)
-    known = {*mro(found.type), Exception, Counter}
+        plain = GENERIC_BASE if issubclass(cls, _GENERIC) else OBJECT_BASE
+        found = next((base for base in BASES if issubclass(cls, base.type)), plain)
+    known = {*mro(found.type), Exception, Counter, _GENERIC}
     hidden = any(
         not parent.__flags__ & _HEAP_TYPE or parent.__flags__ & _IMMUTABLE_TYPE
         for parent in mro(cls)
@@ -197,10 +205,13 @@ def _base_of(cls: type) -> Base | None:
 def _rebuildable(cls: type, base: Base | None) -> bool:
     if base is None:
         return False
-    if base is not OBJECT_BASE or issubclass(cls, Enum):
+    if base.type is not object or issubclass(cls, Enum):
         return True
     marks = ("__dataclass_fields__", "__attrs_attrs__", "__pydantic_fields_set__")
-    return any(mark in own(parent) for parent in mro(cls) for mark in marks)
+    if any(mark in own(parent) for parent in mro(cls) for mark in marks):
+        return True
+    parents = [parent for parent in mro(cls) if parent not in (_GENERIC, object)]
+    return is_plain(cls, map(class_name, parents), [own(parent) for parent in parents])
 
 
 def _pickles_itself(cls: type) -> bool:
@@ -212,6 +223,11 @@ def _pickles_itself(cls: type) -> bool:
         if parent is not object and parent.__module__ != "builtins"
         for method in methods
     )
+
+
+def _hashes_itself(cls: type) -> bool:
+    defined = next(own(parent)["__hash__"] for parent in mro(cls) if "__hash__" in own(parent))
+    return isinstance(defined, FunctionType)
 
 
 def instance_dict(value: object) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def _tuple(decoder: Decoder, parts: list[Any], number: int) -> tuple[Any, ...]:
 
 def _set(decoder: Decoder, parts: list[Any], number: int) -> set[Any]:
     value: set[Any] = decoder.begun(number, set())
-    decoder.make("SET", value.update, decoder.values(parts))
+    decoder.fill("SET", value.update, decoder.values(parts))
     return value
 
 
@@ -68,10 +68,14 @@ def _default_dict(decoder: Decoder, parts: list[Any], number: int) -> Any:
 def _fill(decoder: Decoder, value: Any, parts: list[Any]) -> Any:
     if len(parts) % 2:
         raise decoder.problem(type(value).__name__, "a key without a value")
-    for index in range(0, len(parts), 2):
-        key = decoder.value(parts[index])
-        decoder.make("key", value.__setitem__, key, decoder.value(parts[index + 1]))
+    items = decoder.values(parts)
+    decoder.fill("key", _put, value, items)
     return value
+
+
+def _put(value: dict[Any, Any], items: list[Any]) -> None:
+    for index in range(0, len(items), 2):
+        value[items[index]] = items[index + 1]
 
 
 def _deque(decoder: Decoder, parts: list[Any], number: int) -> deque[Any]:
@@ -166,7 +170,7 @@ def _object(decoder: Decoder, parts: list[Any], number: int) -> Any:
         value = decoder.begun(number, decoder.make(frame.name, base.new, frame.cls, content))
     else:
         value = decoder.begun(number, decoder.make(frame.name, base.new, frame.cls))
-        decoder.make(frame.name, base.fill, value, _content(decoder, frame, parts[1]))
+        decoder.fill(frame.name, base.fill, value, _content(decoder, frame, parts[1]))
     return _restore(decoder, frame, value, parts[2:])
 
 
@@ -216,7 +220,9 @@ def _set_exception(
 def _restore(decoder: Decoder, frame: Frame, value: Any, nodes: list[Any]) -> Any:
     """Put the stored state into a new instance, past its ``__setattr__`` and its properties."""
     slots, attributes = frame.shape.slots, instance_dict(value)
-    has_dict = frame.shape.has_dict
+    has_dict, hashes = frame.shape.has_dict, frame.shape.hashes_itself
+    if hashes:
+        decoder.unfinished()
     for name, item in _named(decoder, frame, decoder.values(nodes)):
         if name in slots:
             decoder.make(frame.name, slots[name].__set__, value, item)
@@ -224,6 +230,8 @@ def _restore(decoder: Decoder, frame: Frame, value: Any, nodes: list[Any]) -> An
             attributes[name] = item
         else:
             raise decoder.problem(frame.name, f"it has no field {name!r} any more")
+    if hashes:
+        decoder.finished()
     return value
 
 
@@ -249,8 +257,7 @@ def _pickle(decoder: Decoder, parts: list[Any], number: int) -> object:
     if not decoder.allow_pickle:
         reason = "it was kept as pickle, which may run code; --allow-pickle loads it"
         raise PickleRefused(f"value {number}", name, reason)
-    load = pickles.load
-    return decoder.make(name, load, data, buffers, decoder.classes.find, decoder.reference)
+    return decoder.make(name, pickles.load, data, buffers, decoder)
 
 
 def _array(decoder: Decoder, parts: list[Any], number: int) -> Any:
@@ -296,9 +303,10 @@ BUILDERS: Final[Mapping[int, Builder]] = {
     Kind.CLASS: _class,
     Kind.REFERENCE: _reference,
     Kind.PICKLE: _pickle,
+    Kind.JOINED_PICKLE: _pickle,
     Kind.ARRAY: _array,
     Kind.OBJECT_ARRAY: _object_array,
     Kind.SCALAR: partial(_numpy, "SCALAR", numpy_arrays.make_scalar),
     Kind.DTYPE: partial(_numpy, "DTYPE", numpy_arrays.make_dtype),
 }
-"""All that version 0 of the format knows."""
+"""All that the format knows."""

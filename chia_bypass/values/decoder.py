@@ -7,6 +7,7 @@ anything, before any of it is built.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, Protocol
 
 import msgpack
@@ -29,6 +30,10 @@ class Classes(Protocol):
 
     def find(self, name: str) -> type:
         """The class called ``module:qualname``. Raises ClassRefused."""
+        ...
+
+    def by_value(self, name: str) -> object:
+        """A class or function of the script, for a pickle. Raises ClassRefused."""
         ...
 
 
@@ -117,6 +122,8 @@ class Decoder:
         self._builders = builders
         self._built: list[Any] = []
         self._depth = 0
+        self._unfinished = 0
+        self._later: list[Callable[[], object]] = []
 
     def value(self, node: Any) -> Any:
         """The value of one tree."""
@@ -161,6 +168,14 @@ class Decoder:
             raise self.problem("value", f"it leads to value {number}, which is not there yet")
         return value
 
+    def find(self, name: str) -> type:
+        """A class of the user's. Raises ClassRefused."""
+        return self.classes.find(name)
+
+    def by_value(self, name: str) -> object:
+        """A class or function of the script. Raises ClassRefused."""
+        return self.classes.by_value(name)
+
     def content(self, node: Any) -> Any:
         """Bytes or a memoryview: content that is in the document or beside it."""
         if type(node) is bytes:
@@ -186,6 +201,29 @@ class Decoder:
         # Parts come from bytes that may be hostile, and hashing may run __hash__ of a user's key.
         except Exception as error:
             raise self.problem(what, f"{type(error).__name__}: {error}") from error
+
+    def fill(self, what: str, fill: Callable[..., Any], *parts: Any) -> None:
+        """`fill` applied to a new container and what belongs into it, now or in a while.
+
+        Elements and keys are hashed by that, which may look at fields that are still missing
+        where a cycle leads back to an object: then it waits until they are there.
+        """
+        if self._unfinished:
+            self._later.append(partial(self.make, what, fill, *parts))
+        else:
+            self.make(what, fill, *parts)
+
+    def unfinished(self) -> None:
+        """From here on, there is an object whose hash looks at fields that it does not have yet."""
+        self._unfinished += 1
+
+    def finished(self) -> None:
+        """That object has its fields."""
+        self._unfinished -= 1
+        if not self._unfinished:
+            waiting, self._later = self._later, []
+            for fill in waiting:  # inner containers come before those around them
+                fill()
 
     def problem(self, what: str, problem: str) -> CannotRebuild:
         """The error to raise at this point of the document."""

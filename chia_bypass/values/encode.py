@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from chia_bypass.errors import CannotKeep
 from chia_bypass.values.class_shapes import class_name
 from chia_bypass.values.encode_types import HANDLERS
-from chia_bypass.values.encoder import Buffer, Encoder
+from chia_bypass.values.encoder import Buffer, Encoder, OnlyWhole
 from chia_bypass.values.kinds import Reference
 from chia_bypass.values.redactor import Redactor
 
@@ -51,9 +51,27 @@ def encode(
 
     Raises CannotKeep, and nothing else, for what has no faithful form.
     """
-    encoder = Encoder(HANDLERS, reference, place, redactor)
+    redacted = 0 if redactor is None else redactor.count
+
+    def attempt(copying: bool, write: Callable[[Encoder], bytes]) -> Encoded:
+        if redactor is not None:
+            redactor.count = redacted
+        encoder = Encoder(HANDLERS, reference, place, redactor, copying=copying)
+        return _encoded(encoder, value, write)
+
     try:
-        document = encoder.document(value)
+        return attempt(False, lambda encoder: encoder.document(value))
+    except OnlyWhole as problem:
+        reason = f"{problem.place}: {problem.reason}"
+    try:
+        return attempt(False, lambda encoder: encoder.whole(value, reason))
+    except CannotKeep:
+        return attempt(True, lambda encoder: encoder.document(value))
+
+
+def _encoded(encoder: Encoder, value: object, write: Callable[[Encoder], bytes]) -> Encoded:
+    try:
+        document = write(encoder)
     except CannotKeep:
         raise
     except Exception as error:  # hashes, properties and threads of the user's: the run goes on

@@ -14,7 +14,7 @@ from msgpack import ExtType
 from chia_bypass.errors import CannotKeep
 from chia_bypass.values import numpy_arrays
 from chia_bypass.values.class_shapes import Shape, class_name, instance_dict, shape_of
-from chia_bypass.values.encoder import ATOMS, Encoder, Handler, Handlers
+from chia_bypass.values.encoder import ATOMS, Encoder, Handler, Handlers, OnlyWhole
 from chia_bypass.values.kinds import CONSTANT, CONSTANTS, HEADS, Kind, Reference, back
 from chia_bypass.values.redactor import Redactor
 from chia_bypass.values.stdlib_types import LEAVES, Leaf
@@ -177,6 +177,9 @@ def _shape(encoder: Encoder, cls: type, shape: Shape, names: tuple[str, ...]) ->
     known = encoder.shapes.get((cls, names))
     if known is not None:
         return known
+    if len(set(names)) < len(names) or not all(type(name) is str for name in names):
+        reason = "its fields have names that are no texts, or the same name twice"
+        raise OnlyWhole(encoder.place(), shape.name, reason)
     encoder.shapes[cls, names] = back(encoder.open())
     if not shape.native:
         encoder.classes.add(shape.name)
@@ -293,4 +296,4 @@ _BY_TYPE: Final[dict[type, Handler]] = {
 }
 
 HANDLERS: Final = Handlers(_BY_TYPE, other)
-"""All that version 0 of the format knows."""
+"""All that the format knows."""

@@ -81,6 +81,20 @@ def pack(tree: object) -> bytes:
     return packed
 
 
+class OnlyWhole(CannotKeep):
+    """This value has no faithful form in parts; as one pickle it may have one."""
+
+
+class _Ring(Exception):
+    """An element of a set holds a set that leads back to itself: its document has no end."""
+
+
+_IN_WORK: Final = (True, b"")
+"""The key of an element whose key is being found: whoever meets it there is in a ring."""
+_INSIDE: Final = -1
+"""Stands where the number of a value would, for what a pickle holds: it has no number."""
+
+
 class Encoder:
     """Turns one value into a tree of msgpack's types, numbering arrays and maps on the way."""
 
@@ -90,9 +104,11 @@ class Encoder:
         reference: Refer,
         place: str,
         redactor: Redactor | None = None,
-        order_keys: dict[int, bytes] | None = None,
+        copying: bool = False,
     ) -> None:
+        """`copying`: what a pickle shares with the rest of the value may become two of it."""
         self.reference = reference
+        self._copying = copying
         self.redactor = redactor
         self._handlers = handlers
         self._by_type = handlers.by_type
@@ -110,11 +126,18 @@ class Encoder:
         self._count = 0
         self._depth = 0
         # Of elements of sets, by id; the set that is being encoded keeps them alive.
-        self._order_keys = {} if order_keys is None else order_keys
+        self._order_keys: dict[int, tuple[bool, bytes]] = {}
+        self._is_alone = self._empties_sets = False
 
     def document(self, value: object) -> bytes:
         """The bytes of the whole value."""
-        tree = self.node(value)
+        return self._packed(value, self.node(value))
+
+    def whole(self, value: object, reason: str) -> bytes:
+        """The same, where the whole value is kept as one pickle."""
+        return self._packed(value, self.pickle(value, reason))
+
+    def _packed(self, value: object, tree: object) -> bytes:
         try:
             return pack(tree)
         except TooLarge as error:
@@ -132,11 +155,13 @@ class Encoder:
             return value if len(value) < LONG_TEXT else self._text(value)
         number = self._numbers.get(id(value))
         if number is not None:
+            if number == _INSIDE:
+                raise self._divided(value)
             return back(number)
         self._depth += 1
         if self._depth > MAX_DEPTH:
             reason = f"nested more than {MAX_DEPTH} levels deep"
-            raise CannotKeep(self.place(), class_name(kind), reason)
+            raise OnlyWhole(self.place(), class_name(kind), reason)
         tree = self._by_type.get(kind, self._handlers.other)(self, value)
         self._depth -= 1
         return tree
@@ -194,36 +219,84 @@ class Encoder:
         return self.buffer(data) if len(data) >= OUT_OF_BAND else bytes(data)
 
     def sort(self, elements: Iterable[Any]) -> list[Any]:
-        """Elements of a set in the order of the documents that they would be on their own."""
-        return sorted(elements, key=self._order_key)
+        """Elements of a set in the order of the documents that they would be on their own.
 
-    def _order_key(self, value: Any) -> bytes:
+        Those that hold a set that leads back to itself come last, as if all sets were empty.
+        """
+        if self._empties_sets:
+            return []
+        count = 0 if self.redactor is None else self.redactor.count
+        ordered = sorted(elements, key=self._order_key)
+        if self.redactor is not None:
+            self.redactor.count = count
+        return ordered
+
+    def _order_key(self, value: Any) -> tuple[bool, bytes]:
         if type(value) in ATOMS or type(value) is str:
-            return pack(value)
+            return False, pack(value)
         key = self._order_keys.get(id(value))
         if key is None:
-            # An element that contains its own set is met again inside: it then sorts first.
-            self._order_keys[id(value)] = b""
-            keys = self._order_keys
-            alone = Encoder(self._handlers, self.reference, self.place(), self.redactor, keys)
-            alone._depth = self._depth
-            key = self._order_keys[id(value)] = alone.document(value)
+            self._order_keys[id(value)] = _IN_WORK
+            key = self._order_keys[id(value)] = self._new_order_key(value)
+        if key[0] and self._is_alone:
+            raise _Ring
         return key
+
+    def _new_order_key(self, value: Any) -> tuple[bool, bytes]:
+        try:
+            return False, self._alone().document(value)
+        except _Ring:
+            alone = self._alone()
+            alone._empties_sets = True
+            return True, alone.document(value)
+
+    def _alone(self) -> Encoder:
+        """What encodes an element of a set by itself."""
+        alone = Encoder(
+            self._handlers, self.reference, self.place(), self.redactor, copying=self._copying
+        )
+        alone._order_keys, alone._is_alone, alone._depth = self._order_keys, True, self._depth
+        return alone
 
     def pickle(self, value: object, reason: str) -> list[Any]:
         """The tree of a value that is kept as pickle."""
         name = class_name(type(value))
         try:
-            data, buffers = dump(value, self.reference)
+            pickled = dump(value, self.reference, self._outside())
         except NotPickled as problem:
             raise CannotKeep(self.place(), name, f"{reason}, and {problem}") from problem
-        parts: list[bytes | memoryview] = [data, *buffers]
+        parts: list[bytes | memoryview] = [pickled.data, *pickled.buffers]
         if self.redactor is not None and any(map(self.redactor.finds, parts)):
             raise CannotKeep(self.place(), name, f"{reason}, and a redaction rule matches inside")
         self.pickled.append(f"{self.place()}: {name} ({reason})")
+        self.classes |= pickled.names
         self.share(value, self.open())
-        content = self.content(memoryview(data))
-        return [HEADS[Kind.PICKLE], name, content, *map(self.buffer, buffers)]
+        content = self.content(memoryview(pickled.data))
+        head = HEADS[Kind.JOINED_PICKLE if pickled.joined else Kind.PICKLE]
+        return [head, name, content, *map(self.buffer, pickled.buffers)]
+
+    def _outside(self) -> Callable[[object], int | None]:
+        """What tells a pickle the numbers of what is written outside of it.
+
+        What it is asked about and has no number is inside of that pickle from then on, and must
+        not be met anywhere else.
+        """
+        numbers, inside = self._numbers, set[int]()
+
+        def outside(value: object) -> int | None:
+            number = numbers.get(id(value))
+            if number is None and not self._copying:
+                self.share(value, _INSIDE)
+                inside.add(id(value))
+            elif number == _INSIDE and id(value) not in inside:
+                raise self._divided(value)
+            return None if number == _INSIDE else number
+
+        return outside
+
+    def _divided(self, value: object) -> OnlyWhole:
+        reason = "a part of it that is kept as pickle shares this with the rest"
+        return OnlyWhole(self.place(), class_name(type(value)), reason)
 
     def place(self) -> str:
         """Where in the value we are: ``result['runs'][3].log``."""

@@ -72,6 +72,7 @@ class Kind(IntEnum):
     CLASS = 36
     REFERENCE = 37
     PICKLE = 38
+    JOINED_PICKLE = 39
     ARRAY = 48
     OBJECT_ARRAY = 49
     SCALAR = 50

@@ -120,7 +120,7 @@ LEAVES: Final = (
         MappingProxyType,
         Kind.MAPPING_PROXY,
         lambda value: (dict(value),),
-        lambda d: MappingProxyType(dict(d)),
+        lambda d: MappingProxyType(d if type(d) is dict else dict(d)),  # it may be filled later
     ),
     Leaf(date, Kind.DATE, lambda value: (value.year, value.month, value.day), date),
     Leaf(time, Kind.TIME, _take_time, _make_time),

@@ -49,7 +49,9 @@ def watch() -> None:
 
 def targets() -> Sequence[Callable[[bytes], object]]:
     """What bytes are fed to. The first byte of an input chooses."""
+    sys.path[:0] = [str(ROOT / "tests")]
     import numpy as np
+    from support import plain_models
 
     from chia_bypass.recording.frames import Frame, FrameType, frame, payload_of, scan
     from chia_bypass.recording.index_builder import IndexBuilder
@@ -62,6 +64,7 @@ def targets() -> Sequence[Callable[[bytes], object]]:
     np.lib.format.descr_to_dtype("<f8")  # numpy imports on first use
     render(np.zeros(1))
     content = memoryview(bytes(70_000))
+    rebuilt = ImportedClasses(("collections", "datetime", plain_models.__name__))
 
     def decoded(data: bytes, classes: Any) -> object:
         value = decode(
@@ -91,7 +94,7 @@ def targets() -> Sequence[Callable[[bytes], object]]:
 
     return (
         lambda data: decoded(data, Sketches()),
-        lambda data: decoded(data, ImportedClasses(("collections", "datetime"))),
+        lambda data: decoded(data, rebuilt),
         records,
         segment,
         unpack_index,
@@ -117,7 +120,6 @@ def one_input(data: bytes, feed: Sequence[Callable[[bytes], object]]) -> None:
 
 def seeds() -> Iterator[bytes]:
     """Inputs that are accepted, one or more for each target."""
-    sys.path[:0] = [str(ROOT / "tests")]
     import collections
     import datetime
     import decimal
@@ -126,6 +128,7 @@ def seeds() -> Iterator[bytes]:
     import uuid
 
     import numpy as np
+    from support import plain_models
     from support.sample_records import make_call, make_result, make_run
 
     from chia_bypass.recording.frames import FrameType, frame
@@ -153,6 +156,8 @@ def seeds() -> Iterator[bytes]:
         [ValueError("a", 1), OSError(2, "b"), KeyError],
         cycle,
         bytes(70_000),
+        *(plain_models.graph(random.Random(seed), 5) for seed in range(6)),
+        [plain_models.Stateful(1), plain_models.Node("a", ring=cycle)],
     ]
     for value in values:
         document = encode(value).document

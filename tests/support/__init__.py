@@ -8,6 +8,7 @@ Without Ray:
 `recording_builder`    a recording folder of the calls that a test lists (``Made``), by the writer
 `sample_recording`     one small recording folder in which every kind of record stands
 `value_models`         classes whose instances the value tests store
+`plain_models`         plain classes, classes that are nearly so, and random graphs of them
 `value_strategies`     Hypothesis strategies of nested values, a strict comparison, a round trip
 `hooked_processes`     Python processes that start with the hook, as ``record`` starts a loop
 `terminals`            the command line on a pseudo-terminal of a given width, or in a pipe

@@ -242,7 +242,7 @@ def test_what_cannot_be_kept_is_named(value: object) -> None:
         value = open(__file__, "rb")  # noqa: PTH123, SIM115
     with pytest.raises(CannotKeep) as caught:
         encode({"deep": [models.Point(0, value)]})
-    assert caught.value.place == "result['deep'][0].y"
+    assert re.match(r"result\['deep'\]\[0\]\.y\b", caught.value.place)
     if hasattr(value, "close"):
         value.close()
 
