@@ -66,3 +66,10 @@ def function_of(remote_function: Any) -> Any:
 def actor_id(handle: Any) -> bytes:
     """Which actor a handle is for."""
     return bytes(handle._actor_id.binary())
+
+
+def actor_identity(handle: Any) -> tuple[str, str]:
+    """Id, hexadecimal, and class name of the actor behind a handle."""
+    descriptor = getattr(handle, "_ray_actor_creation_function_descriptor", None)
+    name = str(getattr(descriptor, "class_name", None) or "actor")
+    return str(handle._actor_id.hex()), name.rpartition(".")[2]

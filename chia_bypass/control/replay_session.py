@@ -59,7 +59,11 @@ class Replayed:
 
     @property
     def unused(self) -> tuple[Call, ...]:
-        """Recorded calls that were not asked for, without those below a call that was served."""
+        """Recorded calls that were not asked for, without those that served calls had made.
+
+        Those are the calls below a served one, and what a plain actor or task dispatched while a
+        served call was running: it may have been asked to, by that call.
+        """
         served = self.served
         asked_for = {event.recorded for event in self.events}
         index = self.recording.index
@@ -70,7 +74,18 @@ class Replayed:
             and index.results(number)
             and not any(parent in served for parent in _ancestors(path))
         )
-        return tuple(map(self.recording.contents.calls.__getitem__, unused))
+        calls = [self.recording.contents.calls[path] for path in unused]
+        ran = self._served_times() if any(map(_by_plain_process, calls)) else ()
+        return tuple(
+            call
+            for call in calls
+            if not (_by_plain_process(call) and any(a <= call.dispatched <= b for a, b in ran))
+        )
+
+    def _served_times(self) -> tuple[tuple[float, float], ...]:
+        """When each of the served calls ran as it was recorded: from, until, in Unix seconds."""
+        stored = filter(None, map(self.recording.result, self.served))
+        return tuple((s.result.started, s.result.finished) for s in stored)
 
     @property
     def saved(self) -> float:
@@ -146,6 +161,12 @@ class Replayed:
         """The messages of the misses, each once."""
         found = (event.message for event in self.events if event.kind is Kind.MISSED)
         return tuple(dict.fromkeys(found))
+
+
+def _by_plain_process(call: Call) -> bool:
+    """Whether a plain actor or task dispatched it, not the driver and not another call."""
+    _, _, dispatcher = call.parent.rpartition("/")
+    return "/" in call.parent and not dispatcher.partition("@")[0].isdecimal()
 
 
 def _ancestors(path: str) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chia_bypass.engine import Dispatch
+from chia_bypass.identity.handles import Given, actor_of
 from chia_bypass.identity.position import Position
 from chia_bypass.identity.producers import Producers, is_reference
 from chia_bypass.names import function_name
@@ -23,15 +24,17 @@ def describe(
     producers: Producers,
     now: float,
     redaction: Redaction = NO_RULES,
+    given: set[Given] | None = None,
 ) -> Call:
     """Name one more dispatch at ``position``; ``now`` is when, in Unix seconds.
 
-    The rules of ``redaction`` are applied before digests are taken.
+    The rules of ``redaction`` are applied before digests are taken. ``given``, if there is one,
+    receives the actors that the call is given.
     """
     parent = position.parent
     number = position.next_number()
     function = function_name(dispatch.function)
-    arguments, unstable = _arguments(dispatch, producers, redaction, function)
+    arguments, unstable = _arguments(dispatch, producers, redaction, function, given)
     return Call(
         path=f"{parent.path}/{number}",
         parent=parent.path,
@@ -48,7 +51,11 @@ def describe(
 
 
 def _arguments(
-    dispatch: Dispatch, producers: Producers, redaction: Redaction, function: str
+    dispatch: Dispatch,
+    producers: Producers,
+    redaction: Redaction,
+    function: str,
+    given: set[Given] | None,
 ) -> tuple[tuple[Argument, ...], tuple[str, ...]]:
     arguments: list[Argument] = []
     unstable: list[str] = []
@@ -60,6 +67,8 @@ def _arguments(
             producer = producers.find(item)
             if producer is not None:
                 found.append(producer)
+            elif given is not None and (actor := actor_of(item)) is not None:
+                given.add(actor)
             return producer
 
         summary = digest(value, reference=reference, place=name, redactor=redactor)

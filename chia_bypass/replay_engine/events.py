@@ -116,6 +116,9 @@ class Outcomes:
         self._keeper = keeper
         self._notes = Notes(keeper.append, lambda reason: None)
         self._missed: Counter[str] = Counter()
+        self.at_once = False
+        """Whether each event is written when it happens: of a plain actor, which may be killed, or
+        end, when nobody here is asked."""
 
     def add(self, event: Event) -> None:
         """Note one event; a miss at once, since the process may not live long."""
@@ -124,8 +127,9 @@ class Outcomes:
             if self._missed[event.message] > SAME_MISS:
                 return
         self._notes.add(json.dumps(given(event)).encode() + b"\n")
-        if event.kind is Kind.MISSED:
+        if event.kind is Kind.MISSED or self.at_once:
             self._notes.flush()
+        if event.kind is Kind.MISSED:
             self._keeper.fail(event.message)
 
     def flush(self) -> None:

@@ -74,8 +74,8 @@ def _remedy(call: Call, missed: Missed, yaml: str) -> str:
         return PLACE_REMEDY
     if missed.reason is MissReason.STALE:
         return (
-            f"Have all calls of that state served or all run for real; or, if {key} does not "
-            f"depend on it, --stale {key}"
+            "Serve all calls that use it, or run the earlier ones for real too (--redo CALL, "
+            f"--live FUNCTION); or, if {key} does not depend on it, --stale {key}"
         )
     if missed.reason is MissReason.INFRASTRUCTURE:
         return f"Raise it again with --replay-ray-errors, or run it for real with --live {key}"

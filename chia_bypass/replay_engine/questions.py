@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from chia_bypass.bypass.config import Entry
@@ -11,6 +11,7 @@ from chia_bypass.engine import Dispatch
 from chia_bypass.errors import ChiaBypassError
 from chia_bypass.identity import position
 from chia_bypass.identity.describe import describe
+from chia_bypass.identity.handles import Given
 from chia_bypass.identity.producers import Producers
 from chia_bypass.names import find, named
 from chia_bypass.recording.records import Call
@@ -63,7 +64,8 @@ class Questions:
         """Name the dispatch, find the recorded call that it is, and look at what matters."""
         here = position.current()
         assert here is not None, "a replaying process has a parent"
-        call = describe(dispatch, here, self._producers, time.time(), self._policy.redaction)
+        given: set[Given] | None = None if self._states is None else set()
+        call = describe(dispatch, here, self._producers, time.time(), self._policy.redaction, given)
         entry = find(self._home.config.entries, call.function)
         known = self._parents.of(here.parent)
         rule = self._policy.rule(entry)
@@ -74,7 +76,7 @@ class Questions:
             known.after,
             unplaceable=self._unplaceable(dispatch),
             doubtful=doubtful(call.arguments, rule.ignored, self._ran),
-            states=self._states_of(call, entry, dispatch),
+            states=self._states_of(call, entry, dispatch, given or ()),
         )
         if isinstance(asked.answer, Found):
             asked = replace(
@@ -85,13 +87,13 @@ class Questions:
         return Question(dispatch, here.parent, known, asked)
 
     def _states_of(
-        self, call: Call, entry: Entry | None, dispatch: Dispatch
+        self, call: Call, entry: Entry | None, dispatch: Dispatch, actors: Iterable[Given]
     ) -> Mapping[str, Use | None]:
         """The states that the call shares, and what is known of them."""
         if self._states is None or named(call.function, self._policy.stale):
             return {}
         arguments = (*dispatch.args, *dispatch.kwargs.values())
-        return self._states.first_uses(states_of(entry, dispatch.options, arguments, {}))
+        return self._states.first_uses(states_of(entry, dispatch.options, arguments, actors))
 
     def _unplaceable(self, dispatch: Dispatch) -> str:
         if not self._home.run:  # a Bypass of the loop's own, which changes nothing of its Ray

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
 from chia_bypass.bypass.config import Entry
+from chia_bypass.identity.handles import Given
 
 _STRATEGY = "scheduling_strategy"
 
@@ -54,12 +55,11 @@ def states_of(
     entry: Entry | None,
     options: Mapping[str, Any],
     arguments: Iterable[object],
-    actors: Mapping[str, str],
+    actors: Iterable[Given],
 ) -> frozenset[str]:
     """What the call shares with others: what the YAML says, else placement groups and actors.
 
-    Its own group, those of the tools among its arguments, and the ``actors`` in them: what
-    messages call each, by its id.
+    Its own group, those of the tools among its arguments, and the ``actors`` anywhere in them.
     """
     if entry is not None and entry.state is not None:
         return frozenset({f"state {entry.state}"})
@@ -70,7 +70,7 @@ def states_of(
             strategies.append(of_tool.get(_STRATEGY))
     groups = (getattr(strategy, "placement_group", None) for strategy in strategies)
     named = {f"placement group {group.id.hex()}" for group in groups if group is not None}
-    return frozenset(named | {f"actor {shown} ({id_[:8]})" for id_, shown in actors.items()})
+    return frozenset(named | {f"actor {actor.kind} {actor.id}" for actor in actors})
 
 
 def _one_level(arguments: Iterable[object]) -> Iterator[object]:

@@ -104,6 +104,8 @@ class ReplayOrigin:
         recorded = self.recorded
         path = recorded and attempt_path(recorded, incarnation)
         engine.parents.place(parent, path, path)
+        if engine.outcomes is not None:
+            engine.outcomes.at_once = True
         return engine
 
 
