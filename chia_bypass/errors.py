@@ -37,11 +37,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from chia_bypass.exit_status import ExitStatus
+
 
 class ChiaBypassError(Exception):
     """Root of all errors of this project."""
 
-    status: ClassVar[int] = 2
+    status: ClassVar[ExitStatus] = ExitStatus.USAGE
     """Exit status of the command line when this error ends it."""
 
 
@@ -59,7 +61,7 @@ class UsageError(ChiaBypassError):
 class CommandNotFound(UsageError):
     """The command to wrap does not exist. Nothing has been started."""
 
-    status = 127  # what a shell exits with
+    status = ExitStatus.NOT_FOUND  # what a shell exits with
 
     def __init__(self, program: str) -> None:
         ChiaBypassError.__init__(self, program)
@@ -71,7 +73,7 @@ class CommandNotFound(UsageError):
 class CommandNotExecutable(UsageError):
     """The command to wrap exists and cannot be run. Nothing has been started."""
 
-    status = 126  # what a shell exits with
+    status = ExitStatus.NOT_EXECUTABLE  # what a shell exits with
 
     def __init__(self, program: str, reason: str) -> None:
         ChiaBypassError.__init__(self, program, reason)
@@ -181,7 +183,7 @@ class RecordingExists(RecordingError):
 class RecordingCorrupt(RecordingError):
     """Bytes that fail their checks; the path names the file, the problem the place."""
 
-    status = 26
+    status = ExitStatus.CORRUPT
 
 
 class RecordingLocked(RecordingError):
@@ -218,7 +220,7 @@ class PickleRefused(ValueProblem):
 class Miss(ChiaBypassError):
     """The loop made a call that the recording cannot answer; nothing ran for it."""
 
-    status = 20
+    status = ExitStatus.MISSED
 
     def __init__(
         self, function: str, tag: str | None, parent: str, reason: str, detail: str, remedy: str
@@ -239,7 +241,7 @@ class Miss(ChiaBypassError):
 class Swallowed(ChiaBypassError):
     """Calls missed, and the program went on as if they had not."""
 
-    status = 20
+    status = ExitStatus.MISSED
 
     def __init__(self, misses: Sequence[str]) -> None:
         super().__init__(tuple(misses))
@@ -252,7 +254,7 @@ class Swallowed(ChiaBypassError):
 class RealRunRefused(ChiaBypassError):
     """A call would have run for real where nothing may: after a miss, or on invented resources."""
 
-    status = 20
+    status = ExitStatus.MISSED
 
     def __init__(self, function: str, tag: str | None, why: str, remedy: str = "") -> None:
         super().__init__(function, tag, why, remedy)

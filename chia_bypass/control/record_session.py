@@ -18,6 +18,7 @@ from pathlib import Path
 from chia_bypass.control import environment, handshake
 from chia_bypass.control.bypass_yaml import bypass_yaml
 from chia_bypass.errors import UsageError
+from chia_bypass.exit_status import ExitStatus
 from chia_bypass.files import publish
 from chia_bypass.options import RecordOptions
 from chia_bypass.record_engine.failures import spoiled_reasons
@@ -27,9 +28,6 @@ from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Run
 from chia_bypass.recording.redaction import Redaction, hide_in_command
 from chia_bypass.session import Mode, Session
-
-SPOILED = 25
-"""Exit status of a run that went well and whose recording lacks results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ class Recorded:
 
     def exit_status(self, status: int) -> int:
         """Ours, for a command that ended with ``status``: its own failure wins."""
-        return status or (SPOILED if self.spoiled else 0)
+        return status or (ExitStatus.SPOILED if self.spoiled else ExitStatus.OK)
 
 
 class RecordSession:

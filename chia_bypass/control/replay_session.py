@@ -16,8 +16,9 @@ from chia_bypass.control.bypass_yaml import bypass_yaml, grown_yaml
 from chia_bypass.control.cluster_shape import shape
 from chia_bypass.control.drift_causes import Cause, causes
 from chia_bypass.control.named_calls import named_calls
-from chia_bypass.control.record_session import SPOILED, close_run, new_run, write_yaml
+from chia_bypass.control.record_session import close_run, new_run, write_yaml
 from chia_bypass.errors import UsageError
+from chia_bypass.exit_status import ExitStatus
 from chia_bypass.hook import guard
 from chia_bypass.options import ReplayOptions
 from chia_bypass.record_engine.failures import spoiled_reasons
@@ -32,9 +33,6 @@ from chia_bypass.replay_engine.policy import Policy
 from chia_bypass.replay_engine.resources import together
 from chia_bypass.session import Mode, Session
 from chia_bypass.values.redactor import REDACTED
-
-MISSED, DRIFTED, UNUSED, STALE, INCOMPLETE = 20, 21, 22, 23, 24
-"""Exit statuses, besides those of errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +134,16 @@ class Replayed:
         """
         if self.misses:
             stale = any(event.reason == MissReason.STALE.value for event in self.events)
-            return INCOMPLETE if self.reached_end else STALE if stale else MISSED
+            if self.reached_end:
+                return ExitStatus.INCOMPLETE
+            return ExitStatus.STALE if stale else ExitStatus.MISSED
         if status:
             return status
         if self.spoiled:
-            return SPOILED
+            return ExitStatus.SPOILED
         if strict and (self.drifted or self.changed_sources or self.out_of_order):
-            return DRIFTED
-        return UNUSED if strict and self.unused else 0
+            return ExitStatus.DRIFTED
+        return ExitStatus.UNUSED if strict and self.unused else ExitStatus.OK
 
     @property
     def changed_sources(self) -> tuple[str, ...]:

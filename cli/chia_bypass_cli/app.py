@@ -8,10 +8,12 @@ from collections.abc import Sequence
 import typer
 
 from chia_bypass.errors import ChiaBypassError
+from chia_bypass.exit_status import OF_COMMAND, ExitStatus
 from chia_bypass_cli import (
     check,
     diff,
     doctor,
+    exit_statuses,
     export,
     inspect,
     pack,
@@ -28,6 +30,7 @@ from chia_bypass_cli.command_line import split_command
 app = typer.Typer(
     name="chia-bypass",
     help="Record a CHIA loop once, replay it on Ray without paying for the work again.",
+    epilog=exit_statuses.listed(ExitStatus, OF_COMMAND),
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import typer
 
+from chia_bypass.exit_status import ExitStatus
 from chia_bypass.options import ReplayOptions
+from chia_bypass_cli import exit_statuses
 from chia_bypass_cli import replay_options as given
 from chia_bypass_cli.command_line import command_of, options_of
 
 _EXAMPLE = "Example: chia-bypass check recordings/golden -- python loop.py"
+_STATUSES = sorted((*exit_statuses.REPLAYED, ExitStatus.DRIFTED, ExitStatus.UNUSED))
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("check", epilog=_EXAMPLE)(check)
+    app.command("check", epilog=exit_statuses.of_loop(_EXAMPLE, _STATUSES))(check)
 
 
 def check(
@@ -26,10 +29,7 @@ def check(
     report: given.Report = None,
     grace: given.Grace = given.GRACE,
 ) -> None:
-    """Replay, for CI: a miss, other arguments, other sources and unused recordings all fail.
-
-    Exit statuses: 20 missed, 21 drifted, 22 unused, 24 the recording is incomplete.
-    """
+    """Replay, for CI: a miss, other arguments, other sources and unused recordings all fail."""
     options = options_of(context, ReplayOptions)
     command = command_of(context)
     raise typer.Exit(given.run(source, command, options, strict=True, outcome=report, grace=grace))

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chia_bypass.exit_status import ExitStatus
 from chia_bypass.wording import CUT
-from chia_bypass_cli import terminal
+from chia_bypass_cli import exit_statuses, terminal
 
 if TYPE_CHECKING:
     from chia_bypass.look.analysis.diff import Change, Diff, Drift
     from chia_bypass.look.analysis.pairing import Ended
 
-DIFFERENT = 1
+_STATUSES = (ExitStatus.OK, ExitStatus.DIFFERENT)
 _LISTED = 20
 _LONG = 160
 """Characters of a rendering that are shown; --json has all that is kept."""
@@ -30,7 +31,7 @@ The fields of --json are told in the module chia_bypass.look.analysis.diff_json.
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("diff", epilog=_EXAMPLE)(diff)
+    app.command("diff", epilog=exit_statuses.after(_EXAMPLE, _STATUSES))(diff)
 
 
 def diff(
@@ -41,10 +42,7 @@ def diff(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts.")] = False,
 ) -> None:
-    """Compare two recordings: calls, results field by field, arguments, durations.
-
-    Exit status 0: the same calls with the same arguments and results; 1: they differ.
-    """
+    """Compare two recordings: calls, results field by field, arguments, durations."""
     from chia_bypass.look.analysis.diff import diff as compare
     from chia_bypass.recording.reader import Recording
 
@@ -57,7 +55,7 @@ def diff(
         terminal.line(text_of(diff_json(found)))
     else:
         _print(found, None if all_rows else _LISTED)
-    raise typer.Exit(0 if found.same else DIFFERENT)
+    raise typer.Exit(ExitStatus.OK if found.same else ExitStatus.DIFFERENT)
 
 
 def _print(found: Diff, most: int | None) -> None:

@@ -7,17 +7,19 @@ from typing import Annotated
 
 import typer
 
-from chia_bypass_cli import terminal
+from chia_bypass.exit_status import ExitStatus
+from chia_bypass_cli import exit_statuses, terminal
 
 _EXAMPLE = """\b
 Example: chia-bypass doctor --python .venv/bin/python
 
 With --json, a list of objects: verdict (ok, note or wrong), subject, found and remedy."""
+_STATUSES = (ExitStatus.OK, ExitStatus.DIFFERENT)
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("doctor", epilog=_EXAMPLE)(doctor)
+    app.command("doctor", epilog=exit_statuses.after(_EXAMPLE, _STATUSES))(doctor)
 
 
 def doctor(
@@ -26,10 +28,7 @@ def doctor(
     ] = "python",
     as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts.")] = False,
 ) -> None:
-    """Tell what is installed, whether recording can work here, and what is wrong.
-
-    Exit status 0: nothing is wrong; 1: something is.
-    """
+    """Tell what is installed, whether recording can work here, and what is wrong."""
     import os
 
     from chia_bypass.control.doctor import Verdict, diagnose
@@ -47,4 +46,5 @@ def doctor(
             terminal.facts([(f"{finding.verdict.value:5}", f"{finding.subject}: {finding.found}")])
             if finding.remedy:
                 terminal.facts([("     ", finding.remedy)])
-    raise typer.Exit(int(any(finding.verdict is Verdict.WRONG for finding in found)))
+    wrong = any(finding.verdict is Verdict.WRONG for finding in found)
+    raise typer.Exit(ExitStatus.DIFFERENT if wrong else ExitStatus.OK)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chia_bypass.exit_status import ExitStatus
 from chia_bypass.options import RecordOptions
-from chia_bypass_cli import terminal
+from chia_bypass_cli import exit_statuses, terminal
 from chia_bypass_cli.command_line import command_of, options_of
 
 if TYPE_CHECKING:
@@ -17,11 +18,15 @@ if TYPE_CHECKING:
     from chia_bypass.recording.summary import FunctionSummary
 
 _EXAMPLE = "Example: chia-bypass record -o recordings/tuesday -- python loop.py --iterations 3"
+_STATUSES = (
+    *(ExitStatus.OK, ExitStatus.USAGE, ExitStatus.SPOILED),
+    *(ExitStatus.NOT_EXECUTABLE, ExitStatus.NOT_FOUND),
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("record", epilog=_EXAMPLE)(record)
+    app.command("record", epilog=exit_statuses.of_loop(_EXAMPLE, _STATUSES))(record)
 
 
 def record(

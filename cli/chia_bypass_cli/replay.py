@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from chia_bypass.options import ReplayOptions
+from chia_bypass_cli import exit_statuses
 from chia_bypass_cli import replay_options as given
 from chia_bypass_cli.command_line import command_of, options_of
 
@@ -15,7 +16,7 @@ _EXAMPLE = "Example: chia-bypass replay recordings/tuesday"
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("replay", epilog=_EXAMPLE)(replay)
+    app.command("replay", epilog=exit_statuses.of_loop(_EXAMPLE, exit_statuses.REPLAYED))(replay)
 
 
 def replay(

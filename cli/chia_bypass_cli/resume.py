@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from chia_bypass.options import ReplayOptions
+from chia_bypass_cli import exit_statuses
 from chia_bypass_cli import replay_options as given
 from chia_bypass_cli.command_line import command_of, options_of
 
@@ -13,7 +14,7 @@ _EXAMPLE = "Example: chia-bypass resume recordings/tuesday --dry-run"
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("resume", epilog=_EXAMPLE)(resume)
+    app.command("resume", epilog=exit_statuses.of_loop(_EXAMPLE, exit_statuses.REPLAYED))(resume)
 
 
 def resume(

@@ -7,29 +7,31 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chia_bypass_cli import terminal
+from chia_bypass.exit_status import ExitStatus
+from chia_bypass_cli import exit_statuses, terminal
 
 if TYPE_CHECKING:
     from chia_bypass.look.archive.verify import Verified
 
-INCOMPLETE, CORRUPT = 24, 26
 _EXAMPLE = "Example: chia-bypass verify recordings/tuesday"
+_STATUSES = (ExitStatus.OK, ExitStatus.INCOMPLETE, ExitStatus.CORRUPT)
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("verify", epilog=_EXAMPLE)(verify)
+    app.command("verify", epilog=exit_statuses.after(_EXAMPLE, _STATUSES))(verify)
 
 
 def verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A recording.")],
     as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts.")] = False,
 ) -> None:
-    """Check every byte of a recording. Exit status 26: damaged; 24: incomplete; 0: whole."""
+    """Check every byte of a recording."""
     from chia_bypass.look.archive import verify as library
 
     found = library.verify(folder)
-    status = CORRUPT if found.faults else INCOMPLETE if found.unfinished else 0
+    unfaulted = ExitStatus.INCOMPLETE if found.unfinished else ExitStatus.OK
+    status = ExitStatus.CORRUPT if found.faults else unfaulted
     if as_json:
         import json
         from dataclasses import asdict
