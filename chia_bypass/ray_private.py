@@ -1,75 +1,296 @@
-"""The few things of Ray that are not public, in one place: what to look at when Ray changes."""
+"""Every name of Ray that is not public, and no other module of ours has one: where to look when Ray
+changes. Each is the same in all versions that we support, 2.54 to 2.60; what is said of one is what
+breaks without it.
+
+Read at every Python start below ``record`` and ``replay``: builtin modules only, and Ray is
+imported inside the functions, by who has imported it already or is about to use it.
+"""
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
-from typing import Any
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
-import ray
-from ray._private import worker as _worker_module
+# Names, for those who must not import Ray.
+
+WORKER = "ray._private.worker"
+"""The module that defines ``ray.init`` and the like, imported early in ``import ray``. Without it
+a driver would be entered only when a loop may hold Ray's own functions already."""
+
+REMOTE_FUNCTION = "ray.remote_function"
+"""The module of plain tasks. Without it nobody would tell who they are."""
+
+PROCESS_FOLDERS = ("_private", "autoscaler", "core", "dashboard", "scripts", "util")
+"""Folders of the ray package whose files run as processes of a cluster. Of one that is missing here
+the processes would be taken for drivers."""
+
+WORKER_PROGRAMS = "_private/workers/"
+"""Where, in the ray package, the programs of workers are. Without it they would be daemons, and
+what they start not recorded."""
+
+WORKER_PROGRAM = f"{WORKER_PROGRAMS}default_worker.py"
+"""A file by which a folder ``ray`` is told from one of the user's."""
+
+REFERENCE_MODULES = ("ray", "ray._raylet")
+"""Where the class ObjectRef says that it is from. Elsewhere references would be kept by value."""
+
+LIVE = frozenset(
+    {
+        "ray.actor:ActorHandle",
+        "ray.actor:ActorClass",
+        "ray.actor:ActorMethod",
+        "ray._raylet:BaseID",
+        "ray._raylet:ObjectRefGenerator",
+        "ray._raylet:StreamingObjectRefGenerator",
+        "ray.util.placement_group:PlacementGroup",
+    }
+)
+"""Classes whose instances mean nothing in another run. Without one of them its instances would be
+recorded, and a replay would hand out dead ones."""
+
+READ_PACKAGE = (
+    "from ray._raylet import GcsClient;"
+    "package=GcsClient(address=os.environ['RAY_ADDRESS']).internal_kv_get({uri!r},None)"
+)
+"""Python for a submitted job, which is not connected yet and imports ``os``: reads what was
+uploaded to ``uri``, as bytes, since Ray keeps packages in its key-value store. Without it the
+job could not unpack us."""
+
+CONNECT = "connect"
+"""The function of the module WORKER that all of ``ray.init`` ends in, with ``job_config=`` as it
+will be. Without it workers would not be sent our setup hook."""
+
+HAND_OVER = "_set_future_helper"
+"""The function of `raylet` that hands each result to a future, by ``(result, *, py_future)``, and
+sets ``py_future.object_ref`` afterwards. Without it the order in which awaited calls finish would
+be neither recorded nor kept."""
+
+START = "_remote"
+"""The method ``(args, kwargs, **options)`` of `actor_class` and `remote_function_class` that
+creates an actor or submits a task. Without it these would be neither parents nor reservations."""
 
 
-def global_worker() -> Any:
-    """Ray's idea of this process: ``actor_id``, ``current_task_id``, ``core_worker``."""
-    return _worker_module.global_worker
+# Where functions of Ray are replaced.
 
 
-def connection() -> Any:
-    """What names the cluster and job of this process; another one after another ``ray.init``."""
-    return global_worker().current_cluster_and_job
-
-
-def attempt_number() -> int:
-    """From 0, which attempt of the running task this is."""
-    return int(global_worker().core_worker.get_current_task_attempt_number())
-
-
-def homes_of_calls() -> tuple[Any, Any]:
+def homes() -> tuple[Any, Any]:
     """The modules under which a loop finds ``init``, ``put`` and ``wait``: where Ray defines them,
-    and ``ray`` itself, which may be half imported and take them from there yet.
+    and ``ray``, which may be half imported and take them from there yet. Without the first the
+    latter takes what was not replaced.
     """
-    return _worker_module, ray
+    import ray
+    from ray._private import worker
+
+    return worker, ray
 
 
 def raylet() -> Any:
-    """The compiled module by which Ray hands results to futures."""
-    return sys.modules["ray._raylet"]
+    """Where HAND_OVER is looked up for each result."""
+    from ray import _raylet
+
+    return _raylet
 
 
 def actor_class() -> Any:
-    """The class of ``ray.remote`` classes; its ``_remote`` creates an actor."""
-    return import_module("ray.actor").ActorClass
+    """The class of what ``ray.remote`` makes of a class; for START."""
+    from ray import actor
+
+    return actor.ActorClass
 
 
 def remote_function_class() -> Any:
-    """The class of ``ray.remote`` functions; its ``_remote`` submits a task."""
-    return import_module("ray.remote_function").RemoteFunction
+    """The class of what ``ray.remote`` makes of a function; for START."""
+    from ray import remote_function
+
+    return remote_function.RemoteFunction
+
+
+# What is inside of Ray's objects.
 
 
 def class_of(actor_class: Any) -> Any:
-    """The class, as the loop wrote it, of what `ray.remote` made of it."""
+    """The class, as the loop wrote it, of what ``ray.remote`` made of it: by it our own actors are
+    told from a loop's.
+    """
     modified = actor_class.__ray_metadata__.modified_class
     return getattr(modified, "__ray_actor_class__", modified)
 
 
 def class_name(actor_class: Any) -> str:
-    """What Ray calls it."""
+    """What Ray calls it; recorded as part of the path of what its actors dispatch."""
     return str(actor_class.__ray_metadata__.class_name)
 
 
 def function_of(remote_function: Any) -> Any:
-    """The function inside a remote function."""
+    """The function inside a remote function, after which its tasks are called."""
     return remote_function._function
 
 
 def actor_id(handle: Any) -> bytes:
-    """Which actor a handle is for."""
+    """Which actor a handle is for: the key under which the actor finds out who it is."""
     return bytes(handle._actor_id.binary())
 
 
+def is_actor_handle(kind: type) -> bool:
+    """Whether it is the class of actors' handles; Ray is not imported for it."""
+    return kind.__module__ == "ray.actor" and kind.__name__ == "ActorHandle"
+
+
 def actor_identity(handle: Any) -> tuple[str, str]:
-    """Id, hexadecimal, and class name of the actor behind a handle."""
+    """Id, hexadecimal, and class name of the actor behind a handle: by it the calls are known
+    that share an actor, which served and real ones must not.
+    """
     descriptor = getattr(handle, "_ray_actor_creation_function_descriptor", None)
     name = str(getattr(descriptor, "class_name", None) or "actor")
     return str(handle._actor_id.hex()), name.rpartition(".")[2]
+
+
+# What this process is to Ray.
+
+
+def _global_worker() -> Any:
+    from ray._private import worker
+
+    return worker.global_worker
+
+
+def connection() -> Any:
+    """What names the cluster and job of this process; another one after another ``ray.init``.
+    Without it an engine would outlive its cluster.
+    """
+    return _global_worker().current_cluster_and_job
+
+
+def connect_as_a_dispatch_does() -> None:
+    """``ray.init`` as Ray does it by itself at the first dispatch, for the facts that are needed
+    just before that.
+    """
+    from ray._private import auto_init_hook
+
+    auto_init: Any = auto_init_hook.auto_init_ray
+    auto_init()
+
+
+def running() -> tuple[bytes | None, bytes | None]:
+    """The ids of the actor and of the task that this process runs. Unlike the public runtime
+    context it also answers where there is none. Without it no actor or task finds out who it is.
+    """
+    worker = _global_worker()
+    actor, task = worker.actor_id, worker.current_task_id
+    return (
+        None if actor.is_nil() else bytes(actor.binary()),
+        None if task.is_nil() else bytes(task.binary()),
+    )
+
+
+def attempt_number() -> int:
+    """From 0, which attempt of the running task this is: by it a retried call is told from two."""
+    return int(_global_worker().core_worker.get_current_task_attempt_number())
+
+
+# The key-value store of the cluster, by which processes of a run tell each other facts.
+
+
+def tell(key: bytes, value: bytes, namespace: bytes, *, overwrite: bool = True) -> bool:
+    """Store ``value``; returns whether there was one, which without ``overwrite`` stays."""
+    from ray.experimental import internal_kv
+
+    put: Any = internal_kv._internal_kv_put
+    return bool(put(key, value, overwrite=overwrite, namespace=namespace))
+
+
+def ask(key: bytes, namespace: bytes) -> bytes | None:
+    """What is stored; None: nothing."""
+    from ray.experimental import internal_kv
+
+    value: bytes | None = internal_kv._internal_kv_get(key, namespace=namespace)
+    return value
+
+
+def forget(prefix: bytes, namespace: bytes) -> None:
+    """Remove all keys that begin so."""
+    from ray.experimental import internal_kv
+
+    internal_kv._internal_kv_del(prefix, del_by_prefix=True, namespace=namespace)
+
+
+# What a Ray started here would offer, and more nodes for it: for the local Ray of a replay.
+
+
+def running_cluster(temp_dir: str | None) -> str | None:
+    """Address of the Ray that a bare ``ray.init()`` would join: without it a replay would join
+    a cluster that was found by chance.
+    """
+    from ray._private import services
+
+    find: Any = services.canonicalize_bootstrap_address  # annotated narrower than it is
+    found: str | None = find(None, temp_dir)
+    return found
+
+
+def cpus() -> int:
+    """How many CPUs it would offer, which may be fewer than the machine has: a container's."""
+    from ray._private import utils
+
+    return int(utils.get_num_cpus())
+
+
+def memory() -> tuple[int, int]:
+    """Bytes that are free on this machine, and how many of them its object store would take."""
+    from ray._private import utils
+
+    available: int = utils.estimate_available_memory()  # type: ignore[no-untyped-call]
+    return available, int(utils.resolve_object_store_memory(available, None))
+
+
+def gpus() -> Any:
+    """Ray's AcceleratorManager for the kind of GPU that this machine has, or could have: without
+    it a replay would offer none of a recorded run's.
+    """
+    from ray._private import accelerators
+
+    return accelerators.get_accelerator_manager_for_resource("GPU")
+
+
+def head_node() -> Any:
+    """The node that this process started, which has ``kill_all_processes``, for ``ray.shutdown``
+    to call. Without it a replay has a single node, where spread placement groups would hang.
+    """
+    from ray._private import worker
+
+    return worker._global_node
+
+
+def start_node(parameters: Mapping[str, Any]) -> Any:
+    """Start one more node with these RayParams, as ``ray.init`` starts its own: the end of this
+    process is seen to by the kernel.
+    """
+    from ray._private import node, parameter
+
+    make: Any = parameter.RayParams  # annotated narrower than it is
+    return node.Node(make(**parameters), head=False, shutdown_at_exit=False, spawn_reaper=True)
+
+
+def await_node(node: Any, seconds: float) -> None:
+    """Wait until the cluster knows ``node``. Raises TimeoutError."""
+    from ray._private import services
+
+    wait: Any = services.wait_for_node
+    wait(node.gcs_address, node.plasma_store_socket_name, seconds)
+
+
+# Submitting jobs.
+
+
+def upload(client: Any, path: str) -> str:
+    """Put the file at ``path`` where jobs of ``client``, a JobSubmissionClient, can get it, as
+    Ray puts a working directory; returns its URI. Without it no submitted job records itself.
+    """
+    return str(client._upload_package_if_needed(path, include_gitignore=False, is_file=True))
+
+
+def job_server(client: Any) -> str:
+    """Address of the job server of ``client``; for a message, so it may be missing."""
+    return str(getattr(client, "_address", "the cluster"))

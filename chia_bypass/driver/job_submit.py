@@ -17,31 +17,31 @@ import shutil
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from chia_bypass import files
+from chia_bypass import files, ray_private
 from chia_bypass.errors import UsageError
 from chia_bypass.hook.announcing import announce
 from chia_bypass.options import RecordOptions
+from chia_bypass.patches.patching import Patch, Undo
 from chia_bypass.recording.layout import SEGMENTS
 from chia_bypass.session import Mode, Session
 
 _UNPACK = (
     "import io,os,sys,tempfile,zipfile;"
-    "from ray._raylet import GcsClient as G;"
+    f"{ray_private.READ_PACKAGE};"
     "d=tempfile.mkdtemp(prefix='chia-bypass-');"
-    "zipfile.ZipFile(io.BytesIO(G(address=os.environ['RAY_ADDRESS'])"
-    ".internal_kv_get({uri!r},None))).extractall(d);"
+    "zipfile.ZipFile(io.BytesIO(package)).extractall(d);"
     "sys.path.insert(0,d);"
     "from chia_bypass.control.job import main;"
     "main(d)"
 )
-"""Run by ``python -c`` in the job; Ray keeps packages in its key-value store."""
+"""Run by ``python -c`` in the job."""
 
 _DATE = (1980, 1, 1, 0, 0, 0)
 """Of every file in the package, so that the same sources are the same package."""
@@ -56,24 +56,20 @@ _WHERE = {
 """Arguments of ``submit_job`` by which the driver gets a node of its own."""
 
 
-def install(module: ModuleType, session: Session) -> Callable[[], None]:
+def install(module: ModuleType, session: Session) -> Undo:
     """Have submitted jobs record themselves, or refuse them in a replay; returns the undoing.
 
     ``module`` is ``ray.dashboard.modules.job.sdk``.
     """
-    client = module.JobSubmissionClient
-    original = client.submit_job
-    client.submit_job = _wrap(original, session)
-
-    def undo() -> None:
-        client.submit_job = original
-
-    return undo
+    return _SUBMIT.install(module.JobSubmissionClient, setting=session)
 
 
-def _wrap(original: Any, session: Session) -> Any:
+def _recording(original: Any) -> Any:
     @functools.wraps(original)
     def submit_job(self: Any, **arguments: Any) -> Any:
+        session = _SUBMIT.setting
+        if session is None:
+            return original(self, **arguments)
         try:
             entrypoint, path = _prepare(self, arguments, session)
         except UsageError as error:
@@ -86,6 +82,9 @@ def _wrap(original: Any, session: Session) -> Any:
         return job
 
     return submit_job
+
+
+_SUBMIT: Patch[Session] = Patch("submit_job", _recording)
 
 
 def _prepare(client: Any, arguments: Mapping[str, Any], session: Session) -> tuple[str, Path]:
@@ -146,10 +145,7 @@ def _upload(client: Any) -> str:
     with tempfile.TemporaryDirectory(prefix="chia-bypass-") as folder:
         package = Path(folder) / "chia_bypass.zip"
         package.write_bytes(sources())
-        uri: str = client._upload_package_if_needed(
-            str(package), include_gitignore=False, is_file=True
-        )
-        return uri
+        return ray_private.upload(client, str(package))
 
 
 def sources() -> bytes:
@@ -167,4 +163,4 @@ def _place(client: Any, arguments: Mapping[str, Any]) -> str:
     asked = ", ".join(f"{name}: {arguments[a]}" for a, name in _WHERE.items() if arguments.get(a))
     if asked:
         return f"the node of its driver, one that has {asked} (the job's log names it)"
-    return f"the node of its driver, the head of {getattr(client, '_address', 'the cluster')}"
+    return f"the node of its driver, the head of {ray_private.job_server(client)}"

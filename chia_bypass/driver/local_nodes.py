@@ -6,10 +6,13 @@ first node: at ``ray.shutdown``, at the end of the driver, and with a driver tha
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from chia_bypass import ray_private
 from chia_bypass.driver.local_ray import declaration
+from chia_bypass.patches.patching import Patch
 
 _PATIENCE = 30
 """Seconds for a node to come up."""
@@ -17,53 +20,51 @@ _PATIENCE = 30
 
 def add(nodes: Sequence[Mapping[str, float]], object_store_memory: int) -> None:
     """Start a node for each of ``nodes``, which say what it offers, and wait until it is there."""
-    from ray._private import services, worker
-
-    head: Any = worker._global_node
+    head = ray_private.head_node()
     started: list[Any] = []
     _end_with(head, started)
     for offered in nodes:
         started.append(_start(head, offered, object_store_memory))
     for node in started:
-        services.wait_for_node(node.gcs_address, node.plasma_store_socket_name, _PATIENCE)
+        ray_private.await_node(node, _PATIENCE)
 
 
 def share_of_object_store(nodes: int) -> int:
     """How large each node's object store may be, in bytes: they share the machine's memory."""
-    from ray._private import utils
-
-    available: int = utils.estimate_available_memory()  # type: ignore[no-untyped-call]
-    whole = utils.resolve_object_store_memory(available, None)
+    _, whole = ray_private.memory()
     return max(whole // nodes, 100 * 1024**2)  # Ray refuses less than 75 MB
 
 
 def _start(head: Any, offered: Mapping[str, float], object_store_memory: int) -> Any:
-    from ray._private import node, parameter
-
-    make: Any = parameter.RayParams  # annotated narrower than it is
-    parameters = make(
-        **{"num_cpus": 0, "num_gpus": 0, "resources": {}, **declaration(offered, {})},
-        gcs_address=head.gcs_address,
-        node_ip_address=head.node_ip_address,
-        object_store_memory=object_store_memory,
-        # Any port that is free, of each kind: the first node has the usual ones.
-        min_worker_port=0,
-        max_worker_port=0,
-        node_manager_port=0,
-        dashboard_agent_listen_port=None,
-        include_log_monitor=False,  # one serves the machine
+    return ray_private.start_node(
+        {
+            "num_cpus": 0,
+            "num_gpus": 0,
+            "resources": {},
+            **declaration(offered, {}),
+            "gcs_address": head.gcs_address,
+            "node_ip_address": head.node_ip_address,
+            "object_store_memory": object_store_memory,
+            # Any port that is free, of each kind: the first node has the usual ones.
+            "min_worker_port": 0,
+            "max_worker_port": 0,
+            "node_manager_port": 0,
+            "dashboard_agent_listen_port": None,
+            "include_log_monitor": False,  # one serves the machine
+        }
     )
-    # As ray.init starts its own: the end of this process is seen to by the kernel.
-    return node.Node(parameters, head=False, shutdown_at_exit=False, spawn_reaper=True)
 
 
 def _end_with(head: Any, nodes: Sequence[Any]) -> None:
     """End ``nodes`` right before ``head``, which ``ray.shutdown`` ends."""
-    end_head = head.kill_all_processes
 
-    def kill_all_processes(*args: Any, **kwargs: Any) -> None:
-        for node in nodes:
-            node.kill_all_processes(*args, **kwargs)
-        end_head(*args, **kwargs)
+    def wrap(end_head: Any) -> Any:
+        @functools.wraps(end_head)
+        def kill_all_processes(*args: Any, **kwargs: Any) -> None:
+            for node in nodes:
+                node.kill_all_processes(*args, **kwargs)
+            end_head(*args, **kwargs)
 
-    head.kill_all_processes = kill_all_processes
+        return kill_all_processes
+
+    Patch[None]("kill_all_processes", wrap).install(head)

@@ -9,49 +9,46 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 from chia_bypass.errors import UsageError
+from chia_bypass.patches.patching import Patch, Undo, undo_all
 from chia_bypass.patches.post_import import after_import
 from chia_bypass.session import Session
 
 _SCHEME = "ray://"
 
 
-def install(session: Session) -> Callable[[], None]:
+def install(session: Session) -> Undo:
     """Refuse client connections in the replay ``session``; returns the undoing."""
-    undone: list[Callable[[], None]] = []
+    undone: list[Undo] = []
 
     def imported(module: ModuleType) -> None:
-        original = module.connect
-        guarded = _guarded(original, session)
-        places: tuple[Any, ...] = (module, sys.modules.get("ray.util"))
-        for place in places:
-            if getattr(place, "connect", None) is original:
-                place.connect = guarded
-                undone.append(functools.partial(setattr, place, "connect", original))
+        undone.append(_CONNECT.install(module, sys.modules["ray.util"], setting=session))
 
     undone.append(after_import("ray.util.client_connect", imported))
-
-    def undo() -> None:
-        while undone:
-            undone.pop()()
-
-    return undo
+    return undo_all(undone)
 
 
-def _guarded(original: Any, session: Session) -> Any:
+def _guarded(original: Any) -> Any:
     @functools.wraps(original)
     def connect(conn_str: str, *args: Any, **kwargs: Any) -> Any:
-        given = (session.address or "").removeprefix(_SCHEME)
-        if conn_str.removeprefix(_SCHEME) != given:
-            raise UsageError(
-                f"the loop connects to the cluster at {conn_str}, which a replay must not join",
-                f'Have it say ray.init("{_SCHEME}{conn_str.removeprefix(_SCHEME)}"), for which a '
-                "replay has a local Ray, or name the cluster with --address",
-            )
+        session = _CONNECT.setting
+        if session is not None:
+            _check(conn_str.removeprefix(_SCHEME), session)
         return original(conn_str, *args, **kwargs)
 
     return connect
+
+
+_CONNECT: Patch[Session] = Patch("connect", _guarded)
+
+
+def _check(cluster: str, session: Session) -> None:
+    if cluster != (session.address or "").removeprefix(_SCHEME):
+        raise UsageError(
+            f"the loop connects to the cluster at {cluster}, which a replay must not join",
+            f'Have it say ray.init("{_SCHEME}{cluster}"), for which a replay has a local Ray, or '
+            "name the cluster with --address",
+        )

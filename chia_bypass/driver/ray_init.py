@@ -9,40 +9,31 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from chia_bypass import ray_private
 from chia_bypass.driver.local_ray import CARRIED, Adaptation, adapt, cluster_wanted
 from chia_bypass.hook.announcing import announce
+from chia_bypass.patches.patching import Patch, Undo
 from chia_bypass.session import Session
 
 Init = Callable[..., Any]
 
-_session: Session | None = None
-"""What the wrapper obeys; None: it passes everything on, for those who hold it still."""
-
 _invented: Mapping[str, float] = {}
 
-_MARK = "_chia_bypass_original"
 
-
-def install(session: Session) -> None:
-    """Replace ``ray.init`` under all its names; ``ray._private.worker`` must be imported.
+def install(session: Session) -> Undo:
+    """Replace ``ray.init`` under all its names; returns the undoing.
 
     Under record nothing changes but that a connection is noted. Installing again only changes
     the session.
     """
-    global _session
-    _session = session
-    worker = sys.modules["ray._private.worker"]
-    if not hasattr(worker.init, _MARK):
-        _put(worker.init, _wrap(worker.init))
+    undo_patch, before = _INIT.install(*ray_private.homes(), setting=session), _invented
 
+    def undo() -> None:
+        global _invented
+        undo_patch()
+        _invented = before
 
-def uninstall() -> None:
-    """Put Ray's own ``ray.init`` back; harmless where it is there."""
-    global _session, _invented
-    _session, _invented = None, {}
-    worker = sys.modules.get("ray._private.worker")
-    if worker is not None and hasattr(worker.init, _MARK):
-        _put(worker.init, getattr(worker.init, _MARK))
+    return undo
 
 
 def invented() -> Mapping[str, float]:
@@ -50,25 +41,19 @@ def invented() -> Mapping[str, float]:
     return _invented
 
 
-def _put(present: Init, init: Init) -> None:
-    """Replace ``present`` wherever Ray keeps it; ``ray`` itself may be half imported."""
-    for name in ("ray._private.worker", "ray"):
-        module = sys.modules.get(name)
-        if module is not None and getattr(module, "init", None) is present:
-            module.init = init  # type: ignore[attr-defined]
-
-
-def _wrap(original: Init) -> Init:
+def _adapting(original: Init) -> Init:
     @functools.wraps(original)
     def init(*args: Any, **kwargs: Any) -> Any:
-        session = _session
+        session = _INIT.setting
         if session is None or len(args) > 1 or (args and "address" in kwargs):
             return original(*args, **kwargs)  # Ray knows how to complain
         arguments = {"address": args[0], **kwargs} if args else kwargs
         return _init(session, original, arguments)
 
-    setattr(init, _MARK, original)
     return init
+
+
+_INIT: Patch[Session] = Patch("init", _adapting)
 
 
 def _init(session: Session, original: Init, arguments: dict[str, Any]) -> Any:
@@ -89,7 +74,9 @@ def _init(session: Session, original: Init, arguments: dict[str, Any]) -> Any:
 
 def _init_for_replay(session: Session, original: Init, arguments: dict[str, Any]) -> Any:
     global _invented
-    wanted = cluster_wanted(arguments, os.environ, lambda: _find(arguments.get("_temp_dir")))
+    wanted = cluster_wanted(
+        arguments, os.environ, lambda: ray_private.running_cluster(arguments.get("_temp_dir"))
+    )
     adaptation = adapt(session, arguments, wanted, _machine)
     if adaptation.notice:
         print(adaptation.notice, file=sys.stderr, flush=True)
@@ -124,37 +111,18 @@ def _note(session: Session, context: Any, adaptation: Adaptation) -> None:
     )
 
 
-def _find(temp_dir: str | None) -> str | None:
-    """The running Ray that a bare ``ray.init()`` would join."""
-    from ray._private import services
-
-    find: Any = services.canonicalize_bootstrap_address  # annotated narrower than it is
-    found: str | None = find(None, temp_dir)
-    return found
-
-
 def _machine() -> dict[str, float]:
     """What a Ray started here without a word about resources would offer."""
-    from ray._private import utils
-
-    gpus = _gpus()
+    gpus = ray_private.gpus()
     count = float(gpus.get_current_node_num_accelerators())
     kind = gpus.get_current_node_accelerator_type() if count else None
-    available: int = utils.estimate_available_memory()  # type: ignore[no-untyped-call]
-    store = utils.resolve_object_store_memory(available, None)
+    available, store = ray_private.memory()
     return {
-        "CPU": float(utils.get_num_cpus()),
+        "CPU": float(ray_private.cpus()),
         "GPU": count,
         "memory": float(available - store),
         **({f"accelerator_type:{kind}": 1.0} if kind else {}),
     }
-
-
-def _gpus() -> Any:
-    """Ray's knowledge of the kind of GPU that this machine has, or could have."""
-    from ray._private import accelerators
-
-    return accelerators.get_accelerator_manager_for_resource("GPU")
 
 
 @contextmanager
@@ -163,7 +131,7 @@ def _all_gpus_visible(pretend: bool) -> Iterator[None]:
     if not pretend:
         yield
         return
-    variable: str = _gpus().get_visible_accelerator_ids_env_var()
+    variable: str = ray_private.gpus().get_visible_accelerator_ids_env_var()
     visible = os.environ.pop(variable, None)
     try:
         yield

@@ -8,49 +8,37 @@ had its say. The loop's own runtime environment and hook are kept.
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from chia_bypass import ray_private
 from chia_bypass.hook.worker_bootstrap import WorkerSetup, pack
+from chia_bypass.patches.patching import Patch, Undo
 from chia_bypass.session import Mode, Session
 
 HOOK = "worker_process_setup_hook"
 STAYS = frozenset({"blocks", "control", "driver", "look", "testing"})
 """The rooms that workers do without. All others are sent to them, whole."""
 
-_MARK = "_chia_bypass_original"
-_session: Session | None = None
+
+def install(session: Session) -> Undo:
+    """Send ourselves along with every further connection of this process; returns the undoing."""
+    return _CONNECT.install(ray_private.homes()[0], setting=session)
 
 
-def install(session: Session) -> None:
-    """Send ourselves along with every further connection of this process."""
-    global _session
-    _session = session
-    worker = sys.modules["ray._private.worker"]
-    if not hasattr(worker.connect, _MARK):
-        worker.connect = _wrap(worker.connect)  # type: ignore[attr-defined]
-
-
-def uninstall() -> None:
-    """Put Ray's own function back; harmless where it is there."""
-    global _session
-    _session = None
-    worker = sys.modules.get("ray._private.worker")
-    if worker is not None and hasattr(worker.connect, _MARK):
-        worker.connect = getattr(worker.connect, _MARK)  # type: ignore[attr-defined]
-
-
-def _wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+def _attaching(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def connect(*args: Any, **kwargs: Any) -> Any:
-        if _session is not None and kwargs.get("job_config") is not None:
-            attach(_session, kwargs["job_config"])
+        session = _CONNECT.setting
+        if session is not None and kwargs.get("job_config") is not None:
+            attach(session, kwargs["job_config"])
         return original(*args, **kwargs)
 
-    setattr(connect, _MARK, original)
     return connect
+
+
+_CONNECT: Patch[Session] = Patch(ray_private.CONNECT, _attaching)
 
 
 def attach(session: Session, job_config: Any) -> None:

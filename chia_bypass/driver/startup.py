@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
+from chia_bypass import ray_private
 from chia_bypass.hook import announcing
 from chia_bypass.hook.announcing import announce, started
 from chia_bypass.identity.process import ray_role
@@ -52,8 +53,8 @@ def _arrange(control: str, session: Callable[[], Session]) -> Callable[[], None]
     """Register what is to be done after the imports that matter; returns the undoing."""
     arrangement = _Arrangement(control, session)
     for name, action in (
-        ("ray._private.worker", arrangement.ray_imported),
-        ("ray.remote_function", arrangement.plain_ray_imported),
+        (ray_private.WORKER, arrangement.ray_imported),
+        (ray_private.REMOTE_FUNCTION, arrangement.plain_ray_imported),
         ("chia_bypass.function", arrangement.start_engine),
         ("chia.base.ChiaFunction", arrangement.chia_imported),
         ("chia.trace.profiler", arrangement.profiler_imported),
@@ -82,9 +83,7 @@ class _Arrangement:
         from chia_bypass.patches import placement, ray_wait
 
         session = self._session()
-        ray_init.install(session)
-        shipping.install(session)
-        self.undoings.extend((ray_init.uninstall, shipping.uninstall))
+        self.undoings += [ray_init.install(session), shipping.install(session)]
         # Before the loop can import a name of it.
         self.undoings.append(ray_wait.install())
         self.undoings.append(placement.install(lambda: _reservations(session)))

@@ -26,7 +26,7 @@ def actor_of(value: object) -> Given | None:
     Nothing is imported for it, and no attribute that the object computes is asked.
     """
     kind = type(value)
-    if kind.__module__ == "ray.actor" and kind.__name__ == "ActorHandle":
+    if ray_private.is_actor_handle(kind):
         return Given(*ray_private.actor_identity(value))
     state = instance_dict(value)
     if kind.__name__ != _ADDRESS:

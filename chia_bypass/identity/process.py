@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import sys
 
+from chia_bypass.ray_private import PROCESS_FOLDERS, WORKER_PROGRAM, WORKER_PROGRAMS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,9 +20,6 @@ if TYPE_CHECKING:
 
 _WITH_VALUE = "WX"
 """Short options of the interpreter whose value may be the next word."""
-
-_RAY_FOLDERS = ("_private", "autoscaler", "core", "dashboard", "scripts", "util")
-"""Folders of the ray package whose files run as processes of a cluster."""
 
 
 def program(command_line: Sequence[str]) -> tuple[How, str, Sequence[str]]:
@@ -80,10 +79,10 @@ def ray_role(command_line: Sequence[str]) -> RayRole | None:
     # A user's folder may be called ray, too: Ray's own has a worker program in it.
     if (
         found
-        and inside.split("/")[0] in _RAY_FOLDERS
-        and os.path.exists(f"{before}/ray/_private/workers/default_worker.py")  # noqa: PTH110
+        and inside.split("/")[0] in PROCESS_FOLDERS
+        and os.path.exists(f"{before}/ray/{WORKER_PROGRAM}")  # noqa: PTH110
     ):
-        return "worker" if inside.startswith("_private/workers/") else "daemon"
+        return "worker" if inside.startswith(WORKER_PROGRAMS) else "daemon"
     return None
 
 
@@ -91,7 +90,7 @@ def _role_of_module(name: str, rest: Sequence[str]) -> RayRole | None:
     if name == "ray.scripts.scripts":
         return _role_of_command(rest)
     parts = name.split(".")
-    return "daemon" if parts[0] == "ray" and parts[1:2] and parts[1] in _RAY_FOLDERS else None
+    return "daemon" if parts[0] == "ray" and parts[1:2] and parts[1] in PROCESS_FOLDERS else None
 
 
 def _role_of_command(rest: Sequence[str]) -> RayRole | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
+from chia_bypass.ray_private import REFERENCE_MODULES
 from chia_bypass.values.digest import digest
 from chia_bypass.values.kinds import Reference
 
@@ -19,7 +20,7 @@ PUT = "put:"
 def is_reference(value: object) -> bool:
     """Whether ``value`` is a Ray ObjectRef, without importing Ray."""
     kind = type(value)
-    return kind.__name__ == "ObjectRef" and kind.__module__ in ("ray", "ray._raylet")
+    return kind.__name__ == "ObjectRef" and kind.__module__ in REFERENCE_MODULES
 
 
 class Producers:

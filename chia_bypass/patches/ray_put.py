@@ -12,7 +12,7 @@ from chia_bypass.patches.patching import Patch, Undo
 
 def install() -> Undo:
     """Tell the engine of the process about each ``ray.put`` from now on; returns what undoes it."""
-    return _PUT.install(*ray_private.homes_of_calls())
+    return _PUT.install(*ray_private.homes())
 
 
 def _watched(original: Any) -> Any:

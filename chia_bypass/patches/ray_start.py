@@ -51,7 +51,7 @@ def install(prepare: Callable[[], None], observer: Callable[[], Observer] | None
 
 def _watched_actor(original: Any) -> Any:
     @functools.wraps(original)
-    def _remote(self: Any, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
+    def start(self: Any, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
         told = None if _is_starting() else _ACTOR.setting
         if told is None:
             return original(self, args, kwargs, **options)
@@ -62,12 +62,12 @@ def _watched_actor(original: Any) -> Any:
         _tell(told, _actor(self, handle, options))
         return handle
 
-    return _remote
+    return start
 
 
 def _watched_task(original: Any) -> Any:
     @functools.wraps(original)
-    def _remote(self: Any, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
+    def start(self: Any, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
         told = None if _is_starting() else _TASK.setting
         if told is None:
             return original(self, args, kwargs, **options)
@@ -76,11 +76,11 @@ def _watched_task(original: Any) -> Any:
         _tell(told, _task(self, returned, options))
         return returned
 
-    return _remote
+    return start
 
 
-_ACTOR: Patch[Told] = Patch("_remote", _watched_actor)
-_TASK: Patch[Told] = Patch("_remote", _watched_task)
+_ACTOR: Patch[Told] = Patch(ray_private.START, _watched_actor)
+_TASK: Patch[Told] = Patch(ray_private.START, _watched_task)
 
 _thread = threading.local()
 

@@ -19,9 +19,7 @@ from chia_bypass.patches.patching import Patch, Undo, undo_all
 
 def install() -> Undo:
     """Ask the engine of the process from now on; returns what undoes it."""
-    return undo_all(
-        [_WAIT.install(*ray_private.homes_of_calls()), _HAND_OVER.install(ray_private.raylet())]
-    )
+    return undo_all([_WAIT.install(*ray_private.homes()), _HAND_OVER.install(ray_private.raylet())])
 
 
 def _completions() -> Completions | None:
@@ -51,7 +49,7 @@ def _wrap_wait(original: Any) -> Any:
 
 def _wrap_helper(original: Any) -> Any:
     @functools.wraps(original)
-    def _set_future_helper(result: Any, *, py_future: Any) -> None:
+    def hand_result_over(result: Any, *, py_future: Any) -> None:
         completions = _completions()
         if completions is None:
             original(result, py_future=py_future)
@@ -59,12 +57,11 @@ def _wrap_helper(original: Any) -> Any:
         hand_over = functools.partial(original, result, py_future=py_future)
         _when_named(py_future, lambda ref: completions.finished(ref, py_future, hand_over))
 
-    return _set_future_helper
+    return hand_result_over
 
 
 _WAIT: Patch[None] = Patch("wait", _wrap_wait)
-_HAND_OVER: Patch[None] = Patch("_set_future_helper", _wrap_helper)
-"""Of what hands a result to a future; Ray looks it up in its module for each one."""
+_HAND_OVER: Patch[None] = Patch(ray_private.HAND_OVER, _wrap_helper)
 
 _naming = threading.Lock()
 

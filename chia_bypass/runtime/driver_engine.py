@@ -8,8 +8,6 @@ import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from ray._private import auto_init_hook
-
 from chia_bypass import engine as engines
 from chia_bypass import ray_private
 from chia_bypass.engine import Completions, Dispatch, Engine, Plan
@@ -77,8 +75,7 @@ class DriverEngine(Generic[E]):
 
     def engine(self) -> E:
         """The engine for the Ray that is connected now; connects as a dispatch would."""
-        connect: Callable[[], None] = auto_init_hook.auto_init_ray
-        connect()
+        ray_private.connect_as_a_dispatch_does()
         connection = (os.getpid(), ray_private.connection())
         with self._lock:
             if self._engine is None or connection != self._connection:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import itertools
 import time
+from typing import Any
 
 import msgpack
 import ray
-from ray.experimental import internal_kv
 
+from chia_bypass import ray_private
 from chia_bypass.values.kinds import Reference
 
 _NAMESPACE = b"chia_bypass"
@@ -32,15 +33,15 @@ def _key(run: str, kind: str, name: bytes) -> bytes:
 
 def tell_producer(run: str, object_id: bytes, reference: Reference) -> None:
     """Make known which call an object came from, before anybody else can see the object."""
-    value = msgpack.packb([reference.call, reference.index])
-    internal_kv._internal_kv_put(_key(run, "ref", object_id), value, namespace=_NAMESPACE)
+    value: Any = msgpack.packb([reference.call, reference.index])
+    ray_private.tell(_key(run, "ref", object_id), value, _NAMESPACE)
 
 
 def ask_producer(run: str, object_id: bytes) -> Reference | None:
     """Which call an object came from, if another process made it known."""
     if not ray.is_initialized():
         return None
-    found = internal_kv._internal_kv_get(_key(run, "ref", object_id), namespace=_NAMESPACE)
+    found = ray_private.ask(_key(run, "ref", object_id), _NAMESPACE)
     if found is None:
         return None
     call, index = msgpack.unpackb(found)
@@ -49,18 +50,14 @@ def ask_producer(run: str, object_id: bytes) -> Reference | None:
 
 def tell_origin(run: str, process: bytes, origin: bytes) -> None:
     """Make known who a plain actor or task is; what was told first holds."""
-    internal_kv._internal_kv_put(
-        _key(run, "origin", process), origin, overwrite=False, namespace=_NAMESPACE
-    )
+    ray_private.tell(_key(run, "origin", process), origin, _NAMESPACE, overwrite=False)
 
 
 def ask_origin(run: str, process: bytes) -> bytes | None:
     """What was told about a plain actor or task; its starter may be about to tell."""
     deadline = time.monotonic() + PATIENCE
     while True:
-        found: bytes | None = internal_kv._internal_kv_get(
-            _key(run, "origin", process), namespace=_NAMESPACE
-        )
+        found = ray_private.ask(_key(run, "origin", process), _NAMESPACE)
         if found is not None or time.monotonic() > deadline:
             return found
         time.sleep(_PAUSE)
@@ -70,8 +67,7 @@ def incarnation(run: str, actor: bytes) -> int:
     """How often the actor was restarted before this process, which asks once."""
     for number in itertools.count():
         key = _key(run, f"incarnation{number}", actor)
-        there = internal_kv._internal_kv_put(key, b"", overwrite=False, namespace=_NAMESPACE)
-        if not there:
+        if not ray_private.tell(key, b"", _NAMESPACE, overwrite=False):
             return number
     raise AssertionError("count() does not end")
 
@@ -79,5 +75,4 @@ def incarnation(run: str, actor: bytes) -> int:
 def forget(run: str) -> None:
     """Remove the facts of this job, if it is still connected."""
     if ray.is_initialized():
-        prefix = _prefix(run).encode()
-        internal_kv._internal_kv_del(prefix, del_by_prefix=True, namespace=_NAMESPACE)
+        ray_private.forget(_prefix(run).encode(), _NAMESPACE)

@@ -11,6 +11,7 @@ its starter starts tasks of that name in the same order, whichever of them runs 
 
 from __future__ import annotations
 
+import functools
 import pickle
 import threading
 from collections.abc import Callable
@@ -87,18 +88,16 @@ class _Whereabouts:
 
     def here(self) -> position.Position | None:
         """The position of what runs in the main thread, or None if nothing does."""
-        worker = ray_private.global_worker()
-        actor, task = worker.actor_id, worker.current_task_id
-        process = bytes((task if actor.is_nil() else actor).binary())
-        if actor.is_nil() and (
-            task.is_nil() or threading.current_thread() is not threading.main_thread()
-        ):
+        actor, task = ray_private.running()
+        process = actor or task
+        is_main = threading.current_thread() is threading.main_thread()
+        if process is None or (actor is None and not is_main):
             return self._position  # such a thread has a task id that means nothing
         if process != self._process:
             incarnation = (
                 ray_private.attempt_number
-                if actor.is_nil()
-                else lambda: shared_facts.incarnation(self._run, process)
+                if actor is None
+                else functools.partial(shared_facts.incarnation, self._run, actor)
             )
             self._position = position.Position(ToldParent(self._run, process, incarnation))
             self._process = process

@@ -12,18 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import GetSetDescriptorType
 from typing import Any, Final
 
-LIVE: Final = frozenset(
-    {
-        "ray.actor:ActorHandle",
-        "ray.actor:ActorClass",
-        "ray.actor:ActorMethod",
-        "ray._raylet:BaseID",
-        "ray._raylet:ObjectRefGenerator",
-        "ray._raylet:StreamingObjectRefGenerator",
-        "ray.util.placement_group:PlacementGroup",
-        "multiprocessing.connection:_ConnectionBase",
-    }
-)
+from chia_bypass import ray_private
+
+LIVE: Final = ray_private.LIVE | {"multiprocessing.connection:_ConnectionBase"}
 """Types whose instances stand for something alive that another run does not have."""
 
 A_SAY: Final = frozenset(

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from support.hooked_processes import Hooked, hooked
 
+from chia_bypass import ray_private
 from chia_bypass.driver import ray_init
 from chia_bypass.options import ReplayOptions
 from chia_bypass.recording.folder import RunFolder
@@ -167,6 +168,7 @@ def test_replay_of_a_loop_with_its_own_ray_adds_only_what_is_missing(
 ) -> None:
     place = hooked(tmp_path, Mode.REPLAY, resources={"CPU": 1, "fpga": 2})
     code = """
+from chia_bypass import ray_private
 from chia_bypass.driver import ray_init
 def own(**arguments):
     expected = {**ray_init._machine(), **arguments.pop("expected")}
@@ -248,16 +250,16 @@ def test_installed_and_uninstalled(tmp_path: Path, ray_session: str) -> None:
     place = hooked(
         tmp_path, Mode.REPLAY, resources={"fpga": 1}, replay=ReplayOptions(address=ray_session)
     )
-    ray_init.install(place.session)
-    ray_init.install(place.session)
+    undo = ray_init.install(place.session)
+    ray_init.install(place.session)()
     installed: Any = ray.init
     assert installed is worker.init is not original
     assert (
         ray.init("local", num_cpus=3, ignore_reinit_error=True).address_info["gcs_address"]
         == ray_session
     )
-    ray_init.uninstall()
-    ray_init.uninstall()
+    undo()
+    undo()
     assert ray.init is worker.init is original
     assert installed("auto", ignore_reinit_error=True).address_info["gcs_address"] == ray_session
 
@@ -292,6 +294,6 @@ show(finders=sys.meta_path == finders)
 
 
 def test_running_ray_that_a_bare_init_would_join_is_found(tmp_path: Path) -> None:
-    assert ray_init._find(str(tmp_path)) is None
+    assert ray_private.running_cluster(str(tmp_path)) is None
     (tmp_path / "ray_current_cluster").write_text("192.0.2.9:6379")
-    assert ray_init._find(str(tmp_path)) == "192.0.2.9:6379"
+    assert ray_private.running_cluster(str(tmp_path)) == "192.0.2.9:6379"

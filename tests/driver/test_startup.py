@@ -123,7 +123,13 @@ before = set(sys.modules)
 import sitecustomize
 print(*sorted(set(sys.modules) - before))
 """
-    modules = ("driver.startup", "hook.announcing", "patches.post_import", "identity.process")
+    modules = (
+        "driver.startup",
+        "hook.announcing",
+        "identity.process",
+        "patches.post_import",
+        "ray_private",
+    )
     rooms = {f"chia_bypass.{name.partition('.')[0]}" for name in modules}
     ours = {"chia_bypass", "sitecustomize", "__future__", *rooms} | {
         f"chia_bypass.{name}" for name in modules
