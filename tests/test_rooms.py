@@ -56,7 +56,7 @@ def imports() -> Iterator[Import]:
 def imported(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names if alias.name in modules())
-    elif isinstance(node, ast.ImportFrom) and node.module in modules():
+    elif isinstance(node, ast.ImportFrom) and node.module and node.module in modules():
         for alias in node.names:
             inner = f"{node.module}.{alias.name}"
             yield inner if inner in modules() else node.module

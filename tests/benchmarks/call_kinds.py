@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import ray
-from kind import Kind, bypass_yaml, get_one_by_one
+from benchmarks.kind import Kind, bypass_yaml, get_one_by_one
 
 
 def body(number: int, work: float) -> Any:
@@ -89,7 +89,7 @@ def chia_cache(folder: Path) -> Kind:
     from chia.base.cache import start_cache
     from chia.base.ChiaFunction import ChiaFunction
 
-    call = ChiaFunction(num_cpus=1)(body).chia_remote
+    call: Any = ChiaFunction(num_cpus=1)(body).chia_remote
     # One folder for both contenders of the cache: the second reads what the first wrote.
     settings = bypass_yaml(folder, "cache", "body: true")
     start_cache(64, str(folder.parent / "cache"), "GB", settings)
@@ -104,7 +104,8 @@ def chia_cached(folder: Path) -> Kind:
     kind = chia_cache(folder)
 
     def provider(tag: str, data: str | None, *args: Any) -> Any:
-        found, value = ray.get(get_active_cache().read.remote(tag))
+        cache: Any = get_active_cache()
+        found, value = ray.get(cache.read.remote(tag))
         if not found:
             raise KeyError(tag)
         return value

@@ -40,7 +40,7 @@ def shared_ray(*cpus: int) -> Iterator[str]:
                 cluster.add_node(num_cpus=number, object_store_memory=store)
             yield str(cluster.address)
         finally:
-            cluster.shutdown()
+            cluster.shutdown()  # type: ignore[no-untyped-call]
 
 
 def environment(address: str) -> dict[str, str]:

@@ -12,9 +12,11 @@ import sys
 import time
 from pathlib import Path
 
-import call_kinds
-import file_kinds
 import ray
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks import call_kinds, file_kinds
 
 KINDS = {make.__name__: make for make in (*call_kinds.KINDS, *file_kinds.KINDS)}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from kind import MEGABYTES, Kind, bypass_yaml, get_one_by_one
+from benchmarks.kind import MEGABYTES, Kind, bypass_yaml, get_one_by_one
 
 
 def length(number: int, work: float) -> int:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
-import matplotlib.pyplot as plt
+import matplotlib.pyplot as plt  # pyright: ignore[reportMissingImports]
 from benchmarks.contenders import Contender, interleaved, shared_ray
 from benchmarks.results import Row, paired
 

@@ -27,7 +27,8 @@ class Asked:
     """A condition that keeps what it was asked."""
 
     def __init__(self, answer: Any) -> None:
-        self.answer, self.calls = answer, []
+        self.answer = answer
+        self.calls: list[tuple[Any, Any]] = []
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         self.calls.append((args, kwargs))

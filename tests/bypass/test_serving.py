@@ -70,7 +70,7 @@ def test_a_missing_file_names_path_node_and_key(bypass: MakeBypass, tmp_path: Pa
         get(fetch.chia_remote())
     assert isinstance(caught.value, ServedFileMissing)
     parts = ["absent.txt", "bypass.fetch.data in", str(tmp_path / "b.yaml"), "node "]
-    parts += [ray.util.get_node_ip_address()]
+    parts += [ray.util.get_node_ip_address()]  # type: ignore[no-untyped-call]
     assert [part for part in parts if part not in str(caught.value)] == []
 
 
@@ -132,7 +132,8 @@ def test_a_provider_may_be_the_first_to_ask_for_the_server(
         active = get_active_bypass()
         assert active is not None
         server = active.file_server()
-        return ray.get(server.get_text.remote("a.txt")).upper(), server._actor_id.hex()
+        text: Any = ray.get(server.get_text.remote("a.txt"))
+        return text.upper(), server._actor_id.hex()
 
     made = bypass("{fetch: true}")
     made.set_provider("fetch", upper)
@@ -144,7 +145,9 @@ def test_the_server_takes_no_cpu_and_stays_on_the_node_of_the_bypass(bypass: Mak
     made = bypass("{fetch: {bypass: true, data: a}}")
     server = made.file_server()
     assert ray.get(server.exists.remote("a")) is False
-    info = ray._private.state.actors(server._actor_id.hex())
+    from ray._private import state
+
+    info = state.actors(server._actor_id.hex())
     assert info["Address"]["NodeID"] == ray.get_runtime_context().get_node_id()
     used = ray.cluster_resources()["CPU"] - ray.available_resources()["CPU"]
     assert used == 0
@@ -158,8 +161,8 @@ def test_an_actor_may_be_the_source(bypass: MakeBypass) -> None:
                 raise LookupError("no such row")
             return {"asked": request, "type": type(request) is dict}
 
-    here = Database.options(name="database").remote()
-    there = Database.options(name="database", namespace="elsewhere").remote()
+    here = Database.options(name="database").remote()  # type: ignore[attr-defined]
+    there = Database.options(name="database", namespace="elsewhere").remote()  # type: ignore[attr-defined]
     for asked, data in enumerate(("actor://database", "actor://elsewhere/database")):
         bypass(f"{{fetch: {{bypass: true, data: '{data}'}}}}")
         answer = get(fetch.chia_remote(ray.put(1), key=2, _chia_tag="t"))
@@ -182,7 +185,7 @@ def test_an_actor_that_cannot_answer_is_named(bypass: MakeBypass) -> None:
     class Mute:
         pass
 
-    mute = Mute.options(name="mute").remote()
+    mute = Mute.options(name="mute").remote()  # type: ignore[attr-defined]
     bypass("{fetch: {bypass: true, data: 'actor://mute'}}")
     with pytest.raises(SourceMissing, match=r"bypass\.fetch\.data.*'mute'.*provide\(request\)"):
         get(fetch.chia_remote())

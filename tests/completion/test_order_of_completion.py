@@ -18,7 +18,7 @@ import chia_bypass
 from chia_bypass import ChiaFunction, get
 
 # Workers cannot import the modules of tests.
-cloudpickle.register_pickle_by_value(search_loops)
+cloudpickle.register_pickle_by_value(search_loops)  # type: ignore[no-untyped-call]
 TIMES, CALLS = (50, 200) if os.environ.get("CHIA_BYPASS_THOROUGH") else (3, 100)
 
 

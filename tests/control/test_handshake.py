@@ -73,7 +73,7 @@ def test_line_cut_off_by_a_kill_is_no_fact(tmp_path: Path) -> None:
         end.write("('connected', {'addr")
     (handshake,) = read(tmp_path)
     assert handshake.ray
-    assert handshake.connections == handshake.troubles == ()
+    assert (handshake.connections, handshake.troubles) == ((), ())
 
 
 def test_line_that_makes_no_sense_is_told(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ NEEDED = {
     "idle": 0.0,
 }
 
-OFFERED = {
+OFFERED: dict[str, Any] = {
     "num_cpus": 64,
     "num_gpus": 2,
     "_memory": 5_000_000_000,

@@ -51,8 +51,8 @@ def bare_python(tmp_path: Path, code: str) -> subprocess.CompletedProcess[str]:
 
 def pickled_setup(setup: worker_bootstrap.WorkerSetup) -> bytes:
     """A setup hook as Ray sends it."""
-    cloudpickle.register_pickle_by_value(worker_bootstrap)
-    pickled: bytes = cloudpickle.dumps(setup.hook())
+    cloudpickle.register_pickle_by_value(worker_bootstrap)  # type: ignore[no-untyped-call]
+    pickled: bytes = cloudpickle.dumps(setup.hook())  # type: ignore[no-untyped-call]
     return pickled
 
 

@@ -77,7 +77,7 @@ def test_gets_into_whatever_runs_python(record: Hooked, how: str) -> None:
     assert Path(handshake.executable).samefile(python)
     assert handshake.python == ".".join(map(str, sys.version_info[:3]))
     assert not handshake.ray
-    assert handshake.connections == handshake.troubles == ()
+    assert (handshake.connections, handshake.troubles) == ((), ())
 
 
 @pytest.mark.parametrize("option", ["-I", "-E"])

@@ -24,8 +24,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from arena import Arena, Shot
-from trial import Lost, Run, Trial
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from faults.arena import Arena, Shot
+from faults.trial import Lost, Run, Trial
 
 from chia_bypass.errors import ChiaBypassError
 
@@ -67,7 +69,8 @@ class Campaign:
         """How often an undisturbed run passes each boundary."""
         self.arena.arm((), hide=hide, trace=True)
         run = Run(self.arena, Trial(hide=hide), self.keep / f"trace{hide}")
-        arm, self.arena.arm = self.arena.arm, lambda *_, **__: None  # type: ignore[method-assign]
+        arm = self.arena.arm
+        self.arena.arm = lambda *_, **__: None  # type: ignore[method-assign]
         try:
             run.run()
         finally:

@@ -61,7 +61,7 @@ def targets() -> Sequence[Callable[[bytes], object]]:
     from chia_bypass.values.decode import decode
     from chia_bypass.values.rendering import render
 
-    np.lib.format.descr_to_dtype("<f8")  # numpy imports on first use
+    np.lib.format.descr_to_dtype("<f8")  # type: ignore[arg-type]  # numpy imports on first use
     render(np.zeros(1))
     content = memoryview(bytes(70_000))
     rebuilt = ImportedClasses(("collections", "datetime", plain_models.__name__))
@@ -241,7 +241,9 @@ def main(arguments: list[str]) -> None:
         runs = next((int(a.partition("=")[2]) for a in arguments if a.startswith("-runs=")), 10**6)
         print(f"{runs} executions, {plain(runs)} inputs kept")
         return
-    import atheris
+    from importlib import import_module
+
+    atheris = import_module("atheris")  # of PyPI; nothing else needs it
 
     with atheris.instrument_imports(include=["chia_bypass.recording", "chia_bypass.values"]):
         feed = targets()

@@ -4,10 +4,13 @@
 a worker computed. Its final answer does not depend on chance.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
 import sys
+from typing import Any
 
 import ray
 
@@ -18,12 +21,12 @@ WAVE = 6
 
 
 class Unlucky(Exception):
-    def __init__(self, number, draw):
+    def __init__(self, number: int, draw: str) -> None:
         super().__init__(number, draw)
         self.draw = draw
 
 
-def note(path, fact):
+def note(path: str, fact: list[Any]) -> None:
     line = json.dumps(fact).encode() + b"\n"
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.write(file, line)
@@ -32,14 +35,14 @@ def note(path, fact):
 
 
 @ChiaFunction(num_cpus=0.5, max_retries=-1)
-def leaf(executed, number):
+def leaf(executed: str, number: int) -> str:
     draw = os.urandom(8).hex()
     note(executed, [f"leaf{number}", draw])
     return draw
 
 
 @ChiaFunction(num_cpus=0.5, max_retries=-1)
-def work(executed, number):
+def work(executed: str, number: int) -> dict[str, Any]:
     draw = os.urandom(8).hex()
     note(executed, [f"work{number}", draw])
     if number % 7 == 3:
@@ -49,19 +52,19 @@ def work(executed, number):
     return {"answer": number * number, "draw": draw}
 
 
-def seen(name, value):
+def seen(name: str, value: Any) -> None:
     data = value.pop("data", b"") if isinstance(value, dict) else b""
     note(SEEN, [name, value, hashlib.sha256(data).hexdigest()])
 
 
-def answer(number, reference):
+def answer(number: int, reference: ray.ObjectRef[dict[str, Any]]) -> int:
     try:
         value = get(reference)
     except Unlucky as error:
         seen(f"work{number}", {"raised": error.draw})
         return -number
     seen(f"work{number}", value)
-    return value["answer"]
+    return int(value["answer"])
 
 
 ray.init(log_to_driver=False)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from arena import Arena, Shot, kill
+from faults.arena import Arena, Shot, kill
 
 from chia_bypass.look.archive.verify import verify
 from chia_bypass.recording.layout import is_recording

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import ray
+from ray._private.worker import global_worker
+from ray.exceptions import TaskUnschedulableError
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import (
     NodeAffinitySchedulingStrategy,
@@ -94,7 +96,7 @@ def test_ray_sees_the_same_task_under_a_name_that_says_so(bypass: MakeBypass) ->
     bypassed = []
     made.set_provider("Build.run", location)
     for handle in (build.run, build.run.options(name="mine"), build.run.options(num_cpus=2)):
-        bypassed.append(get(handle.chia_remote(build, 1)))  # type: ignore[attr-defined]
+        bypassed.append(get(handle.chia_remote(build, 1)))
     assert bypassed == [{**real, "name": "BYPASS_Build.run"}] * 3
 
 
@@ -133,7 +135,7 @@ def test_other_strategies_hold_for_the_provider(bypass: MakeBypass) -> None:
     there = NodeAffinitySchedulingStrategy(node, soft=False)
     assert get(work.options(scheduling_strategy=there).chia_remote())["node"] == node
     nowhere = NodeAffinitySchedulingStrategy("1" * len(node), soft=False)
-    with pytest.raises(ray.exceptions.TaskUnschedulableError):
+    with pytest.raises(TaskUnschedulableError):
         get(work.options(scheduling_strategy=nowhere).chia_remote())
 
 
@@ -300,10 +302,16 @@ def test_the_trampoline_is_exported_once(
     def counted() -> int:
         return 0
 
-    made, exported = bypass("{counted: true}"), []
-    manager = ray._private.worker.global_worker.function_actor_manager
+    made = bypass("{counted: true}")
+    exported: list[Any] = []
+    manager = global_worker.function_actor_manager
     export = manager.export
-    monkeypatch.setattr(manager, "export", lambda f: (exported.append(f), export(f)))
+
+    def export_noted(function: Any) -> None:
+        exported.append(function)
+        export(function)  # type: ignore[no-untyped-call]
+
+    monkeypatch.setattr(manager, "export", export_noted)
     for value in (1, 2, 3):
         made.set_provider("counted", lambda *_, value=value: value)
         assert get(counted.chia_remote()) == value

@@ -52,6 +52,12 @@ class Recording:
     def completions(self) -> None:
         return None
 
+    def flush(self) -> None:
+        self.told.append(("flush",))
+
+    def started(self, kind: str, name: str, process: bytes) -> None:
+        self.told.append(("started", kind, name))
+
 
 @pytest.fixture
 def running() -> Iterator[Recording]:

@@ -52,7 +52,7 @@ def test_a_provider_that_dispatches_has_its_calls_decided(bypass: MakeBypass) ->
     assert get(dive.chia_remote(5)) == ("dived", ("provided", 5))
 
 
-SLOT = {"fpga": 1}
+SLOT = {"fpga": 1.0}
 """There is one such resource, so that calls that take it run one after the other."""
 
 

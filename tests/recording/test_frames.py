@@ -18,7 +18,7 @@ def written(parts: list[tuple[bytes, FrameType]]) -> bytes:
 def read(data: bytes) -> tuple[list[tuple[bytes | None, FrameType]], Damage | None]:
     view = memoryview(data)
     found = list(scan(view))
-    damage = found.pop() if found and isinstance(found[-1], Damage) else None
+    damage = next((d for d in found[-1:] if isinstance(d, Damage)), None)
     frames = [f for f in found if isinstance(f, Frame)]
     read = [(payload_of(view, f), f.type) for f in frames]
     return [(None if p is None else bytes(p), kind) for p, kind in read], damage

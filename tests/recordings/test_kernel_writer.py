@@ -70,6 +70,7 @@ def test_gcc_refuses_the_first_draft_and_accepts_it_mended(tmp_path: Path) -> No
     assert refused.returncode != 0
     mended = mend(draft, refused.stderr)
     assert mended == Kernel(2, HEADERS)
+    assert mended is not None
     assert build(mended, tmp_path).returncode == 0
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -192,7 +193,7 @@ calls = st.lists(
 
 @given(calls, st.randoms())
 def test_any_order_of_the_recorded_calls_is_served_each_once(
-    made: list[tuple[str, str | None, int]], random: st.random.Random
+    made: list[tuple[str, str | None, int]], random: Random
 ) -> None:
     made_calls = [make_call(n, function=f, tag=t, x=x) for n, (f, t, x) in enumerate(made)]
     matcher = recorded(*made_calls)

@@ -150,7 +150,7 @@ def test_a_consumer_of_a_live_answer_is_served_only_if_the_answer_is_the_same(
     with pytest.raises(Miss, match=differs):
         with chia_bypass.replay(folder, script="loop", live=["answer"]) as other:
             loops.here(body)
-    assert other.outcome.exit_status(1) == 20
+    assert other.outcome.exit_status(1) == 20  # pyright: ignore[reportPossiblyUnboundVariable]
     assert loops.real_runs() == ["answer"]
 
     loops.write(chain.replace("PROMPT", "'another prompt'"))

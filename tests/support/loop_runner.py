@@ -131,9 +131,9 @@ def _own(printed: str) -> str:
 def _module(name: str) -> Iterator[ModuleType]:
     """A module whose functions workers get by value."""
     module = sys.modules[name] = ModuleType(name)
-    cloudpickle.register_pickle_by_value(module)
+    cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
     try:
         yield module
     finally:
-        cloudpickle.unregister_pickle_by_value(module)
+        cloudpickle.unregister_pickle_by_value(module)  # type: ignore[no-untyped-call]
         del sys.modules[name]

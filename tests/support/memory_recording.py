@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from chia_bypass.recording.index import NONE, Siblings, Spot, siblings
 from chia_bypass.recording.index_builder import IndexBuilder
 from chia_bypass.recording.reader import Stored
-from chia_bypass.recording.records import Blob, Call, Result
+from chia_bypass.recording.records import Blob, Call, Result, Seen
 from chia_bypass.recording.schema import pack, unpack_map
 
 
@@ -42,6 +42,9 @@ class MemoryRecording:
 
     def fresh_number(self, parent: str) -> int:
         return len(self.index)
+
+    def seen(self, parent: str) -> Sequence[Seen]:
+        return ()
 
     def answer(self, path: str) -> Result | None:
         return self.stored(self.index.number_of[path]).result

@@ -126,7 +126,7 @@ class Hostile:
         super().__setattr__(name, value)
 
     @property  # type: ignore[misc]
-    def __class__(self) -> Any:
+    def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         RAN.append("__class__")
         return int
 

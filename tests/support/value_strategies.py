@@ -35,10 +35,14 @@ def refer(value: object) -> Reference | None:
     return Reference(value.call, 0) if isinstance(value, Ref) else None
 
 
+def to_ref(reference: Reference) -> Ref:
+    return Ref(reference.call)
+
+
 def rebuild(encoded: Encoded, **options: Any) -> Any:
     """The value of an encoded one, its buffers at hand."""
     buffers = {buffer.digest: buffer.data for buffer in encoded.buffers}
-    given = {"classes": CLASSES, "reference": lambda reference: Ref(reference.call), **options}
+    given = {"classes": CLASSES, "reference": to_ref, **options}
     return decode(encoded.document, buffer=lambda digest, length: buffers[digest], **given)
 
 
@@ -92,7 +96,7 @@ def _same_state(left: Any, right: Any, seen: frozenset[tuple[int, int]]) -> bool
         if not same(getattr(left, name, None), getattr(right, name, None), seen):
             return False
     states = [dict(getattr(side, "__dict__", {})) for side in (left, right)]
-    return states == [{}, {}] or same(*states, seen)
+    return states == [{}, {}] or same(states[0], states[1], seen)
 
 
 surrogates = st.text(st.characters(blacklist_categories=()), max_size=8)

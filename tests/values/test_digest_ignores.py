@@ -13,7 +13,7 @@ from chia_bypass.replay_engine.matcher import differing
 from chia_bypass.values.digest import digest
 
 
-class Shell(ChiaTool):
+class Shell(ChiaTool):  # type: ignore[misc]  # untyped
     """A tool that is not deployed: no server is started."""
 
     def __init__(self, name: str, folder: str) -> None:

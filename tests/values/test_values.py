@@ -14,13 +14,14 @@ import types
 from collections import OrderedDict, defaultdict, deque
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from support import value_models as models
-from support.value_strategies import CLASSES, Ref, rebuild, refer, round_trip, same, values
+from support.value_strategies import CLASSES, Ref, rebuild, refer, round_trip, same, to_ref, values
 
 from chia_bypass.errors import CannotKeep, CannotRebuild, PickleRefused
 from chia_bypass.values.class_lookup import Sketch, Sketches
@@ -93,20 +94,27 @@ def test_particular_values(value: object) -> None:
 
 
 def test_attributes_on_subclasses_of_builtins_and_dataclasses() -> None:
-    for value in (models.Text("a"), models.Names([1]), models.Table(a=1), models.Point(1)):
+    values: tuple[Any, ...] = (
+        models.Text("a"),
+        models.Names([1]),
+        models.Table(a=1),
+        models.Point(1),
+    )
+    for value in values:
         value.note = [value.__class__.__name__]
         assert same(round_trip(value), value)
 
 
 def test_a_pydantic_model_keeps_extras_private_attributes_and_what_was_set() -> None:
-    value = models.Model(n=1, extra=[2], inner=models.Point(1))
+    value = models.Model(n=1, inner=models.Point(1), **{"extra": [2]})
     value._secret = 9
     again = round_trip(value)
     assert again == value
     assert (again._secret, again.model_fields_set) == (9, {"n", "extra", "inner"})
 
 
-def test_an_exception_comes_back_with_its_links_and_notes() -> None:
+def _failed() -> models.BuildFailed:
+    """An exception with a cause, a context and a note."""
     try:
         try:
             open("/no/such/file")  # noqa: PTH123, SIM115
@@ -114,7 +122,12 @@ def test_an_exception_comes_back_with_its_links_and_notes() -> None:
             raise models.BuildFailed("synth", 3) from error
     except models.BuildFailed as error:
         error.__dict__["__notes__"] = ["see the log"]
-        value = error
+        return error
+    raise AssertionError("open found the file")
+
+
+def test_an_exception_comes_back_with_its_links_and_notes() -> None:
+    value = _failed()
     models.RAN.clear()
     again = round_trip(value)
     assert models.RAN == []
@@ -234,7 +247,7 @@ def test_only_what_has_no_other_form_is_pickled_and_says_so() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [threading.Lock(), io.StringIO, (i for i in ()), re, threading.Thread(), lambda: 1],
+    [threading.Lock(), io.StringIO, iter(()), re, threading.Thread(), lambda: 1],
     ids=lambda value: type(value).__name__,
 )
 def test_what_cannot_be_kept_is_named(value: object) -> None:
@@ -243,8 +256,9 @@ def test_what_cannot_be_kept_is_named(value: object) -> None:
     with pytest.raises(CannotKeep) as caught:
         encode({"deep": [models.Point(0, value)]})
     assert re.match(r"result\['deep'\]\[0\]\.y\b", caught.value.place)
-    if hasattr(value, "close"):
-        value.close()
+    close = getattr(value, "close", None)
+    if close is not None:
+        close()
 
 
 def test_a_class_with_its_own_pickling_is_pickled_if_its_fields_cannot_be_kept() -> None:
@@ -260,7 +274,7 @@ def test_classes_that_are_needed_are_listed() -> None:
 
 
 def test_a_default_factory_is_a_class_and_a_lambda_is_refused() -> None:
-    again = round_trip(defaultdict(models.Names, a=1))
+    again = round_trip(defaultdict[str, Any](models.Names, a=1))
     assert again.default_factory is models.Names
     with pytest.raises(CannotKeep, match="default_factory"):
         encode(defaultdict(lambda: 1))
@@ -280,7 +294,7 @@ def test_sketches_import_nothing_and_can_be_read() -> None:
 def test_a_buffer_of_the_wrong_length_is_refused() -> None:
     document, short = encode(b"x" * 70_000).document, memoryview(b"x" * 69_999)
     with pytest.raises(CannotRebuild, match="69999 bytes instead of 70000"):
-        decode(document, classes=CLASSES, buffer=lambda *_: short, reference=Ref)
+        decode(document, classes=CLASSES, buffer=lambda *_: short, reference=to_ref)
 
 
 def test_the_modules_that_ride_to_workers_import_nothing_heavy() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -15,7 +16,7 @@ from chia_bypass.values.digest import digest
 from chia_bypass.values.redactor import Redactor
 from chia_bypass.values.volatile import LONGEST, masked
 
-SAME = {
+SAME: dict[str, tuple[Any, Any]] = {
     "uuid": (
         "job-6fa459ea-ee8a-3ca4-894e-db77e160355e",
         "job-16fd2706-8baf-433b-82eb-8c7fada847da",

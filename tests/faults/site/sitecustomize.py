@@ -9,6 +9,8 @@ presence hides recording and control folder from workers, as if they were on ano
 # The plain functions of `os`: pathlib is among what is wrapped.
 # ruff: noqa: PTH110, PTH115, PTH123
 
+from __future__ import annotations
+
 import contextlib
 import fcntl
 import json
@@ -16,6 +18,7 @@ import os
 import re
 import signal
 import sys
+from typing import Any
 
 FOLDER = os.environ.get("CHIA_BYPASS_TEST_FAULTS", "")
 _KINDS = (
@@ -30,7 +33,7 @@ _KINDS = (
 _pwrite, _ftruncate = os.pwrite, os.ftruncate
 
 
-def _kind(target):
+def _kind(target: int | str | os.PathLike[str]) -> str | None:
     try:
         path = os.readlink(f"/proc/self/fd/{target}") if isinstance(target, int) else str(target)
     except OSError:
@@ -38,7 +41,7 @@ def _kind(target):
     return next((kind for kind, pattern in _KINDS if pattern.search(path)), None)
 
 
-def _count(name):
+def _count(name: str) -> int:
     """How-manieth this is among all processes, from 1."""
     with open(f"{FOLDER}/count-{name.partition('#')[2]}", "a+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -47,7 +50,7 @@ def _count(name):
         return os.fstat(file.fileno()).st_size
 
 
-def _due(label):
+def _due(label: str) -> dict[str, Any] | None:
     """The shot whose turn it is at this boundary, or None."""
     if os.path.exists(f"{FOLDER}/trace"):
         with open(f"{FOLDER}/trace", "a") as file:
@@ -64,16 +67,16 @@ def _due(label):
     return found
 
 
-def _die(shot):
+def _die(shot: dict[str, Any]) -> None:
     with open(f"{FOLDER}/fired", "a") as file:
         file.write(shot["name"] + "\n")
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _wrap(name):
+def _wrap(name: str) -> None:
     real = getattr(os, name)
 
-    def wrapped(target, *arguments, **keywords):
+    def wrapped(target: Any, *arguments: Any, **keywords: Any) -> Any:
         kind = _kind(target)
         shot = _due(f"{name}:{kind}") if kind else None
         if shot is None:
@@ -88,19 +91,21 @@ def _wrap(name):
     setattr(os, name, wrapped)
 
 
-def _hide():
+def _hide() -> None:
     import pathlib
 
-    def hidden(real):
-        def read(self, *arguments, **keywords):
+    def hidden(name: str) -> None:
+        real = getattr(pathlib.Path, name)
+
+        def read(self: pathlib.Path, *arguments: Any, **keywords: Any) -> Any:
             if self.name in ("nonce", "session.json") and os.path.exists(f"{FOLDER}/hide"):
                 raise FileNotFoundError(2, "hidden by the campaign", str(self))
             return real(self, *arguments, **keywords)
 
-        return read
+        setattr(pathlib.Path, name, read)
 
-    pathlib.Path.read_bytes = hidden(pathlib.Path.read_bytes)
-    pathlib.Path.read_text = hidden(pathlib.Path.read_text)
+    hidden("read_bytes")
+    hidden("read_text")
 
 
 if FOLDER:

@@ -66,8 +66,11 @@ def test_nothing_of_a_withheld_value_is_in_the_file(tmp_path: Path) -> None:
         header = segment_header("run", "worker", "host", 1, 0.0)
         segment = SegmentWriter.unique(tmp_path / "r", header)
         call = make_call(0, prompt="CONFIDENTIAL-ARGUMENT")
-        texts = {"shown": "CONFIDENTIAL-SHOWN", "traceback": "CONFIDENTIAL-TRACE"}
-        result = replace(make_result(call, outcome=Outcome.EXCEPTION), **texts)
+        result = replace(
+            make_result(call, outcome=Outcome.EXCEPTION),
+            shown="CONFIDENTIAL-SHOWN",
+            traceback="CONFIDENTIAL-TRACE",
+        )
         ResultWriter(tmp_path / "r", segment).write(result, encoded(ValueError("CONFIDENTIAL")))
         segment.close()
         run.close(0, 1.0)
