@@ -17,7 +17,8 @@ from chia_bypass.record_engine.filters import Filters
 from chia_bypass.recording.call_tree import Selection
 from chia_bypass.recording.records import RedactionRule
 from chia_bypass.recording.redaction import Redaction
-from chia_bypass.replay_engine.decision import Asked, Why, why_live
+from chia_bypass.replay_engine.decision import Asked, Rules, Why, why_live
+from chia_bypass.replay_engine.matcher import Missed, MissReason
 from chia_bypass.replay_engine.policy import Policy, serves
 
 
@@ -25,6 +26,7 @@ class Node:
     def build(self) -> None: ...
 
 
+NOT_FOUND = Missed(MissReason.NEVER_RECORDED, None, ())
 FULL = f"{__name__}:Node.build"
 
 
@@ -143,8 +145,9 @@ def test_a_tag_is_matched_whole_by_one_pattern_and_no_tag_by_none(
     assert Settings({}, {}, {"f": patterns}).tag_fits("m:f", tag) is fits
     assert serves(Entry(bypass=True, tags=patterns), tag) is fits
     if patterns:
-        chosen = Policy(live_tags=patterns)
-        assert (why_live(chosen, None, Asked("m:f", tag, None, False)) is Why.LIVE) is fits
+        asked = Asked(make_call(0, tag=tag), Entry(bypass=True), NOT_FOUND)
+        rules = Rules(Policy(live_tags=patterns))
+        assert (why_live(asked, rules) is Why.LIVE) is fits
         assert Filters(tags=patterns).accept(make_call(0, tag=tag)) is fits
         found = (Selection(tag=pattern).wanted()("m:f", tag) for pattern in patterns)
         assert any(found) is fits

@@ -151,7 +151,7 @@ def test_functions_that_use_what_is_replaced_are_pickled_with_its_name_only(modu
     by_name = pickle.dumps(module.put)
     scope: dict[str, Any] = {"put": module.put, "__name__": "__main__"}
     exec("def work(x):\n    return put(x)", scope)  # as a loop's, which is pickled by value
-    work = cloudpickle.dumps(scope["work"])
+    work = cloudpickle.dumps(scope["work"])  # type: ignore[no-untyped-call]
     assert pickle.loads(by_name)(1) == pickle.loads(work)(1) == [1, "a"]
     undo()
     # As in a worker where nothing was replaced.
