@@ -27,6 +27,8 @@ class Slots:
     """Attributes in slots only."""
 
     __slots__ = ("__hidden", "left", "right")
+    left: Any
+    right: Any
 
     def hide(self, value: object) -> None:
         self.__hidden = value
@@ -39,6 +41,7 @@ class Both(Slots):
     """Slots of the parent, one of its own, and a ``__dict__``."""
 
     __slots__ = ("__dict__", "__weakref__", "more")
+    more: Any
 
 
 class Keyed:
@@ -100,7 +103,7 @@ class Reading:
 
 class Dict:
     @property
-    def __dict__(self) -> Any:
+    def __dict__(self) -> Any:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride]
         RAN.append("__dict__")
         return {}
 

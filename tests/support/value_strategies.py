@@ -12,6 +12,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from types import MappingProxyType
 from typing import Any
 
+import msgpack
 import numpy as np
 from hypothesis import strategies as st
 
@@ -33,6 +34,13 @@ class Ref:
 
 def refer(value: object) -> Reference | None:
     return Reference(value.call, 0) if isinstance(value, Ref) else None
+
+
+def packed(tree: object) -> bytes:
+    """A document of this tree, which no encoder would write."""
+    document: bytes | None = msgpack.packb(tree)
+    assert document is not None
+    return document
 
 
 def to_ref(reference: Reference) -> Ref:

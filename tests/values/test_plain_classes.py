@@ -17,7 +17,6 @@ from pathlib import Path
 from types import FunctionType, MappingProxyType
 from typing import Any
 
-import msgpack
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -25,7 +24,7 @@ from hypothesis import strategies as st
 from msgpack import ExtType
 from support import plain_models as models
 from support import value_models
-from support.value_strategies import Ref, rebuild, refer
+from support.value_strategies import packed, rebuild, refer, to_ref
 
 from chia_bypass.errors import CannotKeep, CannotRebuild, ClassRefused, PickleRefused
 from chia_bypass.values.class_lookup import ImportedClasses, Sketches
@@ -142,6 +141,7 @@ def test_digests_and_bytes_are_the_same_in_another_process() -> None:
 
 def test_what_two_objects_share_is_shared_and_a_ring_is_a_ring() -> None:
     shared = {"runs": [1]}
+    two: Any
     one, two = models.Node("one", runs=shared), models.Both()
     two.left, two.more, two.back = shared, one, two
     one.two = two
@@ -212,7 +212,7 @@ def test_a_class_with_a_say_is_not_plain(cls: type) -> None:
     models.RAN.clear()
     forged = tree(HEADS[Kind.OBJECT], [HEADS[Kind.SHAPE], name, "item"], None, 1)
     with pytest.raises(ClassRefused):
-        decode(forged, classes=CLASSES, buffer=_no_buffer, reference=Ref)
+        decode(forged, classes=CLASSES, buffer=_no_buffer, reference=to_ref)
     assert models.RAN == []
 
 
@@ -232,7 +232,7 @@ def _no_buffer(digest: bytes, length: int) -> memoryview:
 
 
 def tree(*parts: object) -> bytes:
-    return bytes(msgpack.packb(list(parts)))
+    return packed(list(parts))
 
 
 def back(number: int) -> ExtType:
@@ -267,7 +267,7 @@ def test_forged_ways_back_and_fields_are_refused(document: bytes) -> None:
     for classes in (CLASSES, Sketches()):
         models.RAN.clear()
         try:
-            decode(document, classes=classes, buffer=_no_buffer, reference=Ref)
+            decode(document, classes=classes, buffer=_no_buffer, reference=to_ref)
         except CannotRebuild:
             continue
         finally:
@@ -279,7 +279,7 @@ def test_a_ring_of_hashed_objects_that_is_forged_ends() -> None:
     keyed = [HEADS[Kind.SHAPE], f"{models.__name__}:Keyed", "others"]
     document = tree(HEADS[Kind.OBJECT], keyed, None, [HEADS[Kind.SET], back(0)])
     with pytest.raises(CannotRebuild, match="AttributeError"):  # it has no name to hash
-        decode(document, classes=CLASSES, buffer=_no_buffer, reference=Ref)
+        decode(document, classes=CLASSES, buffer=_no_buffer, reference=to_ref)
 
 
 def test_what_a_pickle_and_the_rest_share_stays_one() -> None:
@@ -382,7 +382,7 @@ def test_a_pickle_that_names_the_script_by_itself_finds_the_table_too() -> None:
         document,
         classes=ImportedClasses([], TABLE),
         buffer=_no_buffer,
-        reference=Ref,
+        reference=to_ref,
         allow_pickle=True,
     )
     assert isinstance(made, Scripted)
@@ -403,7 +403,7 @@ def test_forged_persistent_ids_are_refused(pid: object) -> None:
                 tree(HEADS[kind], "x:Y", data),
                 classes=CLASSES,
                 buffer=_no_buffer,
-                reference=Ref,
+                reference=to_ref,
                 allow_pickle=True,
             )
 

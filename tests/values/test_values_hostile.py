@@ -6,13 +6,12 @@ import sys
 import tracemalloc
 from typing import Any
 
-import msgpack
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgpack import ExtType
 from support import value_models as models
-from support.value_strategies import CLASSES, to_ref, values
+from support.value_strategies import CLASSES, packed, to_ref, values
 
 from chia_bypass.errors import CannotRebuild, ClassRefused, PickleRefused
 from chia_bypass.values.class_lookup import ImportedClasses, Sketches
@@ -33,13 +32,6 @@ class NoBuffer(Exception):
 
 def no_buffer(digest: bytes, length: int) -> memoryview:
     raise NoBuffer
-
-
-def packed(tree: object) -> bytes:
-    """A document of this tree, which no encoder would write."""
-    document: bytes | None = msgpack.packb(tree)
-    assert document is not None
-    return document
 
 
 def attempt(document: bytes, classes: Any = CLASSES) -> None:
