@@ -1,0 +1,16 @@
+"""Objects of plain classes, and of others, in loops of CHIA's."""
+
+from __future__ import annotations
+
+from support import plain_class_loops
+from support.chia_loop_runner import ChiaLoops
+
+
+def test_plain_classes_of_script_and_module_share_and_circle_as_recorded(
+    chia_loops: ChiaLoops,
+) -> None:
+    plain_class_loops.sharing(chia_loops)
+
+
+def test_what_only_pickle_keeps_of_the_script_is_loaded_when_allowed(chia_loops: ChiaLoops) -> None:
+    plain_class_loops.pickled(chia_loops)
