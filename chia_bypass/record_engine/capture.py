@@ -19,6 +19,7 @@ from chia_bypass.errors import CannotKeep
 from chia_bypass.identity.producers import FOREIGN, is_reference
 from chia_bypass.ray_private import attempt_number
 from chia_bypass.record_engine.engine import RecordEngine
+from chia_bypass.record_engine.noting import NOTHING_NOTED, Noting, begin_noting
 from chia_bypass.recording.records import Call, Outcome, Result
 from chia_bypass.runtime import shared_facts
 from chia_bypass.values.class_lookup import ImportedClasses
@@ -42,6 +43,7 @@ def captured(
         if before is not None:
             return cast("R", before[0])
     resolved = _resolved(engine, call, invocation)  # before the function can change them
+    noting = begin_noting(engine, call.function, invocation)
     started = time.time()
     clock = time.perf_counter()
 
@@ -59,7 +61,7 @@ def captured(
             pid=pid,
             resolved=resolved,
         )
-        _keep(engine, call, make, outcome, value)
+        _keep(engine, call, make, outcome, value, noting)
 
     try:
         value = body()
@@ -101,15 +103,22 @@ def _place(pid: int) -> tuple[str, str, int]:
 
 
 def _keep(
-    engine: RecordEngine, call: Call, make: partial[Result], outcome: Outcome, value: object
+    engine: RecordEngine,
+    call: Call,
+    make: partial[Result],
+    outcome: Outcome,
+    value: object,
+    noting: Noting | None,
 ) -> None:
     """Keep ``value``, the outcome of ``call``. Whatever goes wrong here, the loop must not notice.
 
     ``make`` makes the record of it from what else there is to tell.
     """
     try:
+        noted = NOTHING_NOTED if noting is None else noting.ended(outcome)
+        make = partial(make, inputs=noted.inputs, wrote=noted.wrote)
         result, encoded = _described(engine, call.function, make, outcome, value)
-        engine.sink.keep(result, encoded)
+        engine.sink.keep(result, encoded, noted.buffers)
     except Exception as error:  # the user's run goes on; the recording says that it is spoiled
         engine.spoil(f"{call.path} ({call.function}): {type(error).__name__}: {error}")
 

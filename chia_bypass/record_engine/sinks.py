@@ -12,7 +12,7 @@ from chia_bypass.recording.frames import FrameType
 from chia_bypass.recording.records import Result
 from chia_bypass.recording.schema import pack
 from chia_bypass.recording.writer import parcel
-from chia_bypass.values.encode import Encoded
+from chia_bypass.values.encode import Buffer, Encoded
 
 if TYPE_CHECKING:
     from chia_bypass.recording.attempts import Kept
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 class Sink(Protocol):
     """Takes records; what it has taken survives the process."""
 
-    def keep(self, result: Result, encoded: Encoded | None) -> None:
-        """Keep a result durably before returning. Raises OSError if that fails."""
+    def keep(self, result: Result, encoded: Encoded | None, beside: Sequence[Buffer] = ()) -> None:
+        """Keep a result durably before returning. Raises OSError if that fails.
+
+        ``beside``: what it names besides its value.
+        """
         ...
 
     def note(self, records: Sequence[bytes]) -> None:
@@ -45,9 +48,9 @@ class LocalSink:
         self._own.segment()
         return self
 
-    def keep(self, result: Result, encoded: Encoded | None) -> None:
+    def keep(self, result: Result, encoded: Encoded | None, beside: Sequence[Buffer] = ()) -> None:
         """Write the result to the segment and sync it."""
-        self._own.results().write(result, encoded)
+        self._own.results().write(result, encoded, beside)
 
     def note(self, records: Sequence[bytes]) -> None:
         """Append to the segment, unsynced."""
@@ -74,13 +77,13 @@ class RemoteSink:
         except Exception as error:  # whatever Ray raises, for the caller it is a failed write
             raise OSError(f"the recorder did not take it: {error}") from error
 
-    def keep(self, result: Result, encoded: Encoded | None) -> None:
+    def keep(self, result: Result, encoded: Encoded | None, beside: Sequence[Buffer] = ()) -> None:
         """Send the result; it is durable when the recorder has answered.
 
         Large buffers go ahead, one by one, out of band: the recorder maps them from the object
         store, and writes them beside what others send.
         """
-        packed = parcel(result, encoded)
+        packed = parcel(result, encoded, beside)
         for buffer in packed.buffers:
             self._ask("store", buffer.digest, PickleBuffer(buffer.data), large=True)
         self._ask("keep", pack(packed.result), packed.document)

@@ -7,10 +7,10 @@ implementers. Times are Unix seconds, digests SHA-256.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from chia_bypass.values.kinds import Reference
 
@@ -86,6 +86,51 @@ class Blob:
     length: int
 
 
+UNSEEN: Final = "unseen"
+"""Kind of an input that only says that the arguments hold more than is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A file or folder that an argument named, as it was before the function ran."""
+
+    place: str
+    """The argument and where in it: ``self.worktree``, ``cfg['rtl'][0]``."""
+    path: str
+    """Absolute, on the worker."""
+    kind: str
+    """``file``, ``directory``, ``link`` (that leads nowhere), ``fifo``, ``socket``, ``device``,
+    ``unreadable`` or UNSEEN."""
+    size: int = 0
+    """Bytes; of a folder, of all files in it."""
+    digest: bytes = b""
+    """Of the content; of a folder, of all that is in it. Empty where there is none."""
+    given: str = ""
+    """How it is written in the argument, if not as ``path``."""
+    partial: bool = False
+    """It is beyond the limits: of what was not read, size and time stand for the content."""
+    changed: int = 0
+    """Of what was not read: when it was last changed, in nanoseconds since 1970."""
+    entries: bytes = b""
+    """What is in a folder, as packed by `listings`; empty if it is in a blob."""
+    listing: Blob | None = None
+    """The same, where it is a file of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a call wrote at a path that an argument named."""
+
+    place: str
+    path: str
+    count: int
+    """Entries that were made, changed or removed."""
+    entries: bytes = b""
+    """What they were and are, as packed by `listings`; empty if it is in a blob."""
+    listing: Blob | None = None
+    """The same, where it is a file of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """How one attempt of a call ended."""
@@ -128,6 +173,17 @@ class Result:
     resolved: Mapping[str, bytes] = field(default_factory=dict)
     """Digests of arguments that were references to what no recorded call produced, as Ray
     resolved them, by the name of the parameter."""
+    inputs: tuple[Input, ...] = ()
+    """What was at the paths that the arguments name before it ran."""
+    wrote: tuple[Written, ...] = ()
+    """What was different there afterwards."""
+
+    @property
+    def blobs(self) -> Iterator[Blob]:
+        """All files that belong to it: of its value, and of what it read and wrote."""
+        yield from self.buffers
+        read, written = (one.listing for one in self.inputs), (one.listing for one in self.wrote)
+        yield from (blob for blob in (self.blob, *read, *written) if blob is not None)
 
     @property
     def size(self) -> int:

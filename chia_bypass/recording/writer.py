@@ -147,10 +147,13 @@ class Parcel:
     """What has to be in files of their own before the record is written."""
 
 
-def parcel(result: Result, encoded: Encoded | None) -> Parcel:
-    """``result`` with its value, None if it has no stored form, as it is written."""
+def parcel(result: Result, encoded: Encoded | None, beside: Sequence[Buffer] = ()) -> Parcel:
+    """``result`` with its value, None if it has no stored form, as it is written.
+
+    ``beside``: what it names besides.
+    """
     if encoded is None:
-        return Parcel(result, None, ())
+        return Parcel(result, None, tuple(beside))
     result = replace(
         result,
         length=len(encoded.document),
@@ -159,12 +162,13 @@ def parcel(result: Result, encoded: Encoded | None) -> Parcel:
         classes=encoded.classes,
         pickled=encoded.pickled,
     )
+    buffers = (*encoded.buffers, *beside)
     if result.length < INLINE_LIMIT:
-        return Parcel(result, encoded.document, encoded.buffers)
+        return Parcel(result, encoded.document, buffers)
     view = memoryview(encoded.document)
     whole = Buffer(hashlib.sha256(view).digest(), view)
     result = replace(result, blob=Blob(whole.digest, view.nbytes))
-    return Parcel(result, None, (*encoded.buffers, whole))
+    return Parcel(result, None, (*buffers, whole))
 
 
 class ResultWriter:
@@ -175,9 +179,12 @@ class ResultWriter:
         self._known: dict[bytes, int] = {}
         """Offsets of values that are durable."""
 
-    def write(self, result: Result, encoded: Encoded | None) -> None:
-        """Append ``result`` with its value; durable on return. Raises OSError."""
-        packed = parcel(result, encoded)
+    def write(self, result: Result, encoded: Encoded | None, beside: Sequence[Buffer] = ()) -> None:
+        """Append ``result`` with its value; durable on return. Raises OSError.
+
+        ``beside``: what it names besides its value.
+        """
+        packed = parcel(result, encoded, beside)
         for buffer in packed.buffers:
             store_blob(self._folder, buffer)
         self.add(packed.result, packed.document)

@@ -12,7 +12,7 @@ from chia_bypass.look.analysis.pretty import brief, pretty
 from chia_bypass.names import short_name
 from chia_bypass.recording.call_tree import Row, find
 from chia_bypass.recording.reader import Recording
-from chia_bypass.recording.records import Outcome, Result
+from chia_bypass.recording.records import UNSEEN, Input, Outcome, Result, Written
 from chia_bypass.recording.sketched import part as part_of
 from chia_bypass.recording.sketched import raw, rebuilt, sketched
 from chia_bypass.wording import moment, visible_lines, without_our_frames
@@ -38,6 +38,7 @@ def show(folder: Path, wanted: str, part: str | None, *, as_json: bool) -> None:
     if part is None:
         _show_facts(recording, found)
         _show_result_facts(recording, found)
+        _show_files(found.result)
         _show_neighbours(recording, found)
         _show_failure(found.result)
     _show_value(recording, found, part)
@@ -107,6 +108,37 @@ def _show_result_facts(recording: Recording, found: Row) -> None:
         ],
         indent="  ",
     )
+
+
+def _show_files(result: Result | None) -> None:
+    """What the call read and wrote at the paths in its arguments."""
+    if result is None or not (result.inputs or result.wrote):
+        return
+    terminal.heading("read and wrote")
+    terminal.facts(
+        [
+            *((one.place or "…", _input(one)) for one in result.inputs[:_LISTED]),
+            *((one.place, _written(one)) for one in result.wrote[:_LISTED]),
+        ],
+        indent="  ",
+    )
+    left = sum(max(len(all_) - _LISTED, 0) for all_ in (result.inputs, result.wrote))
+    if left:
+        terminal.line(f"  … {left} more: --json lists all")
+
+
+def _input(one: Input) -> str:
+    if one.kind == UNSEEN:
+        return "there is more in the arguments than is looked at"
+    facts = [one.kind, terminal.size(one.size)]
+    facts += [f"sha256 {one.digest.hex()[:12]}"] if one.digest else []
+    facts += ["not all of it read"] if one.partial else []
+    return f"{one.path} ({', '.join(facts)})"
+
+
+def _written(one: Written) -> str:
+    entries = "entry" if one.count == 1 else "entries"
+    return f"{one.path} ({one.count} {entries} written)"
 
 
 def _recorded_by(recording: Recording, found: Row) -> Iterator[tuple[str, str]]:

@@ -20,7 +20,10 @@ and, unless it is unfinished,
 - ``type`` and ``shown``: the value or exception in short; ``size``; ``content``: digest of the
   value; ``reason``: why it could not be kept; ``traceback``; ``pickled``: what is kept as pickle;
   ``redacted``: how many texts in the value were changed;
-- ``references``: paths of the calls whose references are inside the value.
+- ``references``: paths of the calls whose references are inside the value;
+- ``inputs``: files and folders that the arguments named, as they were before: ``{"place", "path",
+  "kind", "size", "digest", "partial"}``; ``wrote``: ``{"place", "path", "entries"}``, the number of
+  entries there that were different afterwards.
 
 One call alone (`inspect DIR CALL --json`) has besides: ``needed_by`` and ``children``, paths of
 calls; ``run``: from 0, which run of the recording wrote it, or null; and ``value``, if it has one.
@@ -42,7 +45,7 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from chia_bypass.recording.call_tree import Row
-from chia_bypass.recording.records import Call, Result
+from chia_bypass.recording.records import Call, Input, Result
 from chia_bypass.recording.summary import Listed
 from chia_bypass.values.class_lookup import Sketch
 from chia_bypass.values.kinds import Reference
@@ -111,6 +114,21 @@ def result_json(result: Result) -> dict[str, Any]:
         "pickled": list(result.pickled),
         "redacted": result.redacted,
         "references": [reference.call for reference in result.references],
+        "inputs": [_input(one) for one in result.inputs],
+        "wrote": [
+            {"place": one.place, "path": one.path, "entries": one.count} for one in result.wrote
+        ],
+    }
+
+
+def _input(one: Input) -> dict[str, Any]:
+    return {
+        "place": one.place,
+        "path": one.path,
+        "kind": one.kind,
+        "size": one.size,
+        "digest": one.digest.hex(),
+        "partial": one.partial,
     }
 
 

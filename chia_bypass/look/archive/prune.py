@@ -52,7 +52,7 @@ def prunable(recording: Recording) -> Prunable:
 def _named_blobs(recording: Recording) -> Iterator[Path]:
     for attempts in recording.contents.results.values():
         for result in (stored.result for stored in attempts):
-            for blob in (*result.buffers, *((result.blob,) if result.blob else ())):
+            for blob in result.blobs:
                 yield blob_path(recording.folder, blob.digest)
 
 

@@ -58,9 +58,11 @@ def _write(source: Recording, segments: Segments, target: Path, run: Run, change
     values: dict[bytes, int] = {}
     for record, segment in _records(segments, run):
         changed = change(record)
-        if isinstance(changed, Result) and changed.content:
+        if isinstance(changed, Result):
             assert isinstance(record, Result), "a result stays one"
-            changed = _with_value(source, Stored(record, segment), changed, target, writer, values)
+            for blob in changed.blobs:
+                _copy(source, blob, target)
+            changed = _with_value(source, Stored(record, segment), changed, writer, values)
         if changed is not None:
             append_records(writer, [changed])
     writer.close()
@@ -78,14 +80,11 @@ def _with_value(
     source: Recording,
     stored: Stored,
     changed: Result,
-    target: Path,
     writer: SegmentWriter,
     values: dict[bytes, int],
 ) -> Result:
-    """Copy the value of a result; returns the record with its new place."""
-    for blob in (*changed.buffers, *((changed.blob,) if changed.blob else ())):
-        _copy(source, blob, target)
-    if changed.blob is not None:
+    """Copy the value of a result, if it has one; returns the record with its new place."""
+    if changed.blob is not None or not changed.content:
         return changed
     if changed.content not in values:
         document = bytes(source.document(stored))

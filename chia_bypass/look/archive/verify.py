@@ -150,7 +150,7 @@ class _Check:
 
     def _result(self, stored: Stored, file: str) -> None:
         result = stored.result
-        for blob in (*result.buffers, *((result.blob,) if result.blob else ())):
+        for blob in result.blobs:
             self._blob(blob.digest, blob.length, result.call.path)
         if not result.content:  # there is no value: it was not kept, or was cancelled
             return

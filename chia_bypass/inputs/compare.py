@@ -1,0 +1,221 @@
+"""What calls read when they were recorded, against what is there now.
+
+Pure. Whoever looks after the run finds what its calls wrote, and it is none of their inputs. So an
+entry is as it should be if it is as it was before the call; and, where a call of the recording
+wrote it, also if it is as it was before or after any such call, if one of them made it in the first
+place, or if it has been cleared away.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, NamedTuple
+
+from chia_bypass.inputs.entries import Entry, Kind
+from chia_bypass.inputs.observe import Look, Looked
+
+NAMES: Final = 5
+"""Names that a difference lists of each kind."""
+
+
+class Recorded(NamedTuple):
+    """What was at a path that an argument named, when a call was recorded."""
+
+    place: str
+    path: str
+    entry: Entry
+    """Without children."""
+    listing: Callable[[], Mapping[str, Entry]]
+    """Gives the entries of a folder by their names relative to it, without children."""
+
+
+@dataclass(slots=True)
+class Writes:
+    """What calls of a recording wrote, by absolute path."""
+
+    _states: defaultdict[str, set[bytes]] = field(default_factory=lambda: defaultdict(set))
+    _made: set[str] = field(default_factory=set)
+
+    def add(self, path: str, before: bytes | None, after: bytes | None) -> None:
+        """A call found the state ``before`` and left ``after``; None: there was nothing."""
+        self._states[path].update(state for state in (before, after) if state is not None)
+        if before is None:
+            self._made.add(path)
+
+    def explain(self, path: str, state: bytes | None) -> bool:
+        """Whether the recorded run itself may have left that state; None: there is nothing."""
+        known = self._states.get(path)
+        return known is not None and (state is None or path in self._made or state in known)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """An input that is not what the call read."""
+
+    place: str
+    """The argument and where in it: ``self.worktree``."""
+    path: str
+    """Where it is now."""
+    then: Kind
+    now: Kind
+    changed: tuple[str, ...] = ()
+    """Names of entries with another content, or of another kind; the first few."""
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    more: int = 0
+    """Entries that differ besides those named."""
+
+    def __str__(self) -> str:
+        where = f"{self.place} ({self.path})"
+        if self.then is not self.now:
+            return f"{where}: was a {self.then.value}, is a {self.now.value}"
+        groups = (("changed", self.changed), ("added", self.added), ("removed", self.removed))
+        parts = [f"{', '.join(names)} {what}" for what, names in groups if names]
+        if self.more:
+            parts.append(f"{self.more} more")
+        return f"{where}: {'; '.join(parts) or 'content changed'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The inputs of one call."""
+
+    equal: int = 0
+    """Exactly what they were."""
+    explained: int = 0
+    """Other only in what calls of the recording wrote."""
+    changed: tuple[Difference, ...] = ()
+    absent: tuple[Recorded, ...] = ()
+    """Not here, as on another machine."""
+    unchecked: tuple[str, ...] = ()
+    """Places of inputs that are beyond the limits: by size and time alone they are what they were,
+    or not even that is known."""
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether nothing speaks against the recorded answer."""
+        return not self.changed
+
+
+def _never(path: str) -> bool:
+    return False
+
+
+def compare(
+    recorded: Iterable[Recorded],
+    now: Look,
+    wrote: Writes,
+    ignored: Callable[[str], bool] = _never,
+) -> Comparison:
+    """Hold what is there ``now`` against what was ``recorded``.
+
+    ``ignored``: whether that absolute path need not be what it was.
+    """
+    found = _Found.of(now)
+    equal, explained = 0, 0
+    changed: list[Difference] = []
+    absent: list[Recorded] = []
+    unchecked: list[str] = []
+    for then in recorded:
+        looked = found.of_input(then)
+        if looked is None:
+            absent.append(then)
+            continue
+        if then.entry.partial or looked.entry.partial:
+            unchecked.append(then.place)
+        if _alike(then.entry, looked.entry):
+            equal += 1
+            continue
+        difference, because = _differences(then, looked, wrote, ignored)
+        if difference is not None:
+            changed.append(difference)
+        else:
+            explained += because
+    if now.cut:
+        unchecked.append("…")
+    return Comparison(equal, explained, tuple(changed), tuple(absent), tuple(unchecked))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a look found, by how an input may be met again."""
+
+    by_both: Mapping[tuple[str, str], Looked]
+    by_place: Mapping[str, list[Looked]]
+    by_path: Mapping[str, Looked]
+
+    @classmethod
+    def of(cls, now: Look) -> _Found:
+        by_place = defaultdict(list)
+        for one in now.looked:
+            by_place[one.named.place].append(one)
+        both = {(one.named.place, one.named.path): one for one in now.looked}
+        return cls(both, by_place, {one.named.path: one for one in now.looked})
+
+    def of_input(self, then: Recorded) -> Looked | None:
+        """The same place and path; or the place alone, where a project was moved; or the path."""
+        same = self.by_both.get((then.place, then.path))
+        if same is not None:
+            return same
+        there = self.by_place.get(then.place, ())
+        return there[0] if len(there) == 1 else self.by_path.get(then.path)
+
+
+def _alike(then: Entry, now: Entry) -> bool:
+    """Whether nothing tells them apart."""
+    if then.kind is not now.kind:
+        return False
+    if then.digest and now.digest:
+        return then.digest == now.digest
+    if then.kind is Kind.DIRECTORY and (then.digest or now.digest):
+        return True  # one of them was not looked into
+    if then.size != now.size:
+        return False
+    if then.partial and now.partial:
+        return then.changed == now.changed
+    return then.partial or now.partial or then.digest == now.digest
+
+
+def _differences(
+    then: Recorded, looked: Looked, wrote: Writes, ignored: Callable[[str], bool]
+) -> tuple[Difference | None, bool]:
+    """What nobody explains, None if there is no such thing; and whether anything was explained."""
+    now = looked.entry
+    whole = Difference(then.place, looked.named.path, then.entry.kind, now.kind)
+    if Kind.DIRECTORY not in (then.entry.kind, now.kind) or then.entry.kind is not now.kind:
+        if wrote.explain(then.path, now.state) or ignored(looked.named.path):
+            return None, True
+        return whole, False
+    old, new = then.listing(), {name: entry for name, entry in now.all() if name}
+    differing = [name for name in {**old, **new} if not _same_entry(old.get(name), new.get(name))]
+    left = [
+        name
+        for name in differing
+        if not wrote.explain(f"{then.path}/{name}", _state(new.get(name)))
+        and not ignored(f"{looked.named.path}/{name}")
+    ]
+    if differing and not left:
+        return None, True
+    if not differing and then.entry.partial is not now.partial:
+        return None, False  # under other limits they have other digests
+    changed = [name for name in left if name in old and name in new]
+    added = [name for name in left if name not in old]
+    removed = [name for name in left if name not in new]
+    few = [tuple(sorted(names)[:NAMES]) for names in (changed, added, removed)]
+    more = len(left) - sum(map(len, few))
+    named = replace(whole, changed=few[0], added=few[1], removed=few[2], more=more)
+    return named, False
+
+
+def _same_entry(then: Entry | None, now: Entry | None) -> bool:
+    if then is None or now is None:
+        return False
+    if then.kind is Kind.DIRECTORY:  # what is in it stands in the listing
+        return now.kind is Kind.DIRECTORY
+    return _alike(then, now)
+
+
+def _state(entry: Entry | None) -> bytes | None:
+    return None if entry is None else entry.state
