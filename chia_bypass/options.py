@@ -59,6 +59,12 @@ def _factor(given: str | float) -> float:
         raise Unfit("recorded or a factor such as 0.1", given) from None
 
 
+def _limits(limits: str) -> str:
+    if re.fullmatch(r"\d{1,9}:\d{1,9}", limits, re.ASCII) is None:
+        raise Unfit("ENTRIES:MB, such as 10000:256", limits)
+    return limits
+
+
 Globs = Sequence[str]
 """Of functions, by their qualified name or ``module:qualname``."""
 Calls = Sequence[str]
@@ -82,6 +88,17 @@ class RecordOptions:
     """``GLOB=REGEX``: the same, in functions that the glob matches."""
     keep_env: Sequence[str] = ()
     """Environment variables whose values are stored, not only their names."""
+    inputs: Literal["note", "none"] = "note"
+    """Whether it is noted what is at the paths that arguments name, and what calls write there."""
+    inputs_limit: Annotated[str, _limits] = "10000:256"
+    """``ENTRIES:MB``: how many files and folders, and how much in them, are looked at for a call.
+    Of what is beyond it, size and time of the last change are noted."""
+
+    @property
+    def inputs_limits(self) -> tuple[int, int]:
+        """Entries and bytes of ``inputs_limit``."""
+        entries, megabytes = map(int, self.inputs_limit.split(":"))
+        return entries, megabytes * 1024**2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,6 @@ from chia_bypass.recording.redaction import Redaction
 from chia_bypass.values.digest import bind
 from chia_bypass.values.encode import Buffer
 
-LIMITS: Final = Limits()
 _LISTINGS: Final = 8
 """Large listings that are remembered, for calls that read the same tree again."""
 trees: Final = Trees()
@@ -54,11 +53,15 @@ def begin_noting(engine: RecordEngine, function: str, invocation: Invocation) ->
     """
     if not (may_name(invocation.args) or may_name(invocation.kwargs.values())):
         return None
+    options = engine.home.session.record
+    if options.inputs == "none":
+        return None
     try:
         found = paths_in(bind(*invocation))
         if not found.named and not found.cut:
             return None
-        return Noting(engine.redaction, function, found, _recording_of(str(engine.home.folder)))
+        scope = _Scope(Limits(*options.inputs_limits), _recording_of(str(engine.home.folder)))
+        return Noting(engine.redaction, function, found, scope)
     except Exception:  # what is no path after all, to the operating system
         return None
 
@@ -73,23 +76,25 @@ def _recording_of(folder: str) -> Collection[tuple[int, int]]:
     return frozenset({(found.st_dev, found.st_ino)})
 
 
+class _Scope(NamedTuple):
+    """What is looked at."""
+
+    limits: Limits
+    without: Collection[tuple[int, int]]
+    """Folders, by device and inode."""
+
+
 class Noting:
     """Notes of one call."""
 
-    def __init__(
-        self,
-        redaction: Redaction,
-        function: str,
-        found: Found,
-        without: Collection[tuple[int, int]],
-    ) -> None:
+    def __init__(self, redaction: Redaction, function: str, found: Found, scope: _Scope) -> None:
         self._hide: Hide = partial(redaction.shown, function=function)
         self._rules = redaction.redactor(function) is not None
-        self._found, self._without = found, without
+        self._found, self._scope = found, scope
         self._before = self._look()
 
     def _look(self) -> Look:
-        return look_at(self._found, trees, LIMITS, self._without)
+        return look_at(self._found, trees, *self._scope)
 
     def ended(self, outcome: Outcome) -> Noted:
         """What the call read, and what it wrote; of one that was cancelled only the former."""

@@ -63,6 +63,20 @@ def record(
         list[str] | None,
         typer.Option("--keep-env", help="Store the value of this environment variable, too."),
     ] = None,
+    inputs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="note|none",
+            help="What is at paths in arguments: digests are noted, or nothing  [default: note]",
+        ),
+    ] = None,
+    inputs_limit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ENTRIES:MB",
+            help="How much of it is looked at for a call  [default: 10000:256]",
+        ),
+    ] = None,
 ) -> None:
     """Run a real loop and keep every call's result: record [options] -- COMMAND ..."""
     import os

@@ -41,7 +41,7 @@ class Slotted:
 
 class Pair(NamedTuple):
     source: str
-    count: int
+    number: int
 
 
 class Mode(str, Enum):
@@ -188,7 +188,8 @@ def test_calls_of_plain_values_are_known_by_their_types(monkeypatch: pytest.Monk
     plain = (1, 2.5, None, True, b"x/y", "a name", "a sentence. And one more", "", "https://h/p.v")
     assert not may_name(plain)
     assert named(plain) == {}
-    assert all(may_name([one]) for one in ("/a", [], Build("")))
+    others: tuple[object, ...] = ("/a", [], Build(""))
+    assert all(may_name([one]) for one in others)
 
 
 @given(st.dictionaries(st.text(max_size=5), value_strategies.values))
