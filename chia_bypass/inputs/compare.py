@@ -103,17 +103,23 @@ def _never(path: str) -> bool:
     return False
 
 
+def _as_it_is(text: str) -> str:
+    return text
+
+
 def compare(
     recorded: Iterable[Recorded],
     now: Look,
     wrote: Writes,
     ignored: Callable[[str], bool] = _never,
+    hide: Callable[[str], str] = _as_it_is,
 ) -> Comparison:
     """Hold what is there ``now`` against what was ``recorded``.
 
-    ``ignored``: whether that absolute path need not be what it was.
+    ``ignored``: whether that absolute path need not be what it was. ``hide``: what redaction made
+    of places, paths and names in the recording. Raises what the listings of folders raise.
     """
-    found = _Found.of(now)
+    found = _Found.of(now, hide)
     equal, explained = 0, 0
     changed: list[Difference] = []
     absent: list[Recorded] = []
@@ -128,7 +134,7 @@ def compare(
         if _alike(then.entry, looked.entry):
             equal += 1
             continue
-        difference, because = _differences(then, looked, wrote, ignored)
+        difference, because = _differences(then, looked, wrote, ignored, hide)
         if difference is not None:
             changed.append(difference)
         else:
@@ -147,12 +153,13 @@ class _Found:
     by_path: Mapping[str, Looked]
 
     @classmethod
-    def of(cls, now: Look) -> _Found:
+    def of(cls, now: Look, hide: Callable[[str], str]) -> _Found:
+        shown = [(hide(one.named.place), hide(one.named.path), one) for one in now.looked]
         by_place = defaultdict(list)
-        for one in now.looked:
-            by_place[one.named.place].append(one)
-        both = {(one.named.place, one.named.path): one for one in now.looked}
-        return cls(both, by_place, {one.named.path: one for one in now.looked})
+        for place, _, one in shown:
+            by_place[place].append(one)
+        both = {(place, path): one for place, path, one in shown}
+        return cls(both, by_place, {path: one for _, path, one in shown})
 
     def of_input(self, then: Recorded) -> Looked | None:
         """The same place and path; or the place alone, where a project was moved; or the path."""
@@ -179,16 +186,20 @@ def _alike(then: Entry, now: Entry) -> bool:
 
 
 def _differences(
-    then: Recorded, looked: Looked, wrote: Writes, ignored: Callable[[str], bool]
+    then: Recorded,
+    looked: Looked,
+    wrote: Writes,
+    ignored: Callable[[str], bool],
+    hide: Callable[[str], str],
 ) -> tuple[Difference | None, bool]:
     """What nobody explains, None if there is no such thing; and whether anything was explained."""
     now = looked.entry
-    whole = Difference(then.place, looked.named.path, then.entry.kind, now.kind)
+    whole = Difference(then.place, hide(looked.named.path), then.entry.kind, now.kind)
     if Kind.DIRECTORY not in (then.entry.kind, now.kind) or then.entry.kind is not now.kind:
         if wrote.explain(then.path, now.state) or ignored(looked.named.path):
             return None, True
         return whole, False
-    old, new = then.listing(), {name: entry for name, entry in now.all() if name}
+    old, new = then.listing(), {hide(name): entry for name, entry in now.all() if name}
     differing = [name for name in {**old, **new} if not _same_entry(old.get(name), new.get(name))]
     left = [
         name

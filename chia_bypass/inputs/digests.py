@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from chia_bypass.inputs.entries import Budget, Entry, Kind
 
 LEFT_OUT: Final = frozenset({".git", ".hg", ".svn", "__pycache__"})
-"""Folders that change by being used: what a tool or an import keeps beside what it reads."""
+"""What changes by being used: what a tool or an import keeps beside the files that it reads."""
 LEVELS: Final = 100
 """Folders inside each other that are looked into."""
 
@@ -197,9 +197,8 @@ class _Walk:
                     if len(names) > self.budget.entries:
                         whole = False
                         break
-                    inside = entry.is_dir(follow_symlinks=False)
-                    if not inside or entry.name not in LEFT_OUT:
-                        names.append((entry.name, inside))
+                    if entry.name not in LEFT_OUT:
+                        names.append((entry.name, entry.is_dir(follow_symlinks=False)))
         except OSError:
             return None
         names.sort(key=lambda pair: os.fsencode(pair[0]))

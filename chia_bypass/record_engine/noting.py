@@ -44,6 +44,7 @@ class Noted(NamedTuple):
 
 
 NOTHING_NOTED: Final = Noted()
+_UNSEEN: Final = Input("", "", UNSEEN, partial=True)
 
 
 def begin_noting(engine: RecordEngine, function: str, invocation: Invocation) -> Noting | None:
@@ -99,8 +100,11 @@ class Noting:
     def ended(self, outcome: Outcome) -> Noted:
         """What the call read, and what it wrote; of one that was cancelled only the former."""
         buffers: list[Buffer] = []
-        inputs = tuple(self._inputs(buffers))
-        wrote = () if outcome is Outcome.CANCELLED else tuple(self._wrote(buffers))
+        try:
+            inputs = tuple(self._inputs(buffers))
+            wrote = () if outcome is Outcome.CANCELLED else tuple(self._wrote(buffers))
+        except Exception:  # the result is worth more than what is noted beside it
+            return Noted((_UNSEEN,))
         return Noted(inputs, wrote, tuple(buffers))
 
     def _inputs(self, buffers: list[Buffer]) -> Iterator[Input]:
@@ -109,7 +113,7 @@ class Noting:
             _add(buffers, listing)
             yield input_of(looked, listing, self._hide)
         if self._before.cut:
-            yield Input("", "", UNSEEN, partial=True)
+            yield _UNSEEN
 
     def _wrote(self, buffers: list[Buffer]) -> Iterator[Written]:
         for named, changes in written(self._before, self._look()):

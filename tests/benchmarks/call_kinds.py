@@ -14,6 +14,9 @@ import numpy as np
 import ray
 from benchmarks.kind import Kind, bypass_yaml, get_one_by_one
 
+TREE = 9_899
+"""Files of a tree that has 10,000 entries with its folders and itself."""
+
 
 def body(number: int, work: float) -> Any:
     """What every contender calls."""
@@ -77,6 +80,28 @@ def ours(folder: Path) -> Kind:
     return Kind(ChiaFunction(num_cpus=1)(body).chia_remote, get)
 
 
+def tree(folder: Path) -> Kind:
+    """As `ours`, of calls that name a tree of TREE files, which they leave alone."""
+    from chia_bypass import ChiaFunction, get
+
+    def task(number: int, named: str) -> int:
+        return number
+
+    named = str(make_tree(folder.parent / "tree"))
+    call = ChiaFunction(num_cpus=1)(task).chia_remote
+    return Kind(lambda number, work: call(number, named), get)
+
+
+def make_tree(folder: Path) -> Path:
+    """TREE small files in folders of a hundred, if they are not there yet."""
+    for number in range(TREE):
+        path = folder / str(number // 100) / f"module_{number}.v"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"module m{number}; endmodule")
+    return folder
+
+
 def chia(folder: Path) -> Kind:
     """CHIA's ChiaFunction."""
     from chia.base.ChiaFunction import ChiaFunction
@@ -115,4 +140,4 @@ def chia_cached(folder: Path) -> Kind:
     return kind
 
 
-KINDS = (plain_ray, synced, reading, writing, ours, chia, chia_cache, chia_cached)
+KINDS = (plain_ray, synced, reading, writing, ours, tree, chia, chia_cache, chia_cached)

@@ -12,13 +12,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import dispatch, growth, opening, sizes
+from benchmarks import dispatch, growth, inputs, opening, sizes
 from benchmarks.results import save, show
 
 SUITES = {
     "dispatch": dispatch.no_ops,
     "slow": dispatch.slow_calls,
     "sizes": sizes.measure,
+    "inputs": inputs.measure,
     "opening": opening.measure,
     "growth": growth.measure,
 }

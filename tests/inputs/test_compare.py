@@ -24,7 +24,8 @@ from chia_bypass.recording.records import Blob, Input, Written
 class Stored:
     """Keeps what a call read and wrote as a recording does, and gives it back."""
 
-    def __init__(self) -> None:
+    def __init__(self, hide: listings.Hide = str) -> None:
+        self._hide = hide
         self._blobs: dict[bytes, bytes] = {}
         self.writes = Writes()
 
@@ -33,16 +34,18 @@ class Stored:
 
     def _input(self, looked: Looked) -> Input:
         is_folder = looked.entry.kind is Kind.DIRECTORY
-        listing = listings.tree_listing(looked.entry, str) if is_folder else listings.NO_LISTING
+        listing = (
+            listings.tree_listing(looked.entry, self._hide) if is_folder else listings.NO_LISTING
+        )
         self._keep(listing)
-        return listings.input_of(looked, listing, str)
+        return listings.input_of(looked, listing, self._hide)
 
     def wrote(self, before: Look, after: Look) -> list[Written]:
         found = []
         for named, changes in written(before, after):
-            listing = listings.changes_listing(changes, str)
+            listing = listings.changes_listing(changes, self._hide)
             self._keep(listing)
-            found.append(listings.written_of(named, len(changes), listing, str))
+            found.append(listings.written_of(named, len(changes), listing, self._hide))
         listings.add_writes(self.writes, found, self._read)
         return found
 
@@ -197,6 +200,22 @@ def test_ignored_paths_need_not_be_what_they_were(tree: Path) -> None:
     (tree / "a").write_bytes(b"ONE")
     ignored = compare(recorded, look(tree), Writes(), lambda path: path == f"{tree}/a")
     assert ignored.unchanged
+
+
+def test_redacted_names_are_compared_as_they_were_redacted(tmp_path: Path) -> None:
+    def hide(text: str) -> str:
+        return text.replace("acme", "***")
+
+    tree = random_trees.make(tmp_path / "acme", {"acme.v": b"one", "b": b"two"})
+    before = look(tree)
+    stored = Stored(hide)
+    recorded = stored.inputs(before)
+    (tree / "acme.v").write_bytes(b"mended")
+    stored.wrote(before, look(tree))
+    assert compare(recorded, look(tree), stored.writes, hide=hide).explained == 1
+    (tree / "acme.v").write_bytes(b"by hand")
+    found = compare(recorded, look(tree), stored.writes, hide=hide)
+    assert told(found, tmp_path) == ["x[0] (/./***): ***.v changed"]
 
 
 def test_beyond_the_limits_that_is_said(tree: Path) -> None:
