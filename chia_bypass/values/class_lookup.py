@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import sys
+import threading
 from collections.abc import Collection, Iterable, Mapping
 from reprlib import recursive_repr
-from typing import Any
+from typing import Any, Final
 
 from chia_bypass.errors import ClassRefused
 from chia_bypass.values.class_shapes import own, shape_of
@@ -73,6 +74,11 @@ def _walk(name: str, namespace: Mapping[str, Any], path: str) -> object:
     return found
 
 
+_SHOWN_LEVELS: Final = 6
+"""Sketches inside each other that the text of one shows."""
+_nested: Final = threading.local()
+
+
 class Sketch:
     """Stands for an object whose class was not imported: its name and what it holds."""
 
@@ -84,9 +90,17 @@ class Sketch:
 
     @recursive_repr("…")
     def __repr__(self) -> str:
-        parts = [] if self.content is None else [repr(self.content)]
-        parts += [f"{key}={item!r}" for key, item in self.state.items()]
-        return f"{self.name.rpartition(':')[2]}({', '.join(parts)})"
+        name = self.name.rpartition(":")[2]
+        above = getattr(_nested, "levels", 0)
+        if above == _SHOWN_LEVELS:
+            return f"{name}(…)"
+        _nested.levels = above + 1
+        try:
+            parts = [] if self.content is None else [repr(self.content)]
+            parts += [f"{key}={item!r}" for key, item in self.state.items()]
+        finally:
+            _nested.levels = above
+        return f"{name}({', '.join(parts)})"
 
 
 class Sketches:

@@ -34,6 +34,6 @@ def decode(
     decoder = Decoder(BUILDERS, classes, buffer, reference, allow_pickle)
     tree = unpack(document)
     try:
-        return decoder.value(tree)
+        return decoder.document(tree)
     except RecursionError as error:  # the caller left less room than MAX_DEPTH levels need
         raise decoder.problem("value", "nested too deeply for the stack") from error

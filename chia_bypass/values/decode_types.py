@@ -174,6 +174,29 @@ def _object(decoder: Decoder, parts: list[Any], number: int) -> Any:
     return _restore(decoder, frame, value, parts[2:])
 
 
+def _stub(decoder: Decoder, parts: list[Any], number: int) -> Any:
+    """An object that gets its fields when the rest of the document is built."""
+    frame = _frame(decoder, parts, 1)
+    base = frame.shape.base
+    if issubclass(frame.cls, Sketch):
+        sketch = decoder.begun(number, frame.cls())
+        decoder.stub(number, lambda nodes: _sketch(decoder, frame, sketch, [None, *nodes]))
+        return sketch
+    if base is None or base.content is not None or issubclass(frame.cls, (Enum, BaseException)):
+        raise decoder.problem(frame.name, "not a class with instances of this form")
+    value = decoder.begun(number, decoder.make(frame.name, base.new, frame.cls))
+    if frame.shape.hashes_itself:
+        decoder.unfinished()
+
+    def complete(nodes: list[Any]) -> None:
+        _restore(decoder, frame, value, nodes)
+        if frame.shape.hashes_itself:
+            decoder.finished()
+
+    decoder.stub(number, complete)
+    return value
+
+
 def _content(decoder: Decoder, frame: Frame, node: Any) -> Any:
     content, base = decoder.value(node), frame.shape.base
     if base is None or type(content) is not base.type:
@@ -304,6 +327,7 @@ BUILDERS: Final[Mapping[int, Builder]] = {
     Kind.REFERENCE: _reference,
     Kind.PICKLE: _pickle,
     Kind.JOINED_PICKLE: _pickle,
+    Kind.STUB: _stub,
     Kind.ARRAY: _array,
     Kind.OBJECT_ARRAY: _object_array,
     Kind.SCALAR: partial(_numpy, "SCALAR", numpy_arrays.make_scalar),

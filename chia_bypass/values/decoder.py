@@ -122,8 +122,35 @@ class Decoder:
         self._builders = builders
         self._built: list[Any] = []
         self._depth = 0
+        self._stubs: dict[int, Callable[[list[Any]], object]] = {}
         self._unfinished = 0
         self._later: list[Callable[[], object]] = []
+
+    def document(self, tree: Any) -> Any:
+        """The value of a whole document."""
+        if is_kind(tree, Kind.DEEP):
+            # This array has no number: who writes it finds out at the end that it is needed.
+            value = self.value(tree[1] if len(tree) > 1 else None)
+            self._complete(tree[2:])
+        else:
+            value = self.value(tree)
+        if self._stubs:
+            raise self.problem("STUB", f"{len(self._stubs)} objects without their fields")
+        return value
+
+    def stub(self, number: int, complete: Callable[[list[Any]], object]) -> None:
+        """Say what puts the fields, still trees, into the object with that number."""
+        self._stubs[number] = complete
+
+    def _complete(self, parts: list[Any]) -> None:
+        if len(parts) % 2:
+            raise self.problem("DEEP", "a stub without fields")
+        for number, fields in zip(parts[::2], parts[1::2], strict=True):
+            complete = self._stubs.pop(number, None) if type(number) is int else None
+            if complete is None or type(fields) is not list:
+                raise self.problem("DEEP", "not the number of a stub and its fields")
+            self.open()
+            complete(fields)
 
     def value(self, node: Any) -> Any:
         """The value of one tree."""

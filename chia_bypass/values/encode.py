@@ -74,6 +74,9 @@ def _encoded(encoder: Encoder, value: object, write: Callable[[Encoder], bytes])
         document = write(encoder)
     except CannotKeep:
         raise
+    except RecursionError as error:  # the loop has left less room than MAX_DEPTH levels need
+        reason = "nested too deeply for the stack"
+        raise OnlyWhole(encoder.place(), class_name(type(value)), reason) from error
     except Exception as error:  # hashes, properties and threads of the user's: the run goes on
         reason = f"{type(error).__name__}: {error}"
         raise CannotKeep(encoder.place(), class_name(type(value)), reason) from error

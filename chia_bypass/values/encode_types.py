@@ -205,6 +205,9 @@ def _object(encoder: Encoder, value: Any) -> list[Any]:
     if mutable:
         encoder.share(value, number)
     names, state = _state(value, shape)
+    if base.content is None and encoder.is_deep():
+        encoder.postpone(number, partial(_fields, encoder, [], names, state))
+        return [HEADS[Kind.STUB], _shape(encoder, cls, shape, names)]
     content = None if base.content is None else base.content(value)
     tree = [HEADS[Kind.OBJECT], _shape(encoder, cls, shape, names), encoder.node(content)]
     _fields(encoder, tree, names, state)
@@ -236,9 +239,10 @@ def _exception(encoder: Encoder, value: BaseException, shape: Shape) -> list[Any
 
 def _fields(
     encoder: Encoder, tree: list[Any], names: tuple[str, ...], state: Iterable[Any]
-) -> None:
+) -> list[Any]:
     for name, item in zip(names, state, strict=True):
         tree.append(item if type(item) in ATOMS else encoder.child(name, item))
+    return tree
 
 
 def _numpy(encoder: Encoder, value: Any, numpy: Any) -> list[Any]:

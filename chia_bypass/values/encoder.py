@@ -15,6 +15,7 @@ from msgpack import ExtType, Packer
 from chia_bypass.errors import CannotKeep
 from chia_bypass.values.class_shapes import class_name
 from chia_bypass.values.kinds import (
+    DEEP_FROM,
     HEADS,
     LONG_TEXT,
     MAX_DEPTH,
@@ -85,6 +86,12 @@ class OnlyWhole(CannotKeep):
     """This value has no faithful form in parts; as one pickle it may have one."""
 
 
+_ALONE_LEVELS: Final = 20
+"""Where stubs begin in an element of a set by itself: the stack is that of what is around, too."""
+_RING_LEVELS: Final = 6
+"""Where it ends if it is in a ring: all that is in the ring would be looked at for each element."""
+
+
 class _Ring(Exception):
     """An element of a set holds a set that leads back to itself: its document has no end."""
 
@@ -123,15 +130,33 @@ class Encoder:
         self._numbers: dict[int, int] = {}
         self._texts: dict[str, int] = {}
         self._alive: list[object] = []
+        self._postponed: list[tuple[int, tuple[object, ...], Callable[[], list[Any]]]] = []
         self._count = 0
         self._depth = 0
+        self._above = 0
+        self._deep_from = DEEP_FROM
         # Of elements of sets, by id; the set that is being encoded keeps them alive.
         self._order_keys: dict[int, tuple[bool, bytes]] = {}
         self._is_alone = self._empties_sets = False
 
     def document(self, value: object) -> bytes:
         """The bytes of the whole value."""
-        return self._packed(value, self.node(value))
+        tree = self.node(value)
+        if self._postponed and not self._empties_sets:
+            tree = [HEADS[Kind.DEEP], tree]
+            for number, path, fields in self._postponed:  # which grows meanwhile
+                self.path[:] = path
+                self.open()
+                tree += (number, fields())
+        return self._packed(value, tree)
+
+    def is_deep(self) -> bool:
+        """Whether an object at this level should be a stub."""
+        return self._depth >= self._deep_from
+
+    def postpone(self, number: int, fields: Callable[[], list[Any]]) -> None:
+        """Write the fields of the stub with that number once the rest is written."""
+        self._postponed.append((number, tuple(self.path), fields))
 
     def whole(self, value: object, reason: str) -> bytes:
         """The same, where the whole value is kept as one pickle."""
@@ -159,7 +184,7 @@ class Encoder:
                 raise self._divided(value)
             return back(number)
         self._depth += 1
-        if self._depth > MAX_DEPTH:
+        if self._depth + self._above > MAX_DEPTH:
             reason = f"nested more than {MAX_DEPTH} levels deep"
             raise OnlyWhole(self.place(), class_name(kind), reason)
         tree = self._by_type.get(kind, self._handlers.other)(self, value)
@@ -221,7 +246,7 @@ class Encoder:
     def sort(self, elements: Iterable[Any]) -> list[Any]:
         """Elements of a set in the order of the documents that they would be on their own.
 
-        Those that hold a set that leads back to itself come last, as if all sets were empty.
+        Those that hold a set that leads back to itself come last, by what is near, without sets.
         """
         if self._empties_sets:
             return []
@@ -247,7 +272,7 @@ class Encoder:
             return False, self._alone().document(value)
         except _Ring:
             alone = self._alone()
-            alone._empties_sets = True
+            alone._empties_sets, alone._deep_from = True, _RING_LEVELS
             return True, alone.document(value)
 
     def _alone(self) -> Encoder:
@@ -255,7 +280,9 @@ class Encoder:
         alone = Encoder(
             self._handlers, self.reference, self.place(), self.redactor, copying=self._copying
         )
-        alone._order_keys, alone._is_alone, alone._depth = self._order_keys, True, self._depth
+        # From level 0 on: its bytes must not depend on where it is met.
+        alone._above, alone._deep_from = self._above + self._depth, _ALONE_LEVELS
+        alone._order_keys, alone._is_alone = self._order_keys, True
         return alone
 
     def pickle(self, value: object, reason: str) -> list[Any]:
@@ -317,7 +344,10 @@ class Encoder:
 
     def _rewindable(self) -> Sequence[Any]:
         # Not _alive: keeping more alive than needed is harmless, and ids must not be reused.
-        return (self._numbers, self._texts, self.shapes, self.buffers, self.pickled)
+        return (
+            *(self._numbers, self._texts, self.shapes, self.buffers),
+            *(self.pickled, self._postponed),
+        )
 
     def _text(self, value: str) -> Any:
         number = self._texts.get(value)

@@ -22,6 +22,9 @@ LONG_TEXT: Final = 256
 MAX_DEPTH: Final = 200
 """Levels that values may be nested; what is deeper is refused on both sides."""
 
+DEEP_FROM: Final = 100
+"""From this level on, objects are written as stubs, and their fields behind the whole value."""
+
 HEAD: Final = 1
 """Extension type: first element of an array, one byte, its :class:`Kind`."""
 INTEGER: Final = 2
@@ -73,6 +76,8 @@ class Kind(IntEnum):
     REFERENCE = 37
     PICKLE = 38
     JOINED_PICKLE = 39
+    STUB = 40
+    DEEP = 41
     ARRAY = 48
     OBJECT_ARRAY = 49
     SCALAR = 50

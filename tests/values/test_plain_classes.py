@@ -12,7 +12,8 @@ import subprocess
 import sys
 import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FunctionType, MappingProxyType
 from typing import Any
@@ -416,6 +417,77 @@ def test_a_function_or_a_lambda_inside() -> None:
     with pytest.raises(CannotKeep, match=r"result\.lock"):
         encode(models.Node("a", lock=threading.Lock()))
     assert isinstance(_make_scripted, FunctionType)
+
+
+def _chain(length: int) -> models.Node:
+    """Objects in a row and in a ring, whose ends know each other."""
+    nodes = [models.Node(f"n{n}") for n in range(length)]
+    for n, node in enumerate(nodes):
+        node.next, node.before, node.first = nodes[(n + 1) % length], nodes[n - 1], nodes[0]
+    return nodes[0]
+
+
+def _in_thread(run: Callable[[], object]) -> None:
+    """Run it with a stack of its own: as deep as ever, whatever the tests have used up."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(run).result()
+
+
+@pytest.mark.parametrize("length", [1, 90, 99, 100, 101, 150, 198, 250, 20_000])
+def test_a_ring_of_any_length_comes_back(length: int) -> None:
+    def check() -> None:
+        value = _chain(length)
+        encoded = encode(value)
+        assert encoded.pickled == ()
+        rebuilt = rebuild(encoded, classes=CLASSES)
+        assert isomorphic(value, rebuilt)
+        assert encode(rebuilt).document == encoded.document
+        assert len(repr(rebuild(encoded, classes=Sketches()))) < 2000
+
+    _in_thread(check)
+
+
+@pytest.mark.parametrize("count", [40, 300])
+def test_a_web_of_hashed_objects_comes_back(count: int) -> None:
+    def check() -> None:
+        chance = random.Random(count)
+        nodes = [models.Keyed(f"n{n}") for n in range(count)]
+        for node in nodes:
+            node.others = set(chance.sample(nodes, 3))
+            node.table = {other: [other] for other in chance.sample(nodes, 2)}
+        encoded = encode(nodes)
+        assert encoded.pickled == ()
+        assert isomorphic(nodes, rebuild(encoded, classes=CLASSES))
+
+    _in_thread(check)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ([HEADS[Kind.STUB], NODE],),
+        ([HEADS[Kind.STUB], NODE], 0),
+        ([HEADS[Kind.STUB], NODE], 0, []),
+        ([HEADS[Kind.STUB], NODE], 0, [1, 2]),
+        ([HEADS[Kind.STUB], NODE], 0, [1], 0, [1]),
+        ([HEADS[Kind.STUB], NODE], 5, [1]),
+        ([HEADS[Kind.STUB], NODE], "0", [1]),
+        ([HEADS[Kind.STUB], NODE], 0, {"name": 1}),
+        ([HEADS[Kind.STUB], NODE], 0, [HEADS[Kind.TUPLE]]),
+        ([HEADS[Kind.STUB], NODE], 0, [[HEADS[Kind.DEEP], 1]]),
+        ([HEADS[Kind.STUB], [HEADS[Kind.SHAPE], "builtins:ValueError"]], 0, []),
+        ([HEADS[Kind.STUB], [HEADS[Kind.SHAPE], "builtins:list"]], 0, []),
+        ([HEADS[Kind.STUB]], 0, []),
+        (),
+    ],
+    ids=range(14),
+)
+def test_forged_stubs_are_refused(parts: tuple[Any, ...]) -> None:
+    if not parts:
+        parts = ([HEADS[Kind.DEEP]],)
+    for document in (tree(HEADS[Kind.DEEP], *parts), tree(*parts)):
+        with pytest.raises(CannotRebuild):
+            decode(document, classes=CLASSES, buffer=_no_buffer, reference=to_ref)
 
 
 def test_rings_are_shown() -> None:
