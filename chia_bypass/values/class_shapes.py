@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import FunctionType, MemberDescriptorType, SimpleNamespace
-from typing import Any, Final, Generic, cast
+from typing import Any, Final
 
 from chia_bypass.values.plain_classes import is_plain
 from chia_bypass.values.stdlib_types import LEAVES
@@ -89,9 +89,6 @@ BASES: Final = (
 """In this order the first that a class derives from is its base."""
 
 OBJECT_BASE: Final = Base(object, object.__new__)
-_GENERIC: Final = cast("type", Generic)
-GENERIC_BASE: Final = Base(object, _GENERIC.__new__)
-"""From Python 3.12 on, ``Generic`` is written in C and has a ``__new__`` of its own."""
 
 NATIVE_CLASSES: Final[Mapping[str, type]] = {
     f"{cls.__module__}:{cls.__qualname__}": cls
@@ -191,9 +188,8 @@ def _base_of(cls: type) -> Base | None:
         builtin = next(parent for parent in mro(cls) if not parent.__flags__ & _HEAP_TYPE)
         found = Base(builtin, builtin.__new__)
     else:
-        plain = GENERIC_BASE if issubclass(cls, _GENERIC) else OBJECT_BASE
-        found = next((base for base in BASES if issubclass(cls, base.type)), plain)
-    known = {*mro(found.type), Exception, Counter, _GENERIC}
+        found = next((base for base in BASES if issubclass(cls, base.type)), OBJECT_BASE)
+    known = {*mro(found.type), Exception, Counter}
     hidden = any(
         not parent.__flags__ & _HEAP_TYPE or parent.__flags__ & _IMMUTABLE_TYPE
         for parent in mro(cls)
@@ -205,12 +201,12 @@ def _base_of(cls: type) -> Base | None:
 def _rebuildable(cls: type, base: Base | None) -> bool:
     if base is None:
         return False
-    if base.type is not object or issubclass(cls, Enum):
+    if base is not OBJECT_BASE or issubclass(cls, Enum):
         return True
     marks = ("__dataclass_fields__", "__attrs_attrs__", "__pydantic_fields_set__")
     if any(mark in own(parent) for parent in mro(cls) for mark in marks):
         return True
-    parents = [parent for parent in mro(cls) if parent not in (_GENERIC, object)]
+    parents = mro(cls)[:-1]
     return is_plain(cls, map(class_name, parents), [own(parent) for parent in parents])
 
 
