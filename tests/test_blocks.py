@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from support.loop_runner import Loops
+from support.loop_runner import IMPORTS, Loops
 
 import chia_bypass
 from chia_bypass import ChiaFunction, Miss, RecordingExists, Swallowed, get
@@ -19,6 +19,11 @@ pytestmark = pytest.mark.usefixtures("ray_session")
 @ChiaFunction(num_cpus=0)
 def draw(x: int) -> tuple[int, bytes]:
     return x, os.urandom(8)
+
+
+@ChiaFunction(num_cpus=0)
+def repeat(text: str) -> str:
+    return text
 
 
 def test_a_block_is_recorded_and_replayed(tmp_path: Path) -> None:
@@ -59,6 +64,51 @@ def test_a_block_without_a_call_leaves_nothing(tmp_path: Path) -> None:
     with chia_bypass.record(tmp_path / "r"):
         pass
     assert not (tmp_path / "r").exists()
+
+
+def test_a_block_keeps_secrets_and_counts_other_arguments_as_it_is_told(tmp_path: Path) -> None:
+    with chia_bypass.record(tmp_path / "r", redact=[r"hush-\d+"], keep_env=["HOME"]) as folder:
+        assert get(repeat.chia_remote("hush-1 said", _chia_tag="t")) == "hush-1 said"
+    recording = Recording.open(folder)
+    assert recording.contents.runs[0].kept == {"HOME": os.environ["HOME"]}
+    with chia_bypass.replay(folder, args="strict", latency="recorded") as replaying:
+        served = get(repeat.chia_remote("hush-2 said", _chia_tag="t"))  # the same but for a secret
+    assert "hush" not in served
+    assert served.endswith(" said")
+    assert not replaying.outcome.drifted
+    with chia_bypass.replay(folder) as replaying:
+        assert get(repeat.chia_remote("other", _chia_tag="t")) == served
+    assert len(replaying.outcome.drifted) == 1
+    with pytest.raises(Miss), chia_bypass.replay(folder, args="strict"):
+        repeat.chia_remote("other", _chia_tag="t")
+
+
+IN_A_SCRIPT = """
+import chia_bypass
+
+@ChiaFunction(num_cpus=0)
+def build(x):
+    real("build")
+    return x + 1
+
+with chia_bypass.record("r"):
+    ray.init(address=ADDRESS)
+    print(get(build.chia_remote(1)))
+    ray.shutdown()
+with chia_bypass.replay("r", address=ADDRESS, live=["build"]) as replaying:
+    ray.init(resources={"fpga": 1})  # joins: a Ray made for the replay would only pretend to
+    print(get(build.chia_remote(1)), ray.get_runtime_context().gcs_address == ADDRESS)
+print(len(replaying.outcome.events), replaying.outcome.served)
+"""
+
+
+def test_a_block_replays_on_the_cluster_that_it_is_told(loops: Loops) -> None:
+    script = IMPORTS.format(log=str(loops.log)) + IN_A_SCRIPT
+    (loops.folder / "loop.py").write_text(script.replace("ADDRESS", repr(loops.address)))
+    done = loops.python("loop.py")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-3:] == ["2", "2 True", "1 Counter()"]
+    assert loops.real_runs() == ["build", "build"]
 
 
 def test_a_parent_that_returns_its_childs_reference_does_not_hang(loops: Loops) -> None:
