@@ -98,7 +98,7 @@ with chia_bypass.record("r"):
 with chia_bypass.replay("r", address=ADDRESS, live=["build"]) as replaying:
     ray.init(resources={"fpga": 1})  # joins: a Ray made for the replay would only pretend to
     print(get(build.chia_remote(1)), ray.get_runtime_context().gcs_address == ADDRESS)
-print(len(replaying.outcome.events), replaying.outcome.served)
+print(replaying.outcome.served)
 """
 
 
@@ -107,7 +107,7 @@ def test_a_block_replays_on_the_cluster_that_it_is_told(loops: Loops) -> None:
     (loops.folder / "loop.py").write_text(script.replace("ADDRESS", repr(loops.address)))
     done = loops.python("loop.py")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-3:] == ["2", "2 True", "1 Counter()"]
+    assert done.stdout.splitlines()[-3:] == ["2", "2 True", "Counter()"]
     assert loops.real_runs() == ["build", "build"]
 
 
