@@ -54,49 +54,56 @@ class Patch(Generic[T]):
         return last[0] if last else None
 
     def install(self, owner: Any, *also: Any, setting: T | None = None) -> Undo:
-        """Replace the attribute of ``owner``, a module, class or object; returns what undoes it.
+        """Replace the attribute of ``owner``, a module, class or object, and of those of ``also``
+        that have it; returns what undoes it.
 
-        Whoever of ``also`` holds the same under the same name gets the replacement too, and gives
-        it back. Where the change is in place already only the setting changes, until the undoing.
+        Where the change is in place already only the setting changes, until the undoing.
         """
         given, places = [] if setting is None else [setting], (owner, *also)
+        token = object()
         with _lock:
             self._settings += given
-            layer = self._in_place(owner)
-            if layer is None:
-                layer = self._replace(places)
-            elif layer.installed_by is not None:
-                return lambda: self._drop(given)
-            layer.installed_by = token = object()
+            layers = self._layers_of([owner, *(p for p in also if hasattr(p, self._name))])
+            own = [layer for layer in layers if layer.installed_by is None]
+            for layer in own:
+                layer.installed_by = token
 
         def undo() -> None:
             with _lock:
                 self._drop(given)
-                if layer.installed_by is token:
-                    layer.installed_by = None
-                    for place in places:
-                        _strip(place, self._name)
+                for layer in own:
+                    if layer.installed_by is token:
+                        layer.installed_by = None
+                # All of them: what was half imported may have taken ours meanwhile.
+                for place in places:
+                    _strip(place, self._name)
 
         return undo
 
-    def _in_place(self, owner: Any) -> _Layer | None:
+    def _layers_of(self, places: list[Any]) -> list[_Layer]:
+        """Those in ``places``, new ones where there was none."""
+        new: dict[Any, Any] = {}
+        """Replacements by original: places that have the same get the same."""
+        layers = []
+        for place in places:
+            layer = self._in_place(place)
+            if layer is None:
+                original = getattr(place, self._name)
+                replacement = new.setdefault(original, self._wrap(original))
+                layer = _layers.setdefault(replacement, _Layer(self, original))
+                if self._name not in vars(place):
+                    layer.inheriting += (place,)
+                setattr(place, self._name, replacement)
+            layers.append(layer)
+        return layers
+
+    def _in_place(self, place: Any) -> _Layer | None:
         """The layer of this patch that is there, maybe with patches of others over it."""
-        for function in _chain(getattr(owner, self._name)):
+        for function in _chain(getattr(place, self._name)):
             layer = _layer(function)
             if layer is not None and layer.patch is self:
                 return layer
         return None
-
-    def _replace(self, places: tuple[Any, ...]) -> _Layer:
-        original = getattr(places[0], self._name)
-        replacement = self._wrap(original)
-        # Equal, since a bound method is another object each time.
-        same = [place for place in places if getattr(place, self._name, None) == original]
-        layer = _Layer(self, original, tuple(p for p in same if self._name not in vars(p)))
-        _layers[replacement] = layer
-        for place in same:
-            setattr(place, self._name, replacement)
-        return layer
 
     def _drop(self, given: list[T]) -> None:
         while given:
@@ -109,7 +116,7 @@ class _Layer:
 
     patch: Patch[Any]
     original: Any
-    inheriting: tuple[Any, ...]
+    inheriting: tuple[Any, ...] = ()
     """Where the original was not an attribute of the place itself but of its class."""
     installed_by: object | None = None
     """Stands for the install whose undoing removes it. None: that was done, but somebody had

@@ -107,16 +107,19 @@ def test_the_last_setting_is_obeyed_and_none_after_the_undoing(module: Any) -> N
     assert held(1) == [1, None]
 
 
-def test_who_holds_the_same_under_the_same_name_gets_it_too(module: Any) -> None:
+def test_all_places_get_it_and_what_was_the_same_stays_the_same(module: Any) -> None:
     original = module.put
-    holder, other, later = (ModuleType(name) for name in ("holder", "other", "later"))
-    vars(holder)["put"], vars(other)["put"] = original, print
-    undo = Patch[None]("put", adding("a")).install(module, holder, other, later)
-    assert vars(holder)["put"] is module.put is not original
+    theirs = adding("theirs")(original)
+    same, covered, later = (ModuleType(name) for name in ("same", "covered", "later"))
+    vars(same)["put"], vars(covered)["put"] = original, theirs
+    undo = Patch[None]("put", adding("ours")).install(module, same, covered, later)
+    assert vars(same)["put"] is module.put is not original
+    assert module.put(1) == [1, "ours"]
+    assert vars(covered)["put"](1) == [1, "theirs", "ours"]
     vars(later)["put"] = module.put  # as a module that was half imported does
     undo()
-    assert vars(holder)["put"] is vars(later)["put"] is module.put is original
-    assert vars(other)["put"] is print
+    assert vars(same)["put"] is vars(later)["put"] is module.put is original
+    assert vars(covered)["put"] is theirs
 
 
 def test_a_module_that_was_reloaded_is_patched_anew(module: Any) -> None:
