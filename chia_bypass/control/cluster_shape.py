@@ -8,21 +8,15 @@ the machine has its own and would start a worker process for each CPU that is bu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from chia_bypass import demands
+from chia_bypass.demands import Amounts
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import PlacementGroup
-from chia_bypass.replay_engine.resources import (
-    Amounts,
-    asked_by,
-    belongs_to_group,
-    fits,
-    held_by,
-    numbers,
-    together,
-)
+from chia_bypass.replay_engine.resources import fits, together
 
 MACHINE = ("CPU", "GPU", "memory")
 """Resources of which a machine has its own."""
@@ -53,7 +47,7 @@ def shape(recording: Recording) -> tuple[dict[str, float], ...]:
     """What each node has to offer, the one that the driver is on first."""
     cluster = recording.contents.clusters[:1]
     recorded = [
-        numbers(node.get("resources", {}))
+        demands.numbers(node.get("resources", {}))
         for node in (cluster[0].nodes if cluster else ())
         if node.get("alive", True)
     ]
@@ -63,8 +57,9 @@ def shape(recording: Recording) -> tuple[dict[str, float], ...]:
         if group.strategy in _SPREAD:
             _spread(group, nodes, len(recorded))
     kept = _fold(nodes)
-    calls = _demands(recording.index.options)
-    actors = _demands(actor.options for actor in recording.contents.actors)
+    calls = _demands(recording.index.options, demands.of_task)
+    created = (actor.options for actor in recording.contents.actors)
+    actors = _demands(created, demands.to_place_actor)
     kept[0].raise_by(_standing(recording, together(recorded)))
     for node in kept:
         node.raise_by(_most(map(machine, calls)))
@@ -127,11 +122,13 @@ def _fold(nodes: list[_Node]) -> list[_Node]:
     return kept
 
 
-def _demands(options: Iterable[Mapping[str, Any]]) -> list[Amounts]:
+def _demands(
+    options: Iterable[Mapping[str, Any]], asked_by: Callable[[Mapping[str, Any]], Amounts]
+) -> list[Amounts]:
     """What calls or actors with these options ask for, each kind once."""
     found: dict[frozenset[tuple[str, float]], Amounts] = {}
     for given in options:
-        if not belongs_to_group(given):
+        if not demands.in_group(given):
             asked = asked_by(given)
             found[frozenset(asked.items())] = asked
     return list(found.values())
@@ -143,9 +140,9 @@ def _standing(recording: Recording, total: Amounts) -> dict[str, float]:
     Nobody knows which of them lived at the same time, except that those did fit on the cluster.
     """
     actors = (
-        held_by(actor.options)
+        demands.of_actor(actor.options)
         for actor in recording.contents.actors
-        if not belongs_to_group(actor.options)
+        if not demands.in_group(actor.options)
     )
     groups = (together(g.bundles) for g in recording.contents.groups if g.strategy not in _SPREAD)
     held = machine(together((*actors, *groups)))

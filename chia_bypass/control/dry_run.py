@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from statistics import median
 
+from chia_bypass import demands
 from chia_bypass.bypass.config import BypassConfig, Entry
 from chia_bypass.names import find
 from chia_bypass.recording.call_tree import Row, rows
@@ -16,7 +17,6 @@ from chia_bypass.replay_engine.decision import Asked, Rules, why_live
 from chia_bypass.replay_engine.matcher import Found
 from chia_bypass.replay_engine.policy import OnMiss, Policy
 from chia_bypass.replay_engine.reruns import runs_again
-from chia_bypass.replay_engine.resources import asked_by
 
 UNFINISHED = "it never finished"
 
@@ -54,7 +54,7 @@ def forecast(recording: Recording, policy: Policy, yaml: BypassConfig) -> list[E
         expected = found.setdefault((name, why), Expected(name, why))
         expected.calls.append(row.call.path)
         expected.seconds += row.result.seconds if row.result else usual.get(name, 0.0)
-        for resource, amount in asked_by(row.call.options).items():
+        for resource, amount in demands.of_task(row.call.options).items():
             expected.needs[resource] = max(amount, expected.needs.get(resource, 0.0))
     return list(found.values())
 

@@ -10,19 +10,14 @@ from typing import Any
 
 import ray
 
+from chia_bypass import demands
+from chia_bypass.demands import Amounts
 from chia_bypass.errors import Miss
 from chia_bypass.identity import position
 from chia_bypass.replay_engine.events import Event, Kind, Log, Outcomes
 from chia_bypass.replay_engine.matcher import MissReason
 from chia_bypass.replay_engine.misses import PLACE_REMEDY
-from chia_bypass.replay_engine.resources import (
-    Amounts,
-    asked_by,
-    belongs_to_group,
-    numbers,
-    why_group_never_placed,
-    why_never_placed,
-)
+from chia_bypass.replay_engine.resources import why_group_never_placed, why_never_placed
 from chia_bypass.session import Session
 
 
@@ -35,10 +30,16 @@ class Offers:
         self._nodes: Sequence[Amounts] = ()
 
     def why_call_never_placed(self, options: Mapping[str, Any]) -> str:
-        """Why a call or actor with these Ray options can never be placed; empty if it can."""
-        if belongs_to_group(options):  # Ray itself refuses what the group has no bundle for
+        """Why a call with these Ray options can never be placed; empty if it can."""
+        return self._why_never_placed(options, demands.of_task(options))
+
+    def why_actor_never_placed(self, options: Mapping[str, Any]) -> str:
+        """Why an actor with these Ray options can never be placed; empty if it can."""
+        return self._why_never_placed(options, demands.to_place_actor(options))
+
+    def _why_never_placed(self, options: Mapping[str, Any], asked: Amounts) -> str:
+        if demands.in_group(options):  # Ray itself refuses what the group has no bundle for
             return ""
-        asked = asked_by(options)
         return self._ask(lambda nodes: why_never_placed(asked, nodes))
 
     def why_group_never_placed(self, bundles: Sequence[Amounts], strategy: str) -> str:
@@ -54,7 +55,7 @@ class Offers:
 
 
 def _look() -> Sequence[Amounts]:
-    return [numbers(node["Resources"]) for node in ray.nodes() if node["Alive"]]
+    return [demands.numbers(node["Resources"]) for node in ray.nodes() if node["Alive"]]
 
 
 process = Offers(_look)
@@ -86,7 +87,7 @@ class ReservationCheck:
     def actor(self, class_name: str, name: str, options: Mapping[str, Any]) -> None:
         """Raises Miss if the actor can never be placed."""
         if ray.is_initialized():  # else creating it starts Ray, which has what was recorded
-            self._tell(f"actor {class_name}", process.why_call_never_placed(options))
+            self._tell(f"actor {class_name}", process.why_actor_never_placed(options))
 
     def _tell(self, what: str, why: str) -> None:
         if not why:

@@ -8,43 +8,14 @@ Pure: no Ray.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from itertools import permutations
-from typing import Any
 
-Amounts = Mapping[str, float]
-"""How much of which resource: ``{"CPU": 2, "fpga": 1}``."""
+from chia_bypass.demands import Amounts
 
-_OWN_OPTION = {"num_cpus": "CPU", "num_gpus": "GPU", "memory": "memory"}
-"""Options of Ray for resources that have one of their own."""
-_DEFAULT_CPUS = 1.0
-"""What Ray reserves for a call, and to create an actor, that says nothing about it."""
-_KIND_OF_GPU = 0.001
-"""How much Ray asks for of the resource that stands for an accelerator's type."""
 _FEW = 6
 """Bundles up to which every way to spread them is tried; a hundred would take for ever."""
-
-
-def asked_by(options: Mapping[str, Any]) -> dict[str, float]:
-    """What a call or the creation of an actor with these Ray options needs on one node."""
-    asked = {"CPU": _DEFAULT_CPUS, **held_by(options)}
-    return {name: amount for name, amount in asked.items() if amount > 0}
-
-
-def held_by(options: Mapping[str, Any]) -> dict[str, float]:
-    """What an actor with these Ray options keeps for as long as it lives."""
-    held = {name: options.get(option) for option, name in _OWN_OPTION.items()}
-    held.update(options.get("resources") or {})
-    kind = options.get("accelerator_type")
-    if kind is not None:
-        held[f"accelerator_type:{kind}"] = _KIND_OF_GPU
-    return numbers(held)
-
-
-def numbers(amounts: Mapping[str, object]) -> dict[str, float]:
-    """Those of ``amounts`` that are some."""
-    return {name: float(a) for name, a in amounts.items() if isinstance(a, int | float)}
 
 
 def fits(asked: Amounts, offered: Amounts) -> bool:
@@ -58,15 +29,6 @@ def together(bundles: Iterable[Amounts]) -> dict[str, float]:
     for bundle in bundles:
         total.update(bundle)
     return dict(total)
-
-
-def belongs_to_group(options: Mapping[str, Any]) -> bool:
-    """Whether a placement group provides the resources: it is the group that must be placed."""
-    strategy = options.get("scheduling_strategy")
-    if isinstance(strategy, Mapping):  # as a recording has it
-        return "PlacementGroup" in strategy
-    group = getattr(strategy, "placement_group", None) or options.get("placement_group")
-    return group is not None and group != "default"
 
 
 def why_never_placed(asked: Amounts, nodes: Sequence[Amounts]) -> str:

@@ -2,39 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from chia_bypass.replay_engine.resources import (
-    asked_by,
-    belongs_to_group,
-    held_by,
-    why_group_never_placed,
-    why_never_placed,
-)
+from chia_bypass.replay_engine.resources import why_group_never_placed, why_never_placed
 
 NODES = [{"CPU": 4.0, "fpga": 1.0}, {"CPU": 8.0, "sim": 4.0}]
-
-
-@pytest.mark.parametrize(
-    ("options", "asked"),
-    [
-        ({}, {"CPU": 1}),
-        ({"num_cpus": None}, {"CPU": 1}),
-        ({"num_cpus": 0}, {}),
-        ({"num_cpus": 0.5, "num_gpus": 2, "memory": 10**9}, {"CPU": 0.5, "GPU": 2, "memory": 1e9}),
-        ({"resources": {"fpga": 1}, "num_returns": 2}, {"CPU": 1, "fpga": 1}),
-        ({"accelerator_type": "V100"}, {"CPU": 1, "accelerator_type:V100": 0.001}),
-    ],
-)
-def test_what_options_ask_for(options: dict[str, Any], asked: dict[str, float]) -> None:
-    assert asked_by(options) == asked
-
-
-def test_an_actor_keeps_no_cpu_unless_it_says_so() -> None:
-    assert held_by({"resources": {"fpga": 1}}) == {"fpga": 1}
-    assert held_by({"num_cpus": 2}) == {"CPU": 2}
 
 
 @pytest.mark.parametrize(
@@ -77,10 +49,3 @@ def test_why_a_group_can_never_be_placed(
 ) -> None:
     why = why_group_never_placed(bundles, strategy, NODES)
     assert (told in why) if told else (why == "")
-
-
-def test_what_a_group_provides_is_the_groups_business() -> None:
-    assert belongs_to_group({"scheduling_strategy": {"PlacementGroup": "ab", "bundle": 0}})
-    assert not belongs_to_group({"scheduling_strategy": {"NodeAffinity": "ab", "soft": True}})
-    assert not belongs_to_group({"scheduling_strategy": "SPREAD", "placement_group": "default"})
-    assert not belongs_to_group({})

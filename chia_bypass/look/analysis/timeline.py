@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite
 
+from chia_bypass import demands
 from chia_bypass.names import short_name
 from chia_bypass.recording.call_tree import Row
 
@@ -75,18 +76,9 @@ def _span(row: Row) -> Span:
         host=result.host,
         node=result.node,
         pid=result.pid,
-        resources=asked_for(call.options),
+        resources=demands.of_task(call.options),
         producers=tuple(dict.fromkeys(p.call for a in call.arguments for p in a.producers)),
     )
-
-
-def asked_for(options: Mapping[str, object]) -> dict[str, float]:
-    """The resources in the Ray options of a call. Without ``num_cpus`` a task takes one CPU."""
-    custom = options.get("resources")
-    cpus, gpus = options.get("num_cpus"), options.get("num_gpus")
-    found = {"CPU": 1 if cpus is None else cpus, "GPU": gpus}
-    found.update(custom if isinstance(custom, Mapping) else {})
-    return {name: float(n) for name, n in found.items() if isinstance(n, int | float) and n > 0}
 
 
 def rows_of_workers(found: Iterable[Span]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from support.recording_builder import Made, make_recording
 
 from chia_bypass.look.analysis.graph import critical_path, running
-from chia_bypass.look.analysis.timeline import asked_for, spans
+from chia_bypass.look.analysis.timeline import spans
 from chia_bypass.recording.call_tree import rows
 from chia_bypass.values.kinds import Reference
 
@@ -48,8 +48,3 @@ def test_amounts_in_use_begin_and_end_at_nothing(tmp_path: Path) -> None:
     times, amounts = running(spans(rows(make_recording(tmp_path / "r", made))), "licence")
     assert times == sorted(times)
     assert (max(amounts), amounts[-1]) == (0.4, 0.0)
-
-
-def test_a_call_asks_for_one_cpu_unless_it_says_otherwise() -> None:
-    assert asked_for({}) == {"CPU": 1.0}
-    assert asked_for({"num_cpus": 0, "resources": {"fpga": 2}}) == {"fpga": 2.0}
