@@ -14,6 +14,9 @@ from types import TracebackType
 from ray.cluster_utils import Cluster
 
 DRIVER = Path(__file__).with_name("driver.py")
+_ROOT = Path(__file__).resolve().parents[2]
+# Raylets hand it on to workers, which import the functions of call_kinds.py.
+os.environ["PYTHONPATH"] = str(_ROOT / "tests")
 COMMAND = (sys.executable, "-m", "chia_bypass_cli")
 
 
@@ -45,12 +48,11 @@ def shared_ray(*cpus: int) -> Iterator[str]:
 
 def environment(address: str) -> dict[str, str]:
     """Of a process that joins the Ray at ``address``."""
-    root = Path(__file__).resolve().parents[2]
     return {
         **os.environ,
         "RAY_ADDRESS": address,
         "RAY_USAGE_STATS_ENABLED": "0",
-        "PYTHONPATH": os.pathsep.join((str(root), str(root / "cli"))),
+        "PYTHONPATH": os.pathsep.join(map(str, (_ROOT, _ROOT / "cli"))),
     }
 
 
