@@ -88,7 +88,7 @@ def tree(folder: Path) -> Kind:
         return number
 
     named = str(make_tree(folder.parent / "tree"))
-    call = ChiaFunction(num_cpus=1)(task).chia_remote
+    call = ChiaFunction(num_cpus=2)(task).chia_remote  # one at a time, on one worker
     return Kind(lambda number, work: call(number, named), get)
 
 
