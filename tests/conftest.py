@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from support.leftovers import NO_RAY, TestRun, run_folder
 from support.loop_runner import Loops
 
 from chia_bypass.bypass.runtime import activate
@@ -33,14 +34,50 @@ os.environ.pop("RAY_ADDRESS", None)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+RAY_FIXTURES = {"ray_session", "short", "short_for_all"}
+"""Whoever asks for one of these, directly or not, needs a Ray: such tests are the slow tier."""
 RESOURCES = {"crb_res": 4.0, "db1": 2.0, "fpga": 1.0, "sim": 4.0}
 """Custom resources of the shared Ray, besides two CPUs."""
+
+
+RUN = pytest.StashKey[TestRun]()
+LEFT = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the run a folder of its own; workers of xdist share that of their controller."""
+    if not hasattr(config, "workerinput"):
+        config.stash[RUN] = TestRun.begin()
+
+
+@pytest.hookimpl(trylast=True)  # when xdist has ended its workers
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A run that leaves something behind has failed."""
+    run = session.config.stash.get(RUN, None)
+    left = session.config.stash[LEFT] = run.end() if run else []
+    if left and not session.exitstatus:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Name what was left."""
+    for line in config.stash.get(LEFT, []):
+        terminalreporter.write_line(f"LEFT BEHIND {line}", red=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need a Ray, by their fixtures, so that nobody has to."""
+    for item in items:
+        if RAY_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("ray")
 
 
 @contextmanager
 def short_folder() -> Iterator[Path]:
     """A folder for the files of a Ray, the paths of whose sockets must stay short."""
-    folder = Path(tempfile.mkdtemp(prefix="cb", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="r", dir=run_folder()))
     try:
         yield folder
     finally:
@@ -87,6 +124,15 @@ def _shared_ray(folder: Path) -> Iterator[str]:
         yield str(context.address_info["address"])
     finally:
         ray.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def _no_ray_without_its_mark(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fast tier stays fast: in a test without the mark, no Ray can be started."""
+    if "ray" not in request.keywords:
+        monkeypatch.setenv("RAY_TMPDIR", NO_RAY)
 
 
 @pytest.fixture(autouse=True)

@@ -35,7 +35,8 @@ class Arena:
     """Two Ray nodes: drivers and companions are on the head, the work on the other."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="cbf", dir="/tmp"))
+        # The paths of Ray's sockets must stay short.
+        self.folder = Path(tempfile.mkdtemp(prefix="cbf", dir=os.environ.get("TMPDIR", "/tmp")))
         self.faults = self.folder / "faults"
         self.faults.mkdir()
         self.environment = _environment(self.faults)

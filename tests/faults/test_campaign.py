@@ -8,9 +8,10 @@ from pathlib import Path
 CAMPAIGN = Path(__file__).with_name("campaign.py")
 
 
-def test_nothing_is_lost_whoever_is_killed(tmp_path: Path) -> None:
+def test_nothing_is_lost_whoever_is_killed(tmp_path: Path, short: Path) -> None:
     """The short campaign, on a Ray of its own whose processes may be killed."""
     environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    environment["TMPDIR"] = str(short.parent)  # the paths of sockets must stay short
     done = subprocess.run(
         [sys.executable, str(CAMPAIGN), "--short", "--keep", str(tmp_path)],
         env=environment,

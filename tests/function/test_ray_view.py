@@ -66,7 +66,7 @@ print(get(fetch.chia_remote()))
 """
 
 
-def run(tmp_path: Path, script: str) -> list[str]:
+def run(tmp_path: Path, short: Path, script: str) -> list[str]:
     (tmp_path / "a.txt").write_text("served")
     (tmp_path / "b.yaml").write_text("bypass: {Node.build: true, fetch: true}")
     (tmp_path / "data.yaml").write_text("bypass: {fetch: {bypass: true, data: a.txt}}")
@@ -74,7 +74,7 @@ def run(tmp_path: Path, script: str) -> list[str]:
     done = subprocess.run(
         [sys.executable, "loop.py"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "RAY_TMPDIR": str(short)},
         capture_output=True,
         text=True,
     )
@@ -82,10 +82,12 @@ def run(tmp_path: Path, script: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_the_state_api_shows_that_a_task_was_bypassed(tmp_path: Path) -> None:
+def test_the_state_api_shows_that_a_task_was_bypassed(tmp_path: Path, short: Path) -> None:
     pytest.importorskip("aiohttp_cors", reason="ray[default] has the state API, plain ray has not")
-    assert run(tmp_path, VIEW) == [str(["BYPASS_Node.build", "Node.build"])]
+    assert run(tmp_path, short, VIEW) == [str(["BYPASS_Node.build", "Node.build"])]
 
 
-def test_workers_on_another_node_read_the_files_of_the_node_of_the_bypass(tmp_path: Path) -> None:
-    assert run(tmp_path, TWO_NODES) == ["served True True", "served True True", "served"]
+def test_workers_on_another_node_read_the_files_of_the_node_of_the_bypass(
+    tmp_path: Path, short: Path
+) -> None:
+    assert run(tmp_path, short, TWO_NODES) == ["served True True", "served True True", "served"]

@@ -13,7 +13,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +39,8 @@ class Machines:
     hidden: Sequence[Path]
     """Folders that only the head sees."""
     environment: Mapping[str, str]
-    temporary: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="cb", dir="/tmp")))
+    temporary: Path
+    """For the files of Ray; of each machine's own."""
     name: str = field(default_factory=lambda: secrets.token_hex(3))
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     spaces: list[str] = field(default_factory=list)
@@ -123,7 +123,6 @@ class Machines:
                 os.killpg(process.pid, signal.SIGKILL)
         for space in self.spaces:
             self._end_space(space)
-        shutil.rmtree(self.temporary, ignore_errors=True)
 
     @staticmethod
     def _end_space(space: str) -> None:

@@ -68,11 +68,11 @@ def _copies_of_the_tool() -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
+def machines(tmp_path_factory: pytest.TempPathFactory, short_for_all: Path) -> Iterator[Machines]:
     hidden = [*_copies_of_the_tool(), tmp_path_factory.getbasetemp()]
     # What workers print tells whether they ran: they share no file with this test.
     environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_LOG_TO_DRIVER": "1"}
-    machines = Machines(hidden, environment)
+    machines = Machines(hidden, environment, short_for_all)
     try:
         machines.start_head()
         machines.start_node('{"north": 4}')

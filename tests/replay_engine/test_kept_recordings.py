@@ -21,8 +21,9 @@ def run(job, config, seed):
     return [seed, np.arange(20_000) + seed]
 
 for seed in range(3):
-    config = {"id": uuid.uuid4(), "out": tempfile.mkdtemp(), "started": time.time()}
-    number, array = get(run.chia_remote(f"job-{uuid.uuid4().hex}", config, seed))
+    with tempfile.TemporaryDirectory() as out:
+        config = {"id": uuid.uuid4(), "out": out, "started": time.time()}
+        number, array = get(run.chia_remote(f"job-{uuid.uuid4().hex}", config, seed))
     print(number, int(array.sum()))
 """
 

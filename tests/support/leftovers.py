@@ -1,0 +1,80 @@
+"""What a run of the tests may leave behind: nothing.
+
+A run has one short folder of its own. Ray and everything that asks for a temporary folder is sent
+there, and every process of the run has the folder's name in its environment. At the end nothing of
+that may be left, but the logs of Rays, which Ray itself never removes; then the folder goes, too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+MARK = "CHIA_BYPASS_TEST_RUN"
+"""The variable that every process of a run has: the run's folder."""
+PATIENCE = 20.0
+"""Seconds until processes that were told to end must have ended."""
+NO_RAY = "/dev/null/a-test-that-starts-Ray-asks-for-a-fixture-of-RAY_FIXTURES"
+"""As RAY_TMPDIR: no Ray can start."""
+
+
+@dataclass(frozen=True)
+class TestRun:
+    """The folder and the processes of one run of the tests."""
+
+    __test__ = False  # it is no test
+    folder: Path
+
+    @staticmethod
+    def begin() -> TestRun:
+        """Make the folder, and send there what this process and its children write."""
+        # pytest's own folders stay where a developer looks for them.
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+        run = TestRun(Path(tempfile.mkdtemp(prefix="cb", dir="/tmp")))  # sockets' paths are short
+        run.temporary.mkdir()
+        os.environ.update({MARK: str(run.folder), "RAY_TMPDIR": str(run.folder)})
+        os.environ["TMPDIR"] = tempfile.tempdir = str(run.temporary)
+        return run
+
+    @property
+    def temporary(self) -> Path:
+        """Where temporary files and folders are made."""
+        return self.folder / "tmp"
+
+    def end(self) -> list[str]:
+        """Remove the folder; what was left, a line each."""
+        left = [f"process {pid}: {command}" for pid, command in self._surviving()]
+        left += [str(path) for path in self._files()]
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return left
+
+    def _files(self) -> Iterator[Path]:
+        yield from sorted(self.temporary.iterdir())
+        yield from sorted(set(self.folder.iterdir()) - {self.temporary, self.folder / "ray"})
+        # The address of a Ray that has ended: later ones would try to join it.
+        yield from self.folder.glob("ray/ray_current_cluster")
+
+    def _surviving(self) -> list[tuple[int, str]]:
+        deadline = time.monotonic() + PATIENCE
+        while (found := list(self._processes())) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return found
+
+    def _processes(self) -> Iterator[tuple[int, str]]:
+        mark = f"{MARK}={self.folder}".encode()
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it has ended, or is another user's
+                if mark in (entry / "environ").read_bytes().split(b"\0"):
+                    command = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
+                    yield int(entry.name), command.decode(errors="replace").strip()[:200]
+
+
+def run_folder() -> Path:
+    """The folder of the run that this process belongs to."""
+    return Path(os.environ[MARK])
