@@ -26,4 +26,6 @@ On the Ray of the test session (the fixtures are in ``conftest.py``):
 `plain_class_loops`      loops whose results are objects of plain classes, shared and in rings
 `search_loops`           loops whose next call depends on which call finishes first
 =======================  =======================================================================
+
+Of the run as a whole: `leftovers` finds the processes and files that a run has left behind.
 """

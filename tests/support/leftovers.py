@@ -30,16 +30,24 @@ class TestRun:
 
     __test__ = False  # it is no test
     folder: Path
+    before: dict[str, str | None]
+    """Variables that the run changes, as they were."""
 
     @staticmethod
     def begin() -> TestRun:
         """Make the folder, and send there what this process and its children write."""
-        # pytest's own folders stay where a developer looks for them.
-        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
-        run = TestRun(Path(tempfile.mkdtemp(prefix="cb", dir="/tmp")))  # sockets' paths are short
+        folder = Path(tempfile.mkdtemp(prefix="cb", dir="/tmp"))  # the paths of sockets are short
+        variables = {
+            MARK: str(folder),
+            "RAY_TMPDIR": str(folder),
+            "TMPDIR": str(folder / "tmp"),
+            # pytest's own folders stay where a developer looks for them.
+            "PYTEST_DEBUG_TEMPROOT": os.environ.get("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir()),
+        }
+        run = TestRun(folder, {name: os.environ.get(name) for name in variables})
         run.temporary.mkdir()
-        os.environ.update({MARK: str(run.folder), "RAY_TMPDIR": str(run.folder)})
-        os.environ["TMPDIR"] = tempfile.tempdir = str(run.temporary)
+        os.environ.update(variables)
+        tempfile.tempdir = None  # look again
         return run
 
     @property
@@ -52,6 +60,11 @@ class TestRun:
         left = [f"process {pid}: {command}" for pid, command in self._surviving()]
         left += [str(path) for path in self._files()]
         shutil.rmtree(self.folder, ignore_errors=True)
+        for name, value in self.before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+        tempfile.tempdir = None
         return left
 
     def _files(self) -> Iterator[Path]:
