@@ -9,7 +9,6 @@ Without Ray:
 `sample_recording`     one small recording folder in which every kind of record stands
 `value_models`         classes whose instances the value tests store
 `plain_models`         plain classes, classes that are nearly so, and random graphs of them
-`plain_models`         plain classes, which are stored by their fields, and some that must not be
 `value_strategies`     Hypothesis strategies of nested values, a strict comparison, a round trip
 `hooked_processes`     Python processes that start with the hook, as ``record`` starts a loop
 `terminals`            the command line on a pseudo-terminal of a given width, or in a pipe

@@ -20,6 +20,8 @@ MARK = "CHIA_BYPASS_TEST_RUN"
 """The variable that every process of a run has: the run's folder."""
 PATIENCE = 20.0
 """Seconds until processes that were told to end must have ended."""
+ENDS_WITH_US = "multiprocessing.resource_tracker"
+"""In the command line of a process that Python itself ends with the one that started it."""
 NO_RAY = "/dev/null/a-test-that-starts-Ray-asks-for-a-fixture-of-RAY_FIXTURES"
 """As RAY_TMPDIR: no Ray can start."""
 
@@ -84,8 +86,9 @@ class TestRun:
         for entry in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):  # it has ended, or is another user's
                 if mark in (entry / "environ").read_bytes().split(b"\0"):
-                    command = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
-                    yield int(entry.name), command.decode(errors="replace").strip()[:200]
+                    command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                    if ENDS_WITH_US not in command:
+                        yield int(entry.name), command.strip()[:200]
 
 
 def run_folder() -> Path:
