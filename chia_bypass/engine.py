@@ -42,6 +42,8 @@ class Invocation(NamedTuple):
     function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
+    task: Callable[..., Any]
+    """What runs it, by whose module and name Ray shows the task in its errors."""
 
 
 class Token(Protocol):

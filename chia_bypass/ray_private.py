@@ -72,6 +72,12 @@ START = "_remote"
 creates an actor or submits a task. Without it these would be neither parents nor reservations."""
 
 
+CALLERS = ("ray/_raylet.pyx", "ray/includes/common.pxi")
+"""Ends of the names of the files of Ray from which a task is called: with their frames Ray shows the
+error of a task. Without them a replay would show a recorded error without these frames, which
+nobody sees but those who print the whole of an error that is a plain ``Exception``."""
+
+
 # Where functions of Ray are replaced.
 
 
@@ -188,6 +194,30 @@ def running() -> tuple[bytes | None, bytes | None]:
 def attempt_number() -> int:
     """From 0, which attempt of the running task this is: by it a retried call is told from two."""
     return int(_global_worker().core_worker.get_current_task_attempt_number())
+
+
+def is_cancelled() -> bool:
+    """Whether Ray was told to cancel the running task, by which its interrupt is told from one
+    that the function raised. Unlike the public runtime context it answers in every process.
+    """
+    return bool(_global_worker().core_worker.is_canceled())
+
+
+# How Ray shows the error of a task.
+
+
+def task_id(hexadecimal: str) -> Any:
+    """The id of a task, as errors hold it."""
+    return raylet().TaskID(bytes.fromhex(hexadecimal))
+
+
+def shortened(formatted: str) -> str:
+    """A formatted traceback without its first frames, as Ray passes it on: they are expected to
+    be its own. Without it the whole text of a replayed error would have them.
+    """
+    from ray._private import utils
+
+    return str(utils.format_error_message(formatted, task_exception=True))
 
 
 # The key-value store of the cluster, by which processes of a run tell each other facts.

@@ -18,6 +18,7 @@ from chia_bypass.patches.patching import Patch, Undo
 from chia_bypass.session import Mode, Session
 
 HOOK = "worker_process_setup_hook"
+_PACKAGE = Path(__file__).resolve().parents[1]
 STAYS = frozenset({"blocks", "control", "driver", "look", "testing"})
 """The rooms that workers do without. All others are sent to them, whole."""
 
@@ -61,13 +62,13 @@ def attach(session: Session, job_config: Any) -> None:
 @functools.cache
 def carried() -> bytes:
     """The packed sources of all that workers import."""
-    return pack({name: path.read_text("utf-8") for name, path in worker_modules()})
+    sources = {name: path.read_text("utf-8") for name, path in worker_modules()}
+    return pack(sources, str(_PACKAGE.parent))
 
 
 def worker_modules() -> Iterator[tuple[str, Path]]:
     """Name and file of every module that is sent."""
-    package = Path(__file__).resolve().parents[1]
-    for path in sorted(package.rglob("*.py")):
-        parts = path.relative_to(package.parent).with_suffix("").parts
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        parts = path.relative_to(_PACKAGE.parent).with_suffix("").parts
         if parts[1] not in STAYS:
             yield ".".join(part for part in parts if part != "__init__"), path

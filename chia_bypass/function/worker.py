@@ -13,6 +13,7 @@ from typing import Any
 from chia_bypass.bypass.runtime import Bypass, activated
 from chia_bypass.engine import Invocation
 from chia_bypass.function.envelope import ENVELOPE, RENAMED, BypassedCall, RealCall, State, unseal
+from chia_bypass.tracebacks import hide_our_frames
 
 Body = Callable[..., Any]
 
@@ -25,12 +26,20 @@ def real_task(function: Body, streams: bool) -> Body:
     if streams:
 
         def task(*args: Any, **kwargs: Any) -> Any:
-            yield from stream_real(function, args, kwargs)
+            try:
+                yield from stream_real(function, args, kwargs)
+            except BaseException as error:
+                hide_our_frames(error)
+                raise
 
     else:
 
         def task(*args: Any, **kwargs: Any) -> Any:
-            return run_real(function, args, kwargs)
+            try:
+                return run_real(function, args, kwargs)
+            except BaseException as error:
+                hide_our_frames(error)
+                raise
 
     return _named_like(task, function)
 
@@ -40,12 +49,20 @@ def bypassed_task(function: Body, streams: bool) -> Body:
     if streams:
 
         def task(*args: Any, **kwargs: Any) -> Any:
-            yield from stream_bypassed(args, kwargs)
+            try:
+                yield from stream_bypassed(args, kwargs)
+            except BaseException as error:
+                hide_our_frames(error)
+                raise
 
     else:
 
         def task(*args: Any, **kwargs: Any) -> Any:
-            return run_bypassed(args, kwargs)
+            try:
+                return run_bypassed(args, kwargs)
+            except BaseException as error:
+                hide_our_frames(error)
+                raise
 
     return _named_like(task, function, BYPASS)
 
@@ -55,16 +72,16 @@ def run_real(function: Body, args: Any, kwargs: dict[str, Any]) -> Any:
     envelope: RealCall | None = _unpack(kwargs)
     if envelope is None:
         with activated(None):
-            return function(*args, **kwargs)
+            return _call(function, args, kwargs)
 
     def body() -> Any:
         with _around(envelope):
-            return function(*args, **kwargs)
+            return _call(function, args, kwargs)
 
     with within(envelope.state):
         if envelope.token is None:
             return body()
-        return envelope.token.run(body, Invocation(function, args, kwargs))
+        return envelope.token.run(body, Invocation(function, args, kwargs, function))
 
 
 def stream_real(function: Body, args: Any, kwargs: dict[str, Any]) -> Iterator[Any]:
@@ -75,12 +92,12 @@ def stream_real(function: Body, args: Any, kwargs: dict[str, Any]) -> Iterator[A
     envelope: RealCall = _unpack(kwargs) or RealCall()
 
     def body() -> Any:
-        return function(*args, **kwargs)
+        return _call(function, args, kwargs)
 
     def run() -> Any:
         if envelope.token is None:
             return body()
-        return envelope.token.run(body, Invocation(function, args, kwargs))
+        return envelope.token.run(body, Invocation(function, args, kwargs, function))
 
     with within(envelope.state), _around(envelope):
         yield from _sendable(run())
@@ -103,6 +120,11 @@ def stream_bypassed(args: Any, kwargs: dict[str, Any]) -> Iterator[Any]:
 def within(state: State | None) -> AbstractContextManager[None]:
     """The caller's Bypass is the active one inside; None: none is."""
     return activated(None if state is None else Bypass.from_state(state))
+
+
+def _call(function: Body, args: Any, kwargs: dict[str, Any]) -> Any:
+    """Where every call comes from, recorded or not: warnings about callers name the line."""
+    return function(*args, **kwargs)
 
 
 def _around(envelope: RealCall) -> AbstractContextManager[None]:

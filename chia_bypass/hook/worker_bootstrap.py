@@ -23,9 +23,13 @@ PACKAGE = "chia_bypass"
 class CarriedSources:
     """Finds and loads the modules of a package from their sources."""
 
-    def __init__(self, sources: Mapping[str, str]) -> None:
-        """``sources``: text by module name; a name that others begin with is a package."""
-        self._sources = sources
+    def __init__(self, folder: str, sources: Mapping[str, str]) -> None:
+        """``sources``: text by module name; a name that others begin with is a package.
+
+        ``folder``: where the driver has them. Tracebacks and warnings name it, so that they read
+        as they do where all is installed; empty: they say where a module comes from.
+        """
+        self._folder, self._sources = folder, sources
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -33,10 +37,14 @@ class CarriedSources:
         """The import protocol's."""
         if name not in self._sources:
             return None
-        origin = f"{name.replace('.', '/')}.py (sent by the driver)"
+        origin = self._origin(name)
         spec = ModuleSpec(name, self, origin=origin, is_package=self.is_package(name))  # type: ignore[arg-type]
         spec.has_location = True  # so that the module has a __file__
         return spec
+
+    def _origin(self, name: str) -> str:
+        path = name.replace(".", "/") + ("/__init__.py" if self.is_package(name) else ".py")
+        return f"{self._folder}/{path}" if self._folder else f"{path} (sent by the driver)"
 
     def is_package(self, name: str) -> bool:
         """Whether others are inside it."""
@@ -95,8 +103,8 @@ class WorkerSetup:
     def _put_sources(self) -> None:
         for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
             del sys.modules[name]  # an installed one, which our site hook may have imported
-        sources = json.loads(zlib.decompress(self._packed))
-        sys.meta_path.insert(0, CarriedSources(sources))
+        folder, sources = json.loads(zlib.decompress(self._packed))
+        sys.meta_path.insert(0, CarriedSources(folder, sources))
 
     def run_own(self) -> None:
         """The loop's own hook: what it raises, Ray reports as ever."""
@@ -107,6 +115,6 @@ class WorkerSetup:
             getattr(importlib.import_module(module), name)()
 
 
-def pack(sources: Mapping[str, str]) -> bytes:
-    """``sources`` as :class:`WorkerSetup` carries them."""
-    return zlib.compress(json.dumps(sources).encode(), 9)
+def pack(sources: Mapping[str, str], folder: str = "") -> bytes:
+    """``sources``, which are below ``folder``, as :class:`WorkerSetup` carries them."""
+    return zlib.compress(json.dumps([folder, sources]).encode(), 9)

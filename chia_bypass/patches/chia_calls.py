@@ -27,6 +27,7 @@ import ray
 
 from chia_bypass import engine as engines
 from chia_bypass.engine import Dispatch, Invocation, Plan, Token
+from chia_bypass.tracebacks import hide_our_frames
 
 TAG = "_chia_tag"
 LUGGAGE = "_chia_bypass"
@@ -147,8 +148,12 @@ class Served:
 
 def run_served(served: Served | bytes, /, *args: Any, **kwargs: Any) -> Any:
     """What Ray runs for a served call. Its arguments are Ray's to resolve, whatever their names."""
-    call: Served = pickle.loads(served) if isinstance(served, bytes) else served
-    return call(*args, **kwargs)
+    try:
+        call: Served = pickle.loads(served) if isinstance(served, bytes) else served
+        return call(*args, **kwargs)
+    except BaseException as error:
+        hide_our_frames(error)
+        raise
 
 
 @functools.cache
@@ -192,12 +197,18 @@ def trampoline(original: Function) -> Function:
     def stand_in(*args: Any, **kwargs: Any) -> Any:
         hooks = args[place]
         luggage = hooks.pop(LUGGAGE, None) if isinstance(hooks, dict) else None
-        if luggage is None:
-            return original(*args, **kwargs)
-        token: Token = pickle.loads(luggage)
-        invocation = Invocation(_plain(args[0]), args[place + 1 :], kwargs)
-        return _run(token, lambda: original(*args, **kwargs), invocation)
+        try:
+            if luggage is None:
+                return original(*args, **kwargs)
+            token: Token = pickle.loads(luggage)
+            invocation = Invocation(_plain(args[0]), args[place + 1 :], kwargs, original)
+            return _run(token, lambda: original(*args, **kwargs), invocation)
+        except BaseException as error:
+            hide_our_frames(error)
+            raise
 
+    if sys.version_info < (3, 11):  # its own frame stays, and Ray shows none of its own files
+        stand_in.__code__ = stand_in.__code__.replace(co_filename="ray/_private/worker.py")
     return stand_in
 
 

@@ -5,23 +5,24 @@ from __future__ import annotations
 import os
 import socket
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from types import FunctionType
 from typing import TypeVar, cast
 
 import ray
-from ray.exceptions import RayTaskError, TaskCancelledError
+from ray.exceptions import TaskCancelledError
 
 from chia_bypass.engine import Invocation
 from chia_bypass.errors import CannotKeep
 from chia_bypass.identity.producers import FOREIGN, is_reference
-from chia_bypass.ray_private import attempt_number
+from chia_bypass.ray_private import attempt_number, is_cancelled
 from chia_bypass.record_engine.engine import RecordEngine
 from chia_bypass.record_engine.noting import NOTHING_NOTED, Noting, begin_noting
+from chia_bypass.record_engine.raised import alone, as_ray_tells
 from chia_bypass.recording.records import Call, Outcome, Result
 from chia_bypass.runtime import shared_facts
+from chia_bypass.tracebacks import hide_our_frames
 from chia_bypass.values.class_lookup import ImportedClasses
 from chia_bypass.values.decode import decode
 from chia_bypass.values.digest import bind, digest
@@ -61,15 +62,13 @@ def captured(
             pid=pid,
             resolved=resolved,
         )
-        _keep(engine, call, make, outcome, value, noting)
+        _keep(engine, call, make, outcome, value, invocation, noting)
 
     try:
         value = body()
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
+        hide_our_frames(error)
         keep(_outcome_of(error), error)
-        raise
-    except KeyboardInterrupt as stopped:  # how Ray cancels a running task
-        keep(Outcome.CANCELLED, stopped)
         raise
     keep(Outcome.VALUE, value)
     return value
@@ -81,7 +80,7 @@ def _resolved(engine: RecordEngine, call: Call, invocation: Invocation) -> Mappi
     names = [argument.name for argument in call.arguments if foreign in argument.producers]
     if not names:
         return {}
-    values = dict(bind(*invocation))
+    values = dict(bind(*invocation[:3]))
     redactor = engine.redaction.redactor(call.function)
     return {
         name: digest(values[name], reference=engine.producers.find, redactor=redactor).value
@@ -90,10 +89,12 @@ def _resolved(engine: RecordEngine, call: Call, invocation: Invocation) -> Mappi
     }
 
 
-def _outcome_of(error: Exception) -> Outcome:
+def _outcome_of(error: BaseException) -> Outcome:
     if isinstance(error, TaskCancelledError):
         return Outcome.CANCELLED
-    return Outcome.EXCEPTION
+    # Ray interrupts what it cancels, but a function may as well do so itself.
+    cancelled = isinstance(error, KeyboardInterrupt) and is_cancelled()
+    return Outcome.CANCELLED if cancelled else Outcome.EXCEPTION
 
 
 @lru_cache(maxsize=1)
@@ -108,6 +109,7 @@ def _keep(
     make: partial[Result],
     outcome: Outcome,
     value: object,
+    invocation: Invocation,
     noting: Noting | None,
 ) -> None:
     """Keep ``value``, the outcome of ``call``. Whatever goes wrong here, the loop must not notice.
@@ -117,6 +119,9 @@ def _keep(
     try:
         noted = NOTHING_NOTED if noting is None else noting.ended(outcome)
         make = partial(make, inputs=noted.inputs, wrote=noted.wrote)
+        if outcome is not Outcome.VALUE and isinstance(value, BaseException):
+            told = as_ray_tells(value, invocation.task, engine.redaction, call.function)
+            make, value = partial(make, traceback=told.traceback, raised=told.raised), told.error
         result, encoded = _described(engine, call.function, make, outcome, value)
         engine.sink.keep(result, encoded, noted.buffers)
     except Exception as error:  # the user's run goes on; the recording says that it is spoiled
@@ -128,15 +133,10 @@ def _described(
 ) -> tuple[Result, Encoded | None]:
     """The record of the outcome and the encoded value, None if there is no stored form."""
     redactor = engine.redaction.redactor(function)
-    shown_traceback = ""
-    if outcome is not Outcome.VALUE and isinstance(value, BaseException):
-        shown_traceback = "".join(traceback.format_exception(value))
-        value = _application_error(value)
     described = partial(
         make,
         type=f"{type(value).__module__}:{type(value).__qualname__}",
         shown=engine.redaction.rendered(value, function),
-        traceback=engine.redaction.shown(shown_traceback, function),
     )
     found: list[Reference] = []
 
@@ -147,23 +147,14 @@ def _described(
         return producer
 
     try:
-        encoded = encode(value, reference=reference, redactor=redactor)
+        with alone(value):
+            encoded = encode(value, reference=reference, redactor=redactor)
     except CannotKeep as refused:
         reason = engine.redaction.shown(str(refused), function)
         return described(outcome=Outcome.UNKEPT, reason=reason), None
     redacted = 0 if redactor is None else redactor.count
     references = tuple(dict.fromkeys(found))
     return described(outcome=outcome, references=references, redacted=redacted), encoded
-
-
-def _application_error(error: BaseException) -> BaseException:
-    """What a nested task raised, out of Ray's wrapping: Ray wraps it again in a replay."""
-    while isinstance(error, RayTaskError):
-        cause: object = error.cause
-        if not isinstance(cause, BaseException):
-            break
-        error = cause
-    return error
 
 
 def _told(engine: RecordEngine, item: object) -> Reference | None:

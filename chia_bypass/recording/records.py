@@ -132,6 +132,24 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Raised:
+    """What Ray tells about a task that raised, besides the traceback."""
+
+    function: str
+    """Ray's name of the function that it ran, ``__main__.build``."""
+    title: str
+    """``ray::`` and the name of the task."""
+    ip: str
+    """Address of the node."""
+    callers: int
+    """Offset in the traceback of the line at which the frames of Ray itself stood."""
+    text: str = ""
+    """The traceback itself, where that of the result does without what looks like a secret."""
+    task: str = ""
+    """Ray's task id, hexadecimal, where the message shows it: of one that was cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """How one attempt of a call ended."""
 
@@ -168,6 +186,7 @@ class Result:
     reason: str = ""
     """Why it could not be kept."""
     traceback: str = ""
+    raised: Raised | None = None
     redacted: int = 0
     """How many texts in the value the rules of the run have changed: it is served so."""
     resolved: Mapping[str, bytes] = field(default_factory=dict)

@@ -10,6 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from chia_bypass.patches import ray_errors
+from chia_bypass.patches.ray_errors import RecordedText
 from chia_bypass.recording.layout import has_nonce
 from chia_bypass.recording.reader import read_blob
 from chia_bypass.recording.records import Blob, Outcome
@@ -77,6 +79,8 @@ class Answer:
     allow_pickle: bool
     seconds: float = 0.0
     """How long the call's resources are held: a share of its recorded duration."""
+    text: RecordedText | None = None
+    """What Ray told of the recorded exception; None for a value, and in older recordings."""
 
     @property
     def plain(self) -> bool:
@@ -95,6 +99,7 @@ class Answer:
             allow_pickle=self.allow_pickle,
         )
         if self.outcome is Outcome.EXCEPTION and isinstance(value, BaseException):
+            _tell(value, self.text)
             raise value
         return value
 
@@ -116,11 +121,23 @@ class Pending:
     """A provider for a call that was cancelled while it ran: it runs until it is cancelled."""
 
     plain: ClassVar[bool] = True
+    text: RecordedText | None = None
+    """As that of :class:`Serve`."""
 
     def __call__(self, tag: str | None, data_path: str | None, /, *args: Any, **kwargs: Any) -> Any:
         """Ends by being interrupted, which is what Ray does to cancel."""
-        while True:
-            time.sleep(_PAUSE)
+        try:
+            while True:
+                time.sleep(_PAUSE)
+        except KeyboardInterrupt as stopped:
+            _tell(stopped, self.text)
+            raise
+
+
+def _tell(error: BaseException, text: RecordedText | None) -> None:
+    if text is not None:
+        ray_errors.install()
+        ray_errors.tell(error, text)
 
 
 def serve_reference(serve: Answer) -> Any:

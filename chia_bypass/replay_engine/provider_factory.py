@@ -9,6 +9,7 @@ import ray
 
 from chia_bypass.errors import ChiaBypassError
 from chia_bypass.identity.producers import Producers
+from chia_bypass.patches.ray_errors import RecordedText
 from chia_bypass.recording.records import Blob, Outcome, Result
 from chia_bypass.replay_engine.answers import Answers
 from chia_bypass.replay_engine.class_table import loaded_modules
@@ -20,6 +21,8 @@ from chia_bypass.values.decode import decode
 from chia_bypass.values.kinds import Reference
 
 _OF_RAY = "ray.exceptions:"
+_UNPICKLABLE = "ray.exceptions:RayError"
+"""What Ray hands out in place of an exception of the loop's that it cannot pickle."""
 
 
 class Provision:
@@ -44,7 +47,8 @@ class Provision:
         if result.pickled and not self._policy.allow_pickle:
             detail = "; ".join(result.pickled[:3])
             return Missed(MissReason.NEEDS_PICKLE, result.call, detail=detail)
-        of_ray = result.outcome is Outcome.EXCEPTION and result.type.startswith(_OF_RAY)
+        failed = result.outcome is Outcome.EXCEPTION
+        of_ray = failed and result.type.startswith(_OF_RAY) and result.type != _UNPICKLABLE
         if of_ray and not self._policy.infrastructure:
             return Missed(MissReason.INFRASTRUCTURE, result.call, detail=result.shown)
         return None
@@ -52,7 +56,7 @@ class Provision:
     def provider(self, result: Result) -> Answer | Pending:
         """What serves ``result``. Raises RecordingCorrupt."""
         if result.outcome is Outcome.CANCELLED:
-            return Pending()
+            return Pending(_text(result))
         return self.serve(result)
 
     def serve(self, result: Result) -> Answer:
@@ -66,6 +70,7 @@ class Provision:
             references=self._references(result),
             allow_pickle=self._policy.allow_pickle,
             seconds=result.seconds * self._policy.latency,
+            text=_text(result),
         )
 
     def _references(self, result: Result) -> Mapping[Reference, Any]:
@@ -96,3 +101,9 @@ class Provision:
             buffer=lambda digest, length: self._source.read(Blob(digest, length)),
             reference=lambda reference: reference,
         )
+
+
+def _text(result: Result) -> RecordedText | None:
+    if result.raised is None:
+        return None
+    return RecordedText(result.traceback, result.pid, result.raised)
