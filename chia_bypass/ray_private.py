@@ -73,9 +73,9 @@ creates an actor or submits a task. Without it these would be neither parents no
 
 
 CALLERS = ("ray/_raylet.pyx", "ray/includes/common.pxi")
-"""Ends of the names of the files of Ray from which a task is called: with their frames Ray shows the
-error of a task. Without them a replay would show a recorded error without these frames, which
-nobody sees but those who print the whole of an error that is a plain ``Exception``."""
+"""Ends of the names of the files of Ray from which a task is called; tracebacks begin with their
+frames. Without them replayed tracebacks would lack these frames, seen only where a loop prints
+the ``repr`` of an error that is a plain ``Exception``."""
 
 
 # Where functions of Ray are replaced.

@@ -1,4 +1,5 @@
-"""What every run makes up anew: UUIDs, time stamps, ports and temporary paths.
+"""What every run makes up anew: UUIDs, time stamps, ports, temporary paths, and what error texts
+name: processes, addresses and Ray's ids.
 
 A call whose arguments differ from the recorded ones in nothing else is the recorded call. Pure: it
 depends on the text alone, not on the environment of the process.
@@ -36,19 +37,29 @@ _TIME: Final = (
     # Unix time: seconds, or parts of them.
     r"|(?<![0-9.])1[4-9]\d{8}(?:\.\d+|\d{3}|\d{6}|\d{9})?(?![0-9])"
 )
+_PROCESS: Final = r"\b(pid=)[0-9]+"
+_ADDRESS: Final = r"\b(ip=)[0-9A-Fa-f.:]*[0-9A-Fa-f](?=[,)\s]|$)|( at )0x[0-9A-Fa-f]+"
+_RAY_ID: Final = (
+    r"\b((?:[a-z]+_id=|(?:[A-Z][A-Za-z]*ID|ObjectRef)\(|Actor\([^\s,()]+, ))"
+    r"[0-9a-f]{8,56}(?![0-9A-Za-z])"
+)
 _KINDS: Final = tuple(
     (re.compile(hint), re.compile(form), rf"{kept}<{kind}>")
     for kind, hint, form, kept in (
+        ("id", r"_id=|ID\(|ObjectRef\(|Actor\(", _RAY_ID, r"\1"),  # some look like a UUID
         ("uuid", r"-[0-9a-fA-F]{4}-|[0-9a-f]{12}[1-8][0-9a-f]{3}[89ab]", _UUID, ""),
         ("path", r"tmp|/dev/shm|/T/", _PATH, ""),
         ("port", r":[0-9]{4}|(?i:port)", _PORT, r"\1"),
         ("time", r"[0-9]{8}|[0-9]{4}-[0-9]{2}-", _TIME, ""),
+        ("process", r"pid=", _PROCESS, r"\1"),
+        ("address", r"ip=| at 0x", _ADDRESS, r"\1\2"),
     )
 )
 """For each kind: what no such part is without, what it looks like, and what stands for it."""
 _HINT: Final = re.compile(
     r"[0-9]{8}|[0-9]{4}-[0-9]{2}-|-[0-9a-fA-F]{4}-|[0-9a-f]{12}[1-8][0-9a-f]{3}"
     r"|tmp|/dev/shm|/T/|:[0-9]{4}|[pP][oO][rR][tT][=: ]"
+    r"|pid=|ip=| at 0x|_id=|ID\(|ObjectRef\(|Actor\("
 )
 """What no text with such parts is without: most are done with after this one search."""
 _SHORTEST: Final = len("/tmp/x")

@@ -40,6 +40,22 @@ SAME: dict[str, tuple[Any, Any]] = {
         "/tmp/ray/session_2024-05-06_07-08-09_123456_77/a",
         "/tmp/ray/session_2026-11-22_22-36-34_654321_1234/a",
     ),
+    "process": ("ray::f() (pid=123, ip=10.0.0.1)", "ray::f() (pid=4567, ip=10.0.0.1)"),
+    "address": ("ray::f() (pid=123, ip=10.0.0.1)", "ray::f() (pid=123, ip=fd00::2:1)"),
+    "actor": (
+        "(pid=1, ip=10.0.0.1, actor_id=255a45694e4369c3b270ad6a01000000, repr=A)",
+        "(pid=1, ip=10.0.0.1, actor_id=2962b8abe00c9e77b4f2c53801000000, repr=A)",
+    ),
+    "handle": (
+        "Actor(Tool, 255a45694e4369c3b270ad6a01000000)",
+        "Actor(Tool, 2962b8abe00c9e77b4f2c53801000000)",
+    ),
+    "task": (
+        f"Task: TaskID({'1b' * 24}) was cancelled.",
+        f"Task: TaskID({'2c' * 24}) was cancelled.",
+    ),
+    "reference": (f"ObjectRef({'1b' * 28})", f"ObjectRef({'2c' * 28})"),
+    "repr": ("<loop.A object at 0x7f6b1c0d2e50>", "<loop.A object at 0x7fa2>"),
 }
 """Two values that differ in what a run makes up."""
 OTHER = {
@@ -49,12 +65,25 @@ OTHER = {
     "kind": ("6fa459ea-ee8a-3ca4-894e-db77e160355e", "2024-05-06T07:08:09"),
     "type": (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
     "with its mask": ("job-6fa459ea-ee8a-3ca4-894e-db77e160355e", "job-<uuid>"),
+    "repr of another": ("<loop.A object at 0x7f6b>", "<loop.B object at 0x7f6b>"),
+    "actor of another class": (
+        "Actor(A, 255a45694e4369c3b270ad6a01000000)",
+        "Actor(B, 255a45694e4369c3b270ad6a01000000)",
+    ),
     "beside": ([UUID(int=1), 1], [UUID(int=1), 2]),
 }
 """Two values, the first with a volatile part, that differ in something else."""
 PLAIN = (
     *("", "iter0_opt2", "2024-05-06", "20240506", "a.py:1234", "3.1415926535", "size 43211"),
-    *("d41d8cd98f00b204e9800998ecf8427e", "a" * 40, "home/tmp/x", "/tmp", "<uuid>", "import 4096"),
+    *(
+        "d41d8cd98f00b204e9800998ecf8427e",
+        "a" * 40,
+        "home/tmp/x",
+        "write 7 at 0 x, pid 12",
+        "/tmp",
+        "<uuid>",
+        "import 4096",
+    ),
     *(43211, 1714979289, 1714979289.0, 0.5, {"n": 43211}, {"port": 80}, {"port": "x"}),
 )
 

@@ -1,4 +1,4 @@
-"""What looks like a secret in the values of a recording."""
+"""What looks like a secret in the values of a recording, and in the texts of its errors."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def secrets_in(recording: Recording, paths: Collection[str]) -> Iterator[tuple[s
             parts = [recording.document(stored)] if stored.result.content else []
             parts += [recording.buffer(b.digest, b.length) for b in stored.result.buffers]
             # Their bytes are looked at, not the values: texts stand in them as they are.
-            texts = (bytes(part).decode("latin-1") for part in parts)
+            texts = [bytes(part).decode("latin-1") for part in parts]
+            texts.append(stored.result.raised.text if stored.result.raised else "")
             found = (secret for text in texts for secret in find_secrets(text))
             yield from ((path, secret) for secret in dict.fromkeys(found))
