@@ -54,8 +54,10 @@ def tell(error: BaseException, text: RecordedText) -> None:
 def _recorded(original: Any) -> Any:
     @functools.wraps(original)
     def to_bytes(self: RayTaskError) -> Any:
-        if _about.text is not None and _is_of(self.cause):
-            _restore(self, _about.text)
+        text = _about.text
+        if text is not None and _is_of(self.cause):
+            _about.error = _about.text = None  # asked again, it has its text
+            _restore(self, text)
         return original(self)
 
     return to_bytes
@@ -76,7 +78,7 @@ def _restore(error: Any, text: RecordedText) -> None:
     ending = raised.text or text.traceback
     error.traceback_str = shown = _as_ray_shows(error, Formatted(ending, raised.callers))
     if type(cause) is RayError and cause.args:  # Ray could not pickle it, and quotes the same text
-        _about.error = cause = RayError(str(cause).removesuffix(ending) + shown)
+        cause = RayError(str(cause).removesuffix(ending) + shown)
     elif raised.task:
         cause = TaskCancelledError(ray_private.task_id(raised.task))
     error.cause, error.function_name, error.proctitle = cause, raised.function, raised.title
