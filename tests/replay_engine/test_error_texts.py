@@ -31,7 +31,7 @@ def show(name, make):
         say("str", error)
         say("repr", repr(error))
         cause = getattr(error, "cause", None)
-        say("cause", (type(cause), str(cause), repr(cause), dict(vars(cause))))
+        say("cause", (type(cause), str(cause), repr(cause), getattr(cause, "__dict__", None)))
         for attribute in ("function_name", "proctitle", "traceback_str"):
             say(attribute, getattr(error, attribute, None))
         say("traceback", traceback.format_exc())
@@ -42,7 +42,7 @@ ERRORS = (
     + """
 class Custom(Exception):
     def __init__(self, message, number):
-        super().__init__(message)
+        super().__init__(message, number)
         self.number = number
 
 class NoArguments(Exception):  # Ray cannot unpickle it
@@ -148,7 +148,7 @@ def with_masks(make):
     try:
         return make()
     except ValueError as error:
-        return re.sub("(pid|actor_id)=[0-9a-f]+|Actor\\\\([^)]*\\\\)", "", traceback.format_exc())
+        return re.sub("(pid|actor_id)=[0-9a-f]+| at 0x[0-9a-f]+|Actor\\\\([^)]*\\\\)", "", traceback.format_exc())
 
 for function in (plain, bare, chained, in_context, custom, not_unpickled, not_pickled, retried,
                  nested, nested_as_cause, nested_text, interrupted, warning):
