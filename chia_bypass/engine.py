@@ -45,6 +45,11 @@ class Invocation(NamedTuple):
     task: Callable[..., Any]
     """What runs it, by whose module and name Ray shows the task in its errors."""
 
+    @property
+    def call(self) -> tuple[Callable[..., Any], tuple[Any, ...], Mapping[str, Any]]:
+        """The function and its arguments alone."""
+        return self.function, self.args, self.kwargs
+
 
 class Token(Protocol):
     """What travels with a real call to its worker; must be picklable."""

@@ -80,7 +80,7 @@ def _resolved(engine: RecordEngine, call: Call, invocation: Invocation) -> Mappi
     names = [argument.name for argument in call.arguments if foreign in argument.producers]
     if not names:
         return {}
-    values = dict(bind(*invocation[:3]))
+    values = dict(bind(*invocation.call))
     redactor = engine.redaction.redactor(call.function)
     return {
         name: digest(values[name], reference=engine.producers.find, redactor=redactor).value

@@ -58,7 +58,7 @@ def begin_noting(engine: RecordEngine, function: str, invocation: Invocation) ->
     if options.inputs == "none":
         return None
     try:
-        found = paths_in(bind(*invocation))
+        found = paths_in(bind(*invocation.call))
         if not found.named and not found.cut:
             return None
         scope = _Scope(Limits(*options.inputs_limits), _recording_of(str(engine.home.folder)))

@@ -143,7 +143,7 @@ class ComparingToken:
         def digest_of(value: Any) -> bytes:
             return digest(value, reference=engine.producers.find, redactor=redactor).value
 
-        values = dict(bind(*invocation[:3]))
+        values = dict(bind(*invocation.call))
         return tuple(c.name for c in self.checks if not c.holds(values.get(c.name), digest_of))
 
 

@@ -148,7 +148,7 @@ def with_masks(make):
     try:
         return make()
     except ValueError as error:
-        return re.sub("(pid|actor_id)=[0-9a-f]+| at 0x[0-9a-f]+|Actor\\\\([^)]*\\\\)", "", traceback.format_exc())
+        return re.sub("(pid|actor_id)=[0-9a-f]+| at 0x[0-9a-f]+", "", traceback.format_exc())
 
 for function in (plain, bare, chained, in_context, custom, not_unpickled, not_pickled, retried,
                  nested, nested_as_cause, nested_text, interrupted, warning):
