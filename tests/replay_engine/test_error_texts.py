@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import ray
+from ray.exceptions import TaskCancelledError
 from support.chia_loop_runner import ChiaLoops
 from support.loop_runner import Loops
 
@@ -298,7 +299,7 @@ def test_a_cancelled_call_is_told_as_it_was(ray_session: str, tmp_path: Path) ->
     while not (tmp_path / "started").exists():
         ray.wait([ref], timeout=0.01)
     ray.cancel(ref)
-    with pytest.raises(ray.exceptions.TaskCancelledError) as caught:
+    with pytest.raises(TaskCancelledError) as caught:
         ray.get(ref)
     plain = re.sub("\x1b.*?m", "", str(caught.value))
     assert plain == "ray::f() (pid=123, ip=10.0.0.1)\n" + FRAME + LAST.rstrip()
