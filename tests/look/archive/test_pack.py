@@ -19,7 +19,7 @@ from chia_bypass.look.archive.unpack import unpack
 from chia_bypass.look.archive.verify import verify
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.reader import Recording
-from chia_bypass.recording.records import Outcome
+from chia_bypass.recording.records import Outcome, Raised
 from chia_bypass.recording.writer import ResultWriter, SegmentWriter, segment_header
 
 
@@ -96,6 +96,22 @@ def test_secrets_in_values_that_leave_are_found(tmp_path: Path) -> None:
         segment = SegmentWriter.unique(tmp_path / "r", header)
         value = ["x", {"key": "sk-" + "a1B2" * 8}]
         ResultWriter(tmp_path / "r", segment).write(make_result(make_call(0)), encoded(value))
+        segment.close()
+        run.close(0, 1.0)
+    recording = Recording.open(tmp_path / "r")
+    assert leaving(recording, Choice()).secrets == ()
+    ((path, secret),) = leaving(recording, Choice(everything=True)).secrets
+    assert (path, secret.kind) == ("loop.0/0", "API key")
+
+
+def test_secrets_in_the_texts_of_errors_that_leave_are_found(tmp_path: Path) -> None:
+    with RunFolder.create(tmp_path / "r", make_run(), "host") as run:
+        header = segment_header("run", "worker", "host", 1, 0.0)
+        segment = SegmentWriter.unique(tmp_path / "r", header)
+        text = 'File "loop.py", line 1: key = "sk-' + "a1B2" * 8
+        raised = Raised("loop.f", "ray::f", "10.0.0.1", 0, text)
+        result = replace(make_result(make_call(0), outcome=Outcome.EXCEPTION), raised=raised)
+        ResultWriter(tmp_path / "r", segment).write(result, encoded(ValueError()))
         segment.close()
         run.close(0, 1.0)
     recording = Recording.open(tmp_path / "r")
