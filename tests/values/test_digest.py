@@ -189,6 +189,7 @@ print(encode([set(words), *value[1:]]).document.hex())
 
 
 def test_fresh_processes_with_other_hash_seeds_agree(tmp_path: Path) -> None:
+    pytest.importorskip("chia")
     script = tmp_path / "loop.py"
     script.write_text(SCRIPT)
     outputs = set()
