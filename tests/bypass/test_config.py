@@ -9,7 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chia_bypass.bypass.config import Entry, Files, Match, Repeats
+from chia_bypass.bypass.config import (
+    ActorAddress,
+    Entry,
+    Files,
+    Match,
+    Repeats,
+    parse_actor,
+)
 from chia_bypass.bypass.parser import load_config
 from chia_bypass.errors import ChiaBypassError, ConfigError
 
@@ -80,33 +87,139 @@ def test_a_key_without_a_value_is_not_given(tmp_path: Path) -> None:
     assert entries(tmp_path, "bypass: {f: {bypass: true, data: , tags: }}")["f"] == Entry(True)
 
 
-FAULTS = {
-    "unknown key": ("f: {bypas: true}", ["bypass.f", "'bypas'", "Did you mean 'bypass'?", "tags"]),
-    "unknown key, nothing near": ("f: {zzzzz: 1}", ["bypass.f", "'zzzzz'", "Known: bypass, data"]),
-    "flag of text": ("f: {bypass: 'true'}", ["bypass.f.bypass", "'true' (str)", "true or false"]),
-    "flag of nothing": ("f: {bypass: }", ["bypass.f.bypass", "None (NoneType)"]),
-    "entry of nothing": ("f:", ["bypass.f", "None", "true, false or a mapping"]),
-    "entry of text": ("f: yess", ["bypass.f", "'yess' (str)"]),
-    "name that YAML misreads": ("on: true", ["bypass", "True (bool)", "quotes"]),
-    "data of a number": ("f: {data: 3}", ["bypass.f.data", "3 (int)", "text"]),
-    "data of an actor without a name": ("f: {data: 'actor://'}", ["bypass.f.data", "actor://NAME"]),
-    "data of an actor too deep": ("f: {data: 'actor://a/b/c'}", ["bypass.f.data", "NAMESPACE"]),
-    "tags of numbers": ("f: {tags: [1]}", ["bypass.f.tags", "[1] (list)", "list of texts"]),
-    "tags of a mapping": ("f: {tags: {a: b}}", ["bypass.f.tags", "(dict)"]),
-    "regex": ("f: {tags: ['ok', 'a(b']}", ["bypass.f.tags", "'a(b'", "position 1"]),
-    "regex too large": ("f: {tags: 'a{99999999999999999999}'}", ["bypass.f.tags", "too large"]),
-    "match": ("f: {match: orderly}", ["bypass.f.match", "'orderly'", "order, arguments"]),
-    "repeats": ("f: {repeats: 3}", ["bypass.f.repeats", "3 (int)", "last, fail"]),
-    "ignore_args": ("f: {ignore_args: 3}", ["bypass.f.ignore_args", "list of texts"]),
-    "state": ("f: {state: [a]}", ["bypass.f.state", "text"]),
-    "failed": ("f: {failed: [success]}", ["bypass.f.failed", "mapping of field names"]),
-    "was": ("f: {was: name}", ["bypass.f.was", "'name'", "module:qualname"]),
-    "files without globs": ("f: {files: {root: a}}", ["bypass.f.files", "globs"]),
-    "files with another key": ("f: {files: {glob: a}}", ["bypass.f.files", "Did you mean 'globs'"]),
-    "files with a bad limit": (
-        "f: {files: {globs: a, limit: true}}",
-        ["bypass.f.files.limit", "True (bool)", "number of bytes"],
+KEYS = "bypass, data, tags, match, ignore_args, repeats, state, failed, was, files"
+FLAG = "It must be true or false, without quotes"
+ENTRY = "It must be true, false or a mapping such as {bypass: true}"
+QUOTES = "A key must be the name of a function; put it in quotes if YAML misreads it"
+ACTOR = "Write actor://NAME or actor://NAMESPACE/NAME"
+TEXT = "It must be text"
+TEXTS = "It must be text or a list of texts"
+FAILED = "It must be a mapping of field names to the values that mean failure"
+WAS = "It must be module:qualname, such as loops.build:Node.run"
+BYTES = "It must be a positive number of bytes"
+FAULTS_OF_KEYS = (
+    # What stands below `bypass:`, where the fault is, what it is, and what is to be done.
+    (
+        "f: {bypas: true}",
+        ".f",
+        "has the unknown key 'bypas' (str)",
+        f"Did you mean 'bypass'? Known: {KEYS}",
     ),
+    ("f: {zzzzz: 1}", ".f", "has the unknown key 'zzzzz' (str)", f"Known: {KEYS}"),
+    ("f: {bypass: 'true'}", ".f.bypass", "is 'true' (str)", FLAG),
+    ("f: {bypass: }", ".f.bypass", "is None (NoneType)", FLAG),
+    ("f:", ".f", "is None (NoneType)", ENTRY),
+    ("f: yess", ".f", "is 'yess' (str)", ENTRY),
+    ("on: true", "", "has the key True (bool)", QUOTES),
+    ("'': true", "", "has the key '' (str)", QUOTES),
+    ("f: {data: 3}", ".f.data", "is 3 (int)", TEXT),
+    ("f: {data: ''}", ".f.data", "is '' (str)", TEXT),
+    ("f: {data: 'actor://'}", ".f.data", "is 'actor://': not the address of an actor", ACTOR),
+    ("f: {data: 'actor:///b'}", ".f.data", "is 'actor:///b': not the address of an actor", ACTOR),
+    ("f: {data: 'actor://a/'}", ".f.data", "is 'actor://a/': not the address of an actor", ACTOR),
+    (
+        "f: {data: 'actor://a/b/c'}",
+        ".f.data",
+        "is 'actor://a/b/c': not the address of an actor",
+        ACTOR,
+    ),
+    ("f: {tags: [1]}", ".f.tags", "is [1] (list)", TEXTS),
+    ("f: {tags: ['']}", ".f.tags", "is [''] (list)", TEXTS),
+    ("f: {tags: {a: b}}", ".f.tags", "is {'a': 'b'} (dict)", TEXTS),
+    (
+        "f: {tags: ['ok', 'a(b']}",
+        ".f.tags",
+        "has the invalid regex 'a(b': missing ), unterminated subpattern at position 1",
+        "Correct it",
+    ),
+    (
+        "f: {tags: 'a{99999999999999999999}'}",
+        ".f.tags",
+        "has the invalid regex 'a{99999999999999999999}': the repetition number is too large",
+        "Simplify it",
+    ),
+    (
+        "f: {match: orderly}",
+        ".f.match",
+        "is 'orderly' (str)",
+        "It must be one of: order, arguments",
+    ),
+    ("f: {repeats: 3}", ".f.repeats", "is 3 (int)", "It must be one of: last, fail"),
+    ("f: {ignore_args: 3}", ".f.ignore_args", "is 3 (int)", TEXTS),
+    ("f: {state: [a]}", ".f.state", "is ['a'] (list)", TEXT),
+    ("f: {failed: [success]}", ".f.failed", "is ['success'] (list)", FAILED),
+    ("f: {failed: {1: a}}", ".f.failed", "is {1: 'a'} (dict)", FAILED),
+    ("f: {was: name}", ".f.was", "is 'name'", WAS),
+    ("f: {was: ':name'}", ".f.was", "is ':name'", WAS),
+    ("f: {was: 'module:'}", ".f.was", "is 'module:'", WAS),
+    ("f: {was: 3}", ".f.was", "is 3 (int)", TEXTS),
+    ("f: {files: 3}", ".f.files", "is 3 (int)", TEXTS),
+    ("f: {files: {root: a}}", ".f.files", "has no globs", "Say which files: {globs: ['*.log']}"),
+    (
+        "f: {files: {glob: a}}",
+        ".f.files",
+        "has the unknown key 'glob' (str)",
+        "Did you mean 'globs'? Known: root, globs, limit",
+    ),
+    ("f: {files: {globs: 3}}", ".f.files.globs", "is 3 (int)", TEXTS),
+    ("f: {files: {globs: a, root: 3}}", ".f.files.root", "is 3 (int)", TEXT),
+    ("f: {files: {globs: a, limit: true}}", ".f.files.limit", "is True (bool)", BYTES),
+    ("f: {files: {globs: a, limit: 0}}", ".f.files.limit", "is 0 (int)", BYTES),
+    ("f: {files: {globs: a, limit: many}}", ".f.files.limit", "is 'many' (str)", BYTES),
+    (f"f: {58 * 'a'}", ".f", f"is '{58 * 'a'}' (str)", ENTRY),
+    (f"f: {59 * 'a'}", ".f", f"is '{56 * 'a'}... (str)", ENTRY),
+)
+
+
+@pytest.mark.parametrize(("body", "place", "problem", "remedy"), FAULTS_OF_KEYS)
+def test_a_fault_of_a_key_says_where_what_and_what_to_do(
+    tmp_path: Path, body: str, place: str, problem: str, remedy: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        entries(tmp_path, f"bypass:\n  {body}\n")
+    file = tmp_path / "bypass.yaml"
+    assert str(caught.value) == f"{file}: bypass{place}: {problem}. {remedy}"
+
+
+@pytest.mark.parametrize(
+    ("body", "read"),
+    [
+        ("{bypass: true, tags: ''}", Entry(True, tags=("",))),
+        ("{match: arguments, repeats: fail}", Entry(match=Match.ARGUMENTS, repeats=Repeats.FAIL)),
+        ("{match: order, repeats: last}", Entry(match=Match.ORDER, repeats=Repeats.LAST)),
+        ("{failed: {ok: false, code: [1, [2]]}}", Entry(failed={"ok": (False,), "code": (1, [2])})),
+        ("{was: [a.b:C.d, 'e:f']}", Entry(was=("a.b:C.d", "e:f"))),
+        ("{was: 'a:b:c'}", Entry(was=("a:b:c",))),
+        ("{files: {globs: a}}", Entry(files=Files(("a",)))),
+        ("{files: {globs: [a, b], root: , limit: }}", Entry(files=Files(("a", "b")))),
+        ("{files: {globs: a, root: r, limit: 1}}", Entry(files=Files(("a",), "r", 1))),
+        ("{data: 'actor://a/b'}", Entry(data="actor://a/b")),
+    ],
+)
+def test_what_a_key_means(tmp_path: Path, body: str, read: Entry) -> None:
+    assert entries(tmp_path, f"bypass:\n  f: {body}\n") == {"f": read}
+
+
+@pytest.mark.parametrize(
+    ("data", "address"),
+    [
+        ("actor://database", ActorAddress("database")),
+        ("actor://space/database", ActorAddress("database", "space")),
+        ("results/actor://x", None),
+        ("Actor://x", None),
+    ],
+)
+def test_the_address_of_an_actor(data: str, address: ActorAddress | None) -> None:
+    assert parse_actor(data) == address
+
+
+@pytest.mark.parametrize("data", ["actor://", "actor:///x", "actor://x/", "actor://a/b/c"])
+def test_what_is_no_address_of_an_actor(data: str) -> None:
+    with pytest.raises(ValueError, match=r"^not the address of an actor$"):
+        parse_actor(data)
+
+
+FAULTS = {
     "function given twice": (
         "f: true\n  g: true\n  f: false",
         ["line 4, column 3", "'f'", "twice"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -108,3 +109,162 @@ def test_the_same_waits_get_the_same_sights(
         assert choice.calls == set(sight)
         ordered.report(choice.calls)
         left = [call for call in left if call not in choice.calls]
+
+
+def seen(
+    number: int, calls: str, *, lane: str = "main", at: float = 0.0, dispatched: int = 0
+) -> Seen:
+    return Seen("loop.0", number, lane, dispatched, at, tuple(calls))
+
+
+def served(sights: Sequence[Seen], **finished: float | None) -> Order:
+    """These sights, and calls that are served and finished then."""
+    made = Order(sights)
+    for call, moment in finished.items():
+        made.serves(call, moment)
+    return made
+
+
+def test_what_is_known_of_a_call() -> None:
+    ordered = served([seen(0, "a")], a=0.0, b=None)
+    assert [ordered.knows(call) for call in "abx"] == [True, True, False]
+    assert [ordered.pends(call) for call in "abx"] == [False, True, False]
+    ordered.report("a")
+    assert [ordered.reported(call) for call in "abx"] == [True, False, False]
+
+
+def test_a_wait_that_has_enough_is_told_nothing_new() -> None:
+    ordered = order("a", "b", "c")
+    ordered.report("ab")
+    assert ordered.choose(look("a", "b", "c", wanted=2)) == Choice()
+    assert ordered.choose(look("a", "b", "c", wanted=3)).calls == {"c"}
+    assert ordered.choose(look("a", "a", "b", "c", wanted=3)).calls == {"c"}  # each counts once
+    assert ordered.choose(look("c", wanted=0)) == Choice()
+
+
+def test_a_call_that_is_never_to_end_is_not_chosen() -> None:
+    ordered = served([seen(0, "a"), seen(1, "b")], a=None, b=1.0)
+    assert ordered.choose(look("a", "b", wanted=2)).calls == {"b"}
+    assert ordered.choose(look("a")) == Choice()
+
+
+def test_a_patient_wait_gets_all_that_one_recorded_wait_got() -> None:
+    ordered = order("ab", "c")
+    assert ordered.choose(look("a", "b", "c", wanted=1)).calls == {"a", "b"}
+    assert ordered.choose(look("b", "c", wanted=1)).calls == {"b"}
+    assert ordered.choose(look("a", "b", "c", wanted=3)).calls == {"a", "b", "c"}
+
+
+def test_a_sight_is_of_the_first_wait_that_had_the_call() -> None:
+    ordered = served([seen(0, "b"), seen(1, "ab", at=1.0), seen(2, "c", at=2.0)], a=0.9, b=0.1, c=2)
+    ordered.report("b")
+    assert ordered.choose(look("a", "c", wanted=2, patient=False)) == Choice(
+        frozenset("a"), whole=True, due=True
+    )
+
+
+def test_what_no_wait_saw_comes_by_the_time_at_which_it_ended() -> None:
+    sights = [seen(0, "a", at=1.0), seen(1, "b", at=3.0)]
+    for moment, first in ((0.5, "x"), (2.0, "a")):
+        ordered = served(sights, a=0.9, b=2.9, x=moment)
+        assert ordered.choose(look("x", "b", "a", wanted=1)).calls == {first}
+    ordered = served(sights, a=0.9, b=2.9, x=1.0)  # at the same moment: the sight is first
+    assert ordered.choose(look("x", "a", wanted=1)).calls == {"a"}
+    ordered = served([], y=2.0, x=2.0)  # at the same moment: by name
+    assert ordered.choose(look("y", "x", wanted=1)).calls == {"x"}
+
+
+def test_an_impatient_wait_stops_before_the_next_recorded_wait() -> None:
+    ordered = served([seen(0, "a", at=2.0)], a=1.9, x=1.0, y=1.5)
+    assert ordered.choose(look("x", "y", "a", wanted=3, patient=False)) == Choice(frozenset("xy"))
+    assert ordered.choose(look("a", wanted=1, patient=False)) == Choice(
+        frozenset("a"), whole=True, due=True
+    )
+
+
+def test_an_impatient_wait_of_another_lane_is_not_due() -> None:
+    ordered = served([seen(0, "a", lane="other")], a=0.0)
+    assert ordered.choose(look("a", patient=False)) == Choice(frozenset("a"), whole=True)
+
+
+@pytest.mark.parametrize(("moment", "held"), [(0.5, ()), (1.0, ()), (1.1, ("a", "b"))])
+def test_an_impatient_wait_for_what_nobody_saw_is_held_by_earlier_sights_of_its_lane(
+    moment: float, held: tuple[str, ...]
+) -> None:
+    sights = [seen(0, "ba", at=1.0), seen(1, "c", at=1.05)]
+    ordered = served(sights, a=0.9, b=0.9, c=0.9, x=moment)
+    choice = ordered.choose(look("x", patient=False))
+    assert (choice.held_by, choice.by_another) == (held, False)
+    assert choice.calls == (set() if held else {"x"})
+    others = served([seen(0, "ba", at=1.0, lane="other")], a=0.9, b=0.9, x=moment)
+    assert others.choose(look("x", patient=False)).calls == {"x"}
+    assert ordered.choose(look("x")).calls == {"x"}
+
+
+def test_a_clock_that_goes_back_does_not_turn_sights_round() -> None:
+    ordered = served([seen(0, "a", at=5.0), seen(1, "b", at=1.0)], a=0.0, b=0.0, x=3.0)
+    assert ordered.choose(look("b", "a", wanted=1)).calls == {"a"}
+    assert ordered.choose(look("x", "b", wanted=1)).calls == {"x"}
+
+
+def test_a_patient_wait_is_not_held_by_its_own_lane_but_by_others() -> None:
+    ordered = served([seen(0, "a"), seen(1, "yx", lane="other"), seen(2, "b")], a=0, b=0, x=0, y=0)
+    assert ordered.choose(look("b")) == Choice(held_by=("x", "y"), by_another=True)
+    ordered.report("xy")
+    assert ordered.choose(look("b")).calls == {"b"}
+    assert ordered.choose(look("b", patient=False)) == Choice(held_by=("a",))
+    assert ordered.choose(look("a", "b", wanted=2)).calls == {"a", "b"}
+
+
+def test_what_is_chosen_already_is_in_nobodys_way() -> None:
+    ordered = served([seen(0, "a", lane="other"), seen(1, "b", at=1.0)], a=0.0, b=1.0)
+    assert ordered.choose(look("a", "b", wanted=2)).calls == {"a", "b"}
+    held = ordered.choose(look("x", "b", wanted=2))
+    assert (held.calls, held.held_by, held.by_another) == ({"x"}, ("a",), True)
+
+
+@pytest.mark.parametrize(("dispatched", "held"), [(2, ("a",)), (3, ()), (4, ())])
+def test_an_impatient_wait_comes_no_sooner_than_it_was_recorded(
+    dispatched: int, held: tuple[str, ...]
+) -> None:
+    ordered = served([seen(0, "a", dispatched=3)], a=0.0)
+    early = ordered.choose(look("a", patient=False, dispatched=dispatched))
+    assert (early.held_by, early.calls) == (held, set() if held else {"a"})
+    other = served([seen(0, "a", dispatched=3, lane="other")], a=0.0)
+    assert other.choose(look("a", patient=False, dispatched=dispatched)).calls == {"a"}
+    assert ordered.choose(look("a", dispatched=dispatched)).calls == {"a"}
+
+
+def test_after_three_sights_that_did_not_come_none_is_waited_for() -> None:
+    ordered = order("a", "b", "c", "d", "e", lane="other")
+    for call in "ab":
+        ordered.give_up(call)
+        assert ordered.choose(look("e")).by_another
+    ordered.give_up("unknown")
+    assert ordered.choose(look("e")).calls == {"e"}
+
+
+def test_a_sight_that_was_given_up_is_past_as_a_whole() -> None:
+    ordered = order("ab", "c", lane="other")
+    assert ordered.choose(look("c")).held_by == ("a", "b")
+    ordered.give_up("a")
+    assert ordered.choose(look("c")).calls == {"c"}
+
+
+def test_a_sight_ends_with_its_last_call() -> None:
+    ordered = order("ab", "c", lane="other")
+    ordered.report("a")
+    assert ordered.choose(look("c")).held_by == ("b",)
+    ordered.report("b")
+    assert ordered.choose(look("c")).calls == {"c"}
+
+
+def test_of_awaited_calls_the_earliest_sight_comes_next() -> None:
+    ordered = order("a", "b", "c", lane="")
+    assert ordered.next_awaited(["c", "b"]) == Choice(held_by=("a",), by_another=True)
+    assert ordered.next_awaited(["c", "b", "a"]).calls == {"a"}
+    assert ordered.next_awaited(["c", "x", "b"]).calls == {"x"}  # nobody saw it
+    ordered.report("c")
+    assert ordered.next_awaited(["b", "c"]).calls == {"c"}
+    ordered.report("a")
+    assert ordered.next_awaited(["b"]) == Choice(frozenset("b"))

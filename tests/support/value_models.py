@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import threading
 from collections import namedtuple
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -14,6 +15,26 @@ import pydantic
 T = TypeVar("T")
 RAN: list[str] = []
 """What code of these classes ran; rebuilding must not add to it."""
+
+
+def scaled(x: int, by: int = 2, *, plus: int = 1) -> int:
+    return x * by + plus
+
+
+def adder(amount: int) -> Callable[[int], int]:
+    def add(x: int) -> int:
+        return x + amount
+
+    return add
+
+
+def adder_of_nothing_yet() -> Callable[[int], int]:
+    def add(x: int) -> int:
+        return x + amount
+
+    if add is None:
+        amount = 1
+    return add
 
 
 @dataclass
