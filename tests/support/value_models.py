@@ -29,11 +29,12 @@ def adder(amount: int) -> Callable[[int], int]:
 
 
 def adder_of_nothing_yet() -> Callable[[int], int]:
+    amount = 1
+
     def add(x: int) -> int:
         return x + amount
 
-    if add is None:
-        amount = 1
+    del amount
     return add
 
 

@@ -219,12 +219,12 @@ def test_different_values_have_different_digests() -> None:
     ("value", "place", "unstable"),
     [
         (
-            (n for n in ()),
+            (n for n in [1]),
             "",
             (f"value: {GENERATOR}",),
         ),
         (
-            [(n for n in ())],
+            [(n for n in [1])],
             "x",
             (f"x[0]: {GENERATOR}",),
         ),
