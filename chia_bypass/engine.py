@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 R = TypeVar("R")
@@ -105,6 +106,16 @@ class Completions(Protocol):
         ...
 
 
+class Unanswered(str, Enum):
+    """Why a call gives its loop no answer of its own."""
+
+    CANCELLED = "cancelled"
+    RESUBMITTED = "resubmitted"
+    """CHIA took it for stuck, cancelled it and dispatched it again, which the loop does not see."""
+    LOST = "lost"
+    """Its worker or node died, and Ray has no retry left: the loop gets an error of Ray's own."""
+
+
 class Engine(Protocol):
     """Records or replays the calls of this process."""
 
@@ -118,6 +129,12 @@ class Engine(Protocol):
 
     def stored(self, reference: Any, value: Any) -> None:
         """``ray.put`` returned ``reference`` for ``value``."""
+        ...
+
+    def unanswered(
+        self, reference: Any, how: Unanswered, error: BaseException | None = None
+    ) -> None:
+        """This process learned that the call behind ``reference`` has no answer."""
         ...
 
     def completions(self) -> Completions | None:

@@ -72,9 +72,11 @@ def _real(recording: Recording, policy: Policy, yaml: BypassConfig) -> Iterator[
 
 def _why(recording: Recording, row: Row, policy: Policy, entry: Entry | None) -> str | None:
     call, stored = row.call, recording.result(row.call.path)
+    if stored is None and recording.tells_all_ends:
+        return None  # the loop gave it up
     if stored is None:
         return UNFINISHED if policy.on_miss is not OnMiss.FAIL else None
-    if stored.result.outcome is Outcome.CANCELLED:
+    if stored.result.outcome in (Outcome.CANCELLED, Outcome.RESUBMITTED):
         return None
     failed = runs_again(policy, entry, stored.result, lambda: sketched(recording, stored))
     why = why_live(Asked(call, entry, Found(stored, ()), failed=failed), Rules(policy))

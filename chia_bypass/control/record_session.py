@@ -25,7 +25,7 @@ from chia_bypass.record_engine.failures import spoiled_reasons
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.layout import BYPASS_YAML
 from chia_bypass.recording.reader import Recording
-from chia_bypass.recording.records import Run
+from chia_bypass.recording.records import FORMAT, FORMAT_NOTE, Run
 from chia_bypass.recording.redaction import Redaction, hide_in_command
 from chia_bypass.session import Mode, Session
 
@@ -155,7 +155,7 @@ def _directory(folder: Path, working: Path) -> str:
 
 def versions() -> dict[str, str]:
     """Versions that may explain why two runs differ."""
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), FORMAT_NOTE: str(FORMAT)}
     for name in ("chia-bypass", "ray", "chialoops", "msgpack", "numpy"):
         try:
             found[name] = metadata.version(name)

@@ -67,9 +67,9 @@ class Replayed:
         index = self.recording.index
         unused = (
             path
-            for number, path in enumerate(index.paths)
+            for path in index.paths
             if path not in asked_for
-            and index.results(number)
+            and index.has_answer(path)
             and not any(parent in served for parent in _ancestors(path))
         )
         calls = [self.recording.contents.calls[path] for path in unused]

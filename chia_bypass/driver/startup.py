@@ -80,12 +80,12 @@ class _Arrangement:
     def ray_imported(self, module: ModuleType) -> None:
         announce(self._control, "ray")
         from chia_bypass.driver import ray_init, shipping
-        from chia_bypass.patches import placement, ray_wait
+        from chia_bypass.patches import placement, ray_api
 
         session = self._session()
         self.undoings += [ray_init.install(session), shipping.install(session)]
         # Before the loop can import a name of it.
-        self.undoings.append(ray_wait.install())
+        self.undoings.append(ray_api.install())
         self.undoings.append(placement.install(lambda: _reservations(session)))
         if session.own_ray or session.address is not None:
             from chia_bypass.driver import ray_client

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chia_bypass.completion.recorder import SeenLog
-from chia_bypass.engine import Dispatch, Plan, Token
+from chia_bypass.engine import Dispatch, Plan, Token, Unanswered
 from chia_bypass.identity import position
 from chia_bypass.identity.describe import describe
 from chia_bypass.identity.producers import Producers
@@ -20,6 +20,7 @@ from chia_bypass.record_engine.context import Home
 from chia_bypass.record_engine.failure_reports import SpoiledReports
 from chia_bypass.record_engine.filters import Filters
 from chia_bypass.record_engine.sinks import Sink
+from chia_bypass.record_engine.unanswered import UnansweredCalls
 from chia_bypass.recording.records import Call, Record, Seen, Uncaptured
 from chia_bypass.recording.redaction import Redaction
 from chia_bypass.recording.schema import pack
@@ -54,6 +55,7 @@ class RecordEngine:
         self._changed: set[tuple[str, str, str]] = set()
         self.notes = Notes(sink.note, self.spoil, self._counts)
         self._seen = SeenLog(producers, self._note_seen)
+        self._unanswered = UnansweredCalls(sink, self.redaction, self.spoil)
 
     @property
     def run(self) -> str:
@@ -69,12 +71,17 @@ class RecordEngine:
         captured = self._filters.accept(call)
         packed = pack(call)
         if captured:
-            self.notes.add(packed)
+            self.dispatched(call.path, packed)
         else:
             self._count("filtered", call.function)
         token = self._sent.token(packed, self._nested(call), captured)
         learn = self.producers.learn
         return Plan(token=token, plain=True, dispatched=lambda got: learn(got, call.path))
+
+    def dispatched(self, path: str, packed: bytes) -> None:
+        """Note that a call is on its way: the one at ``path``, of that packed record."""
+        self.notes.add(packed)
+        self._unanswered.dispatched(path, packed)
 
     def _nested(self, call: Call) -> Nested:
         """What the worker must know about references inside the arguments."""
@@ -88,6 +95,14 @@ class RecordEngine:
     def stored(self, reference: Any, value: Any) -> None:
         """It counts by its content where it is an argument."""
         self.producers.learn_put(reference, value)
+
+    def unanswered(
+        self, reference: Any, how: Unanswered, error: BaseException | None = None
+    ) -> None:
+        """It is kept as the outcome of the call, unless its worker knows another."""
+        path = self.producers.call_of(reference)
+        if path is not None:
+            self._unanswered.note(path, how, error)
 
     def ran_in_place(self, function: Callable[..., Any]) -> None:
         """It ran here, without Ray: counted."""

@@ -12,7 +12,7 @@ from chia_bypass import names
 from chia_bypass.engine import Engine, Invocation
 from chia_bypass.identity import position
 from chia_bypass.identity.producers import Producers
-from chia_bypass.patches import ray_put, ray_wait
+from chia_bypass.patches import ray_api
 from chia_bypass.ray_private import attempt_number
 from chia_bypass.record_engine import reservations
 from chia_bypass.record_engine.capture import captured
@@ -92,8 +92,7 @@ def worker(packed_home: bytes) -> RecordEngine:
 
 def _build_on_worker(packed_home: bytes) -> RecordEngine:
     home = unpack(packed_home)
-    ray_put.install()
-    ray_wait.install()
+    ray_api.install()
     producers = Producers(partial(shared_facts.ask_producer, home.session.run))
     engine = build(home, sink_for(home, "worker"), producers)
     engine.notes_at_once = True

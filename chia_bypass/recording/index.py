@@ -158,7 +158,7 @@ class CallIndex:
         return range(ends[number - 1] if number else 0, ends[number])
 
     def newest(self, number: int) -> int | None:
-        """Position of the result that counts: the newest that was not cancelled, else the newest.
+        """Position of the result that counts: the newest that is an answer, else the newest.
 
         None for a call that never finished.
         """
@@ -168,11 +168,12 @@ class CallIndex:
     @cached_property
     def _newest(self) -> Sequence[int]:
         """For all calls at once, since whoever lists or replays asks for most; -1 for None."""
-        cancelled, outcomes = OUTCOMES.index(Outcome.CANCELLED), self.columns["outcome"]
+        none = {OUTCOMES.index(Outcome.CANCELLED), OUTCOMES.index(Outcome.RESUBMITTED)}
+        outcomes = self.columns["outcome"]
         found, start = array("q"), 0
         for end in self.columns["results_end"]:
             position = end - 1
-            while position >= start and outcomes[position] == cancelled:
+            while position >= start and outcomes[position] in none:
                 position -= 1
             if position < start:
                 position = end - 1 if end > start else -1
@@ -182,8 +183,17 @@ class CallIndex:
 
     def failed(self, number: int) -> bool:
         """Whether a call raised, was lost, or its value could not be kept."""
-        newest = self.newest(number)
-        return newest is None or self.outcome(newest) is not Outcome.VALUE
+        return self.end(number) is not Outcome.VALUE
+
+    def end(self, number: int) -> Outcome | None:
+        """How a call ended, by the result that counts; None if it never finished."""
+        position = self.newest(number)
+        return None if position is None else self.outcome(position)
+
+    def has_answer(self, path: str) -> bool:
+        """Whether the call at ``path`` ended with something of its own."""
+        number = self.number_of.get(path)
+        return number is not None and self.end(number) not in (None, Outcome.RESUBMITTED)
 
     def outcome(self, position: int) -> Outcome:
         """How the result at that position ended."""
@@ -201,7 +211,7 @@ class Siblings:
     tags: Sequence[str | None]
     lanes: Sequence[str]
     outcomes: Sequence[Outcome | None]
-    """Of the result that counts; None for a call that never finished."""
+    """Of the result that counts; None for a call that never finished and gives no answer."""
     parameters: Sequence[tuple[str, ...]]
     """Names of the arguments."""
     digests: Sequence[bytes]
@@ -217,8 +227,10 @@ NONE = Siblings((), (), (), (), (), (), (), ())
 """Of a parent that was not recorded."""
 
 
-def siblings(index: CallIndex, parent: str) -> Siblings:
-    """The calls that the recorded ``parent`` dispatched."""
+def siblings(index: CallIndex, parent: str, unfinished: Outcome | None = None) -> Siblings:
+    """The calls that the recorded ``parent`` dispatched; ``unfinished``: how those ended that did
+    not.
+    """
     numbers = index.children.get(parent, ())
     arguments = list(map(index.arguments, numbers))
     newest = map(index.newest, numbers)
@@ -230,11 +242,18 @@ def siblings(index: CallIndex, parent: str) -> Siblings:
         functions=list(map(string, map(columns["function"].__getitem__, numbers))),
         tags=[tags[tag] if tag else None for tag in map(columns["tag"].__getitem__, numbers)],
         lanes=list(map(string, map(columns["lane"].__getitem__, numbers))),
-        outcomes=[None if position is None else index.outcome(position) for position in newest],
+        outcomes=[_answer(index, position, unfinished) for position in newest],
         parameters=list(map(index.parameters, numbers)),
         digests=list(map(index.digests.__getitem__, arguments)),
         masked=list(map(index.masked.__getitem__, arguments)),
     )
+
+
+def _answer(index: CallIndex, position: int | None, unfinished: Outcome | None) -> Outcome | None:
+    if position is None:
+        return unfinished
+    outcome = index.outcome(position)
+    return None if outcome is Outcome.RESUBMITTED else outcome
 
 
 SHORT: Final = 8

@@ -26,7 +26,7 @@ from chia_bypass.recording.layout import (
     segment_path,
     segments_of,
 )
-from chia_bypass.recording.records import Call, Closed, Record, Result, Run, Seen
+from chia_bypass.recording.records import FORMAT_NOTE, Call, Closed, Record, Result, Run, Seen
 from chia_bypass.recording.schema import Malformed
 from chia_bypass.recording.segments import RESTORE, Segments, map_file
 
@@ -87,6 +87,16 @@ class Recording:
         """The newest run that wrote here ended in order: it went on where others were cut off."""
         runs = self.contents.runs
         return bool(runs) and runs[-1].id in self._ended
+
+    @property
+    def tells_all_ends(self) -> bool:
+        """Whether a call without a result did not end although the newest run did, in order.
+
+        The loop gave it up. Before format 2 the result may only be unknown: nobody but the worker
+        noted any.
+        """
+        runs = self.contents.runs
+        return self.complete and int(runs[-1].versions.get(FORMAT_NOTE, "0")) >= 2
 
     @property
     def _ended(self) -> frozenset[str]:

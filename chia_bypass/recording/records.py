@@ -14,8 +14,10 @@ from typing import Any, Final
 
 from chia_bypass.values.kinds import Reference
 
-FORMAT = 1
+FORMAT = 2
 """Version of the format that this code writes. It reads this one and those before it."""
+FORMAT_NOTE = "recording format"
+"""Key of the versions of a run: the format in which that run wrote."""
 
 
 class Outcome(str, Enum):
@@ -26,6 +28,9 @@ class Outcome(str, Enum):
     UNKEPT = "unkept"
     """It returned, but the value has no stored form: type and reason are kept."""
     CANCELLED = "cancelled"
+    """It had not ended when the loop cancelled it, or gave it up: it ends when it is cancelled."""
+    RESUBMITTED = "resubmitted"
+    """CHIA cancelled it as stuck and dispatched it again: the call that follows has the answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,10 @@ class Index:
 
     def children(self, parent: str | None) -> Siblings:
         """What the recorded parent dispatched; nothing for a parent that was not recorded."""
-        return NONE if parent is None else siblings(self.recording.index, parent)
+        if parent is None:
+            return NONE
+        unfinished = Outcome.CANCELLED if self.recording.tells_all_ends else None
+        return siblings(self.recording.index, parent, unfinished)
 
     def fresh_number(self, parent: str) -> int:
         """A dispatch number above those of all that the parent dispatched."""
@@ -46,10 +49,18 @@ class Index:
         return 1 + index.columns["number"][children[-1]] if children else 0
 
     def stored(self, number: int) -> Stored:
-        """How a call ended that ended, by its number in the index. Raises RecordingCorrupt."""
+        """How a call ended, by its number in the index. Raises RecordingCorrupt.
+
+        What did not end, in a run that did, pends until it is cancelled or the loop gives it up.
+        """
         stored = self.recording.newest(number)
-        assert stored is not None, "asked for calls that ended only"
-        return stored
+        return self._pending(number) if stored is None else stored
+
+    def _pending(self, number: int) -> Stored:
+        (call,) = self.calls([number])
+        end = self.recording.contents.closed[-1].finished
+        pending = Result(call, 0, Outcome.CANCELLED, call.dispatched, end, "", "", 0)
+        return Stored(pending, self.recording.index.call_spot(number).segment)
 
     def calls(self, numbers: Sequence[int]) -> list[Call]:
         """The calls with these numbers in the index. Raises RecordingCorrupt."""
@@ -73,17 +84,16 @@ class Index:
         ]
 
     def _has_ended(self, path: str) -> bool:
-        index = self.recording.index
-        number = index.number_of.get(path)
-        return number is not None and index.newest(number) is not None
+        return self.recording.index.has_answer(path)
 
     def _given_up(self, parent: str) -> list[Call]:
-        """Calls that never ended and were dispatched again: a replay dispatches them once."""
+        """Calls without an answer that were dispatched again: a replay dispatches them once."""
         if not self.recording.complete:  # there, it is what was under way at the end
             return []
-        index = self.recording.index
+        index, told = self.recording.index, self.recording.tells_all_ends
+        none = (Outcome.RESUBMITTED,) if told else (Outcome.RESUBMITTED, None)
         numbers = index.children.get(parent, ())
-        paths = (index.paths[number] for number in numbers if index.newest(number) is None)
+        paths = (index.paths[number] for number in numbers if index.end(number) in none)
         return [self.recording.contents.calls[path] for path in paths]
 
     def drivers(self, script: str) -> list[Driver]:

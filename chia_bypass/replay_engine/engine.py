@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chia_bypass.completion.waits import Waits
-from chia_bypass.engine import Dispatch, Plan, Token
+from chia_bypass.engine import Dispatch, Plan, Token, Unanswered
 from chia_bypass.errors import Miss, RealRunRefused, RecordingCorrupt
 from chia_bypass.identity import position
 from chia_bypass.identity.producers import Producers
@@ -269,6 +269,13 @@ class ReplayEngine:
     def stored(self, reference: Any, value: Any) -> None:
         """It counts by its content where it is an argument."""
         self.producers.learn_put(reference, value)
+
+    def unanswered(
+        self, reference: Any, how: Unanswered, error: BaseException | None = None
+    ) -> None:
+        """A served call ends as it was recorded; of a real one that is recorded it is noted."""
+        if self.real.growth is not None:
+            self.real.growth.recorder.unanswered(reference, how, error)
 
     def started(self, kind: str, name: str, process: bytes) -> None:
         """It is told its place in the run and in the recording."""

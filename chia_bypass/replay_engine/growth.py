@@ -70,7 +70,7 @@ class Growth:
 
     def dispatched(self, call: Call) -> None:
         """Note that ``call``, which was named, is on its way."""
-        self.recorder.notes.add(pack(call))
+        self.recorder.dispatched(call.path, pack(call))
 
 
 def _known(answer: Found | Missed, parent: RecordedParent) -> Call | None:

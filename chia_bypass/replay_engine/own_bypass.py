@@ -17,7 +17,7 @@ from chia_bypass.errors import UsageError
 from chia_bypass.identity import position
 from chia_bypass.identity.process import script_name
 from chia_bypass.identity.producers import Producers
-from chia_bypass.patches import ray_put, threads
+from chia_bypass.patches import ray_api, threads
 from chia_bypass.recording.layout import NONCE
 from chia_bypass.recording.redaction import Redaction, hide_in_command
 from chia_bypass.replay_engine.answers import Index
@@ -82,6 +82,6 @@ def _root() -> position.Parent:
     names.set_script(script_name())
     parent = DriverParent(lambda: f"{names.script()}.0")
     threads.install()
-    ray_put.install()
+    ray_api.install()
     position.set_process(parent)
     return parent

@@ -14,7 +14,7 @@ from chia_bypass import names
 from chia_bypass.engine import Engine, Invocation
 from chia_bypass.identity import position
 from chia_bypass.identity.producers import Producers
-from chia_bypass.patches import ray_put, ray_wait
+from chia_bypass.patches import ray_api
 from chia_bypass.ray_private import attempt_number
 from chia_bypass.record_engine.capture import captured
 from chia_bypass.record_engine.worker import worker as recording_worker
@@ -172,8 +172,7 @@ def worker(packed_home: bytes, table: bytes) -> ReplayEngine:
 def _build_on_worker(packed_home: bytes, table: bytes) -> ReplayEngine:
     home = unpack(packed_home)
     class_table.unpack(table)
-    ray_put.install()
-    ray_wait.install()
+    ray_api.install()
     source = home.source
     index: Answers
     keeper: Keeper

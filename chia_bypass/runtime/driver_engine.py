@@ -10,10 +10,10 @@ from typing import Any, Generic, TypeVar
 
 from chia_bypass import engine as engines
 from chia_bypass import ray_private
-from chia_bypass.engine import Completions, Dispatch, Engine, Plan
+from chia_bypass.engine import Completions, Dispatch, Engine, Plan, Unanswered
 from chia_bypass.identity import position
 from chia_bypass.identity.producers import Producers
-from chia_bypass.patches import ray_put, ray_wait, threads
+from chia_bypass.patches import ray_api, threads
 from chia_bypass.runtime import shared_facts
 
 E = TypeVar("E", bound=Engine)
@@ -68,8 +68,7 @@ class DriverEngine(Generic[E]):
         self._engine: E | None = None
         self._ran: list[Callable[..., Any]] = []
         threads.install()
-        ray_put.install()
-        ray_wait.install()
+        ray_api.install()
         position.set_process(parent)
         engines.activate(self)
 
@@ -106,6 +105,13 @@ class DriverEngine(Generic[E]):
     def stored(self, reference: Any, value: Any) -> None:
         """As the engine does, without putting one together."""
         self.producers.learn_put(reference, value)
+
+    def unanswered(
+        self, reference: Any, how: Unanswered, error: BaseException | None = None
+    ) -> None:
+        """As the engine does; before there is one no call was dispatched."""
+        if self._engine is not None:
+            self._engine.unanswered(reference, how, error)
 
     def started(self, kind: str, name: str, process: bytes) -> None:
         """As the engine does."""

@@ -19,11 +19,11 @@ from typing import Any, Protocol
 
 from chia_bypass import engine as engines
 from chia_bypass import ray_private
-from chia_bypass.engine import Completions, Dispatch, Engine, Plan
+from chia_bypass.engine import Completions, Dispatch, Engine, Plan, Unanswered
 from chia_bypass.errors import RealRunRefused
 from chia_bypass.identity import position
 from chia_bypass.names import function_name
-from chia_bypass.patches import ray_put, ray_wait, threads
+from chia_bypass.patches import ray_api, threads
 from chia_bypass.runtime import shared_facts
 
 
@@ -31,8 +31,7 @@ def activate(run: str, replays: bool) -> None:
     """Have an engine in this worker process from now on; idempotent."""
     if engines.current() is None:
         threads.install()
-        ray_put.install()
-        ray_wait.install()
+        ray_api.install()
         position.set_finder(_Whereabouts(run).here)
         engines.activate(WorkerEngine(replays))
 
@@ -136,6 +135,12 @@ class WorkerEngine:
     def stored(self, reference: Any, value: Any) -> None:
         """As the engine of the actor or task does."""
         self._do(lambda engine: engine.stored(reference, value))
+
+    def unanswered(
+        self, reference: Any, how: Unanswered, error: BaseException | None = None
+    ) -> None:
+        """As the engine of the actor or task does."""
+        self._do(lambda engine: engine.unanswered(reference, how, error))
 
     def completions(self) -> Completions | None:
         """As the engine of the actor or task does."""

@@ -1,0 +1,149 @@
+"""Calls that never ended in a run that did: cancelled, given up, or lost with their workers."""
+
+from __future__ import annotations
+
+import pytest
+from support.loop_runner import Loops
+
+from chia_bypass.recording.reader import Recording
+
+PLACE = """
+from ray.exceptions import GetTimeoutError, TaskCancelledError, WorkerCrashedError
+
+@ChiaFunction(resources={"fpga": 1}, max_retries=0)
+def flash(x, seconds):
+    real(f"flash{x}")
+    threading.Event().wait(seconds)
+    return int.from_bytes(os.urandom(6), "big")
+
+@ChiaFunction(num_cpus=0, max_retries=0)
+def hang(x):
+    real(f"hang{x}")
+    threading.Event().wait()
+
+@ChiaFunction(num_cpus=0, max_retries=0)
+def crash(x):
+    real(f"crash{x}")
+    os._exit(7)
+
+@ChiaFunction(num_cpus=0)
+def quick(x):
+    real(f"quick{x}")
+    return int.from_bytes(os.urandom(6), "big")
+"""
+
+CANCELLED = (
+    PLACE
+    + """
+busy = flash.chia_remote(0, 2)
+queued = flash.chia_remote(1, 0)      # cancelled before it begins
+ray.cancel(queued)
+try:
+    print("queued", get(queued))
+except TaskCancelledError:
+    print("queued: cancelled")
+again = flash.chia_remote(1, 0)       # the same call once more has an answer of its own
+print("again", get(again))
+print("busy", get(busy))
+stuck = hang.chia_remote(3)
+ready, rest = ray.wait([stuck], timeout=1)
+print("ready", len(ready))
+ray.cancel(stuck, force=True)         # its worker cannot tell
+try:
+    get(stuck)
+except (TaskCancelledError, WorkerCrashedError):
+    print("stuck: gone")
+print(get(quick.chia_remote(4)))
+"""
+)
+
+
+def test_cancelled_calls_pend_until_they_are_cancelled_again(loops: Loops) -> None:
+    recorded, replayed = loops.round_trip(CANCELLED)
+    assert recorded.splitlines()[0] == "queued: cancelled"
+    assert "stuck: gone" in recorded
+    assert replayed == recorded
+    checked = loops.chia_bypass("check", "r", "--address", loops.address)
+    assert checked.returncode == 0, checked.stderr
+    resumed = loops.chia_bypass("resume", "r")
+    assert resumed.returncode == 0, resumed.stderr
+    assert resumed.stdout == recorded
+    assert loops.real_runs() == []
+
+
+GIVEN_UP = (
+    PLACE
+    + """
+slow = hang.chia_remote(0)
+try:
+    get(slow, timeout=1)
+except GetTimeoutError:
+    print("timed out")
+slow_too = hang.chia_remote(0)        # the same again, and nobody waits for it
+print(get(quick.chia_remote(1)))
+"""
+)
+
+
+def test_what_the_loop_gave_up_does_not_end_in_a_replay_either(loops: Loops) -> None:
+    recorded, replayed = loops.round_trip(GIVEN_UP)
+    assert recorded.startswith("timed out\n")
+    assert replayed == recorded
+    checked = loops.chia_bypass("check", "r", "--address", loops.address)
+    assert checked.returncode == 0, checked.stderr
+
+
+LOST = (
+    PLACE
+    + """
+try:
+    get(crash.chia_remote(0))
+except WorkerCrashedError as error:
+    print("lost", type(error).__name__)
+print(get(quick.chia_remote(1)))
+"""
+)
+
+
+def test_a_call_that_was_lost_raises_rays_error_if_asked(loops: Loops) -> None:
+    loops.write(LOST)
+    recorded = loops.record()
+    assert recorded.returncode == 0, recorded.stderr
+    assert recorded.stdout.startswith("lost WorkerCrashedError\n")
+    loops.real_runs()
+    refused = loops.replay()
+    assert refused.returncode == 20
+    assert "--replay-ray-errors" in refused.stderr
+    raised = loops.replay("--replay-ray-errors")
+    assert raised.returncode == 0, raised.stderr
+    assert raised.stdout == recorded.stdout
+    assert loops.real_runs() == []
+
+
+@pytest.mark.parametrize("status", ["complete", "cut off"])
+def test_what_had_not_ended_when_a_run_was_cut_off_is_finished(loops: Loops, status: str) -> None:
+    flag = loops.folder / "second"
+    end = "" if status == "complete" else "os.kill(os.getpid(), 9)"
+    loops.write(
+        f"""
+@ChiaFunction(num_cpus=0)
+def late(x):
+    real(f"late{{x}}")
+    if not os.path.exists({str(flag)!r}):
+        threading.Event().wait()
+    return x
+
+ref = late.chia_remote(1)
+print(ray.wait([ref], timeout=2)[0] and get(ref))
+if not os.path.exists({str(flag)!r}):
+    {end or "pass"}
+"""
+    )
+    loops.record()
+    loops.real_runs()
+    flag.touch()
+    assert Recording.open(loops.folder / "r").tells_all_ends is (status == "complete")
+    resumed = loops.chia_bypass("resume", "r")
+    assert resumed.returncode == 0, resumed.stderr
+    assert loops.real_runs() == ([] if status == "complete" else ["late1"])
+    assert resumed.stdout == ("[]\n" if status == "complete" else "1\n")
