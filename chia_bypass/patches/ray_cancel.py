@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from types import FrameType
 from typing import Any, Final
 
 from chia_bypass import engine as engines
@@ -29,12 +30,23 @@ def _watched(original: Any) -> Any:
         result = original(ray_waitable, *args, **kwargs)
         engine = engines.current()
         if engine is not None:
-            by_chia = sys._getframe(1).f_globals.get("__name__") == _RESUBMITS
-            how = Unanswered.RESUBMITTED if by_chia else Unanswered.CANCELLED
+            resubmits = _caller() == _RESUBMITS
+            how = Unanswered.RESUBMITTED if resubmits else Unanswered.CANCELLED
             engine.unanswered(ray_waitable, how)
         return result
 
     return cancel
+
+
+def _caller() -> str:
+    """The module that cancels: what is above Ray's own wrappers."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        module = str(frame.f_globals.get("__name__"))
+        if module.partition(".")[0] != "ray":
+            return module
+        frame = frame.f_back
+    return ""
 
 
 _CANCEL: Patch[None] = Patch("cancel", _watched)

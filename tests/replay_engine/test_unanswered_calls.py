@@ -134,6 +134,8 @@ def late(x):
     return x
 
 ref = late.chia_remote(1)
+while not os.path.exists({str(flag)!r}) and not os.path.exists({str(loops.log)!r}):
+    pass  # until it has begun
 print(ray.wait([ref], timeout=2)[0] and get(ref))
 if not os.path.exists({str(flag)!r}):
     {end or "pass"}
