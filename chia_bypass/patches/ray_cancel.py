@@ -21,7 +21,7 @@ _RESUBMITS: Final = "chia.base.chia_wait"
 
 def install() -> Undo:
     """Tell the engine of the process about each ``ray.cancel`` from now on."""
-    return _CANCEL.install(*ray_private.homes_of_calls())
+    return _CANCEL.install(*ray_private.homes())
 
 
 def _watched(original: Any) -> Any:

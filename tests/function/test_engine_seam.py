@@ -12,7 +12,7 @@ import ray
 
 from chia_bypass import Bypass, ChiaFunction, engine, get, get_active_bypass
 from chia_bypass.bypass.runtime import activate
-from chia_bypass.engine import Dispatch, Invocation, Plan
+from chia_bypass.engine import Dispatch, Invocation, Plan, Unanswered
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 
@@ -48,6 +48,11 @@ class Recording:
 
     def stored(self, reference: Any, value: Any) -> None:
         self.told.append(("stored", value))
+
+    def unanswered(
+        self, reference: Any, how: Unanswered, error: BaseException | None = None
+    ) -> None:
+        self.told.append(("unanswered", how))
 
     def completions(self) -> None:
         return None
