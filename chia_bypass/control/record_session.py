@@ -25,7 +25,7 @@ from chia_bypass.record_engine.failures import spoiled_reasons
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.layout import BYPASS_YAML
 from chia_bypass.recording.reader import Recording
-from chia_bypass.recording.records import FORMAT, FORMAT_NOTE, Run
+from chia_bypass.recording.records import Run
 from chia_bypass.recording.redaction import Redaction, hide_in_command
 from chia_bypass.session import Mode, Session
 
@@ -140,6 +140,7 @@ def new_run(folder: Path, command: Sequence[str], options: RecordOptions) -> Run
         directory=_directory(folder, Path.cwd()),
         started=time.time(),
         versions=versions(),
+        tells_ends=True,
         revision=_revision(),
         environment=tuple(sorted(os.environ)),
         kept={name: os.environ[name] for name in options.keep_env},
@@ -155,7 +156,7 @@ def _directory(folder: Path, working: Path) -> str:
 
 def versions() -> dict[str, str]:
     """Versions that may explain why two runs differ."""
-    found = {"python": platform.python_version(), FORMAT_NOTE: str(FORMAT)}
+    found = {"python": platform.python_version()}
     for name in ("chia-bypass", "ray", "chialoops", "msgpack", "numpy"):
         try:
             found[name] = metadata.version(name)

@@ -26,7 +26,7 @@ from chia_bypass.recording.layout import (
     segment_path,
     segments_of,
 )
-from chia_bypass.recording.records import FORMAT_NOTE, Call, Closed, Record, Result, Run, Seen
+from chia_bypass.recording.records import Call, Closed, Record, Result, Run, Seen
 from chia_bypass.recording.schema import Malformed
 from chia_bypass.recording.segments import RESTORE, Segments, map_file
 
@@ -92,11 +92,10 @@ class Recording:
     def tells_all_ends(self) -> bool:
         """Whether a call without a result did not end although the newest run did, in order.
 
-        The loop gave it up. Before format 2 the result may only be unknown: nobody but the worker
-        noted any.
+        The loop gave it up. Where the run does not tell, the result may only be unknown.
         """
         runs = self.contents.runs
-        return self.complete and int(runs[-1].versions.get(FORMAT_NOTE, "0")) >= 2
+        return self.complete and runs[-1].tells_ends
 
     @property
     def _ended(self) -> frozenset[str]:

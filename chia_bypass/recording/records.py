@@ -14,10 +14,8 @@ from typing import Any, Final
 
 from chia_bypass.values.kinds import Reference
 
-FORMAT = 2
+FORMAT = 1
 """Version of the format that this code writes. It reads this one and those before it."""
-FORMAT_NOTE = "recording format"
-"""Key of the versions of a run: the format in which that run wrote."""
 
 
 class Outcome(str, Enum):
@@ -273,6 +271,9 @@ class Run:
     """Values of the variables that the user asked to keep."""
     redact: tuple[RedactionRule, ...] = ()
     """Applied before digests are taken: a replay has to apply the same ones."""
+    tells_ends: bool = False
+    """What dispatched a call notes it where its worker cannot: cancelled, given up, lost. So a call
+    without a result, in a run that ended in order, is one that never ended."""
 
 
 @dataclass(frozen=True, slots=True)
