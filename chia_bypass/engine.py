@@ -98,6 +98,10 @@ class Completions(Protocol):
         """What ``ray.wait`` returns or raises."""
         ...
 
+    def get(self, plain: Callable[[], R], references: list[Any], plain_wait: PlainWait) -> R:
+        """What ``plain``, a ``ray.get`` of ``references``, returns or raises."""
+        ...
+
     def finished(self, reference: Any, future: Future[Any], hand_over: Callable[[], None]) -> None:
         """The result of ``reference`` is there for ``future``, to be handed over some time.
 

@@ -104,6 +104,15 @@ class Order:
         """Whether ``call`` is served here."""
         return call in self._served
 
+    def awaits(self, call: str) -> bool:
+        """Whether the loop is to learn of ``call`` in its turn, which has not come yet."""
+        return call in self._served and call not in self._reported and call in self._sight_of
+
+    def pause_before(self, calls: Collection[str]) -> float:
+        """Seconds that passed, when it was recorded, before the loop learned of ``calls``, too."""
+        number = max((self._sight_of[call] for call in calls if call in self._sight_of), default=0)
+        return self._sights[number].at - self._sights[number - 1].at if number > 0 else 0.0
+
     def reported(self, call: str) -> bool:
         """Whether the loop knows that ``call`` has finished."""
         return call in self._reported

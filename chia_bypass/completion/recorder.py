@@ -7,14 +7,20 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
+import ray
+from ray.exceptions import GetTimeoutError
+
 from chia_bypass.completion.deliveries import Deliveries, Delivery
+from chia_bypass.completion.quiet import LONGEST, Quiet
 from chia_bypass.engine import PlainWait
 from chia_bypass.identity import position
-from chia_bypass.identity.producers import Producers
+from chia_bypass.identity.producers import Producers, is_reference
 from chia_bypass.recording.records import Seen
+
+R = TypeVar("R")
 
 
 @dataclass(slots=True)
@@ -35,6 +41,8 @@ class SeenLog:
     def __init__(self, producers: Producers, note: Callable[[Seen], None]) -> None:
         self._producers, self._note = producers, note
         self._lock = threading.Lock()
+        self._turns, self._quiet = threading.Lock(), Quiet()
+        self._last_turn = 0.0
         self._deliveries = Deliveries(self._next)
 
     def wait(
@@ -44,9 +52,39 @@ class SeenLog:
         ready, rest = plain(references, num_returns, timeout)
         here = position.current()
         if ready and here is not None:
-            calls = filter(None, map(self._producers.call_of, ready))
-            self._saw(here.parent, calls, here.lane, here.dispatches)
+            self._learns(here, ready)
         return ready, rest
+
+    def get(self, plain: Callable[[], R], references: list[Any], plain_wait: PlainWait) -> R:
+        """As ``plain``, of one of several lanes."""
+        here = position.current()
+        try:
+            value = plain()
+        except Exception as error:
+            if here is not None and not isinstance(error, GetTimeoutError):
+                self._learns(here, _finished(references, plain_wait))
+            raise
+        if here is not None:
+            self._learns(here, references)
+        return value
+
+    def _learns(self, here: position.Position, references: Iterable[Any]) -> None:
+        """Note what is new to the parent. Of several lanes one after the other learns something,
+        when all have done what the one before made them do.
+        """
+        calls = filter(None, map(self._producers.call_of, references))
+        with self._lock:
+            fresh = _fresh(_memory(here.parent), calls)
+        if not fresh:
+            return
+        if not here.parent.has_several_lanes:
+            self._saw(here.parent, fresh, here.lane, here.dispatches)
+            return
+        with self._turns:
+            now = time.monotonic()
+            self._quiet.wait((self._last_turn or now) + LONGEST - now)
+            self._saw(here.parent, fresh, here.lane, here.dispatches)
+            self._last_turn = time.monotonic()
 
     def finished(self, reference: Any, future: Future[Any], hand_over: Callable[[], None]) -> None:
         """Hand over at once what is no call's; the rest one by one."""
@@ -64,10 +102,26 @@ class SeenLog:
         self, parent: position.Parent, calls: Iterable[str], lane: str, dispatched: int
     ) -> None:
         with self._lock:
-            memory = _memories.setdefault(parent, _Memory())
-            fresh = tuple(call for call in dict.fromkeys(calls) if call not in memory.calls)
+            memory = _memory(parent)
+            fresh = _fresh(memory, calls)
             if fresh:
                 memory.calls.update(fresh)
                 now = time.time()
                 self._note(Seen(parent.path, memory.sights, lane, dispatched, now, fresh))
                 memory.sights += 1
+
+
+def _memory(parent: position.Parent) -> _Memory:
+    return _memories.setdefault(parent, _Memory())
+
+
+def _fresh(memory: _Memory, calls: Iterable[str]) -> tuple[str, ...]:
+    return tuple(call for call in dict.fromkeys(calls) if call not in memory.calls)
+
+
+def _finished(references: list[Any], plain_wait: PlainWait) -> list[Any]:
+    """Those of which a get that raised may have been told."""
+    proper = {reference for reference in references if is_reference(reference)}
+    if not proper or not ray.is_initialized():
+        return []
+    return plain_wait(list(proper), len(proper), 0)[0]

@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from chia_bypass.completion.deliveries import Deliveries, Delivery
 from chia_bypass.completion.order import Choice, Look, Order
+from chia_bypass.completion.quiet import LONGEST, Quiet
 from chia_bypass.engine import PlainWait
 from chia_bypass.identity import position
 from chia_bypass.identity.producers import Producers
 from chia_bypass.recording.records import Outcome, Result
 
+R = TypeVar("R")
+
 _LOOKS = 3
 """So many looks in vain at least, however far apart they are."""
 _DISPATCHED = 10
 """So many times as patient with calls that were dispatched: a worker may have to be started."""
+_LONGEST_PAUSE = 30.0
+"""Seconds for which a thread may compute before the next learns something, if one did so then."""
 _SLICE = 0.05
 """Seconds until a wait looks again whether its turn has come."""
 
@@ -48,6 +53,7 @@ class Waits:
         self._idle_looks = 0
         self._slowest = 0.0
         self._deliveries = Deliveries(self._next)
+        self._quiet, self._learned = Quiet(), 0.0
 
     def serves(self, parent: position.Parent, result: Result, seconds: float) -> None:
         """A call of ``parent`` is about to be answered with ``result``, in so many seconds."""
@@ -80,6 +86,47 @@ class Waits:
         deadline = None if timeout is None else time.monotonic() + timeout
         return _Wait(self, order, here, plain, references, calls, num_returns, deadline).run()
 
+    def get(self, plain: Callable[[], R], references: list[Any], plain_wait: PlainWait) -> R:
+        """As ``plain``, of one of several lanes, in the turn that it had."""
+        here = position.current()
+        if here is None:
+            return plain()
+        with self.changed:
+            order = self._order_of(here.parent)
+            served = filter(None, (self._served(order, reference) for reference in references))
+            calls = [call for call in served if order.awaits(call)]
+        if not calls:
+            return plain()
+        self._await_turn(order, here, calls)
+        try:
+            return plain()
+        finally:
+            self.report(order, calls)
+
+    def _await_turn(self, order: Order, here: position.Position, calls: Sequence[str]) -> None:
+        look = Look(here.lane, here.dispatches, calls, len(calls), patient=True)
+        while True:
+            with self.changed:
+                choice = order.choose(look)
+            if not choice.held_by:
+                break
+            if self.look_in_vain():
+                self.give_up(order, choice)
+            else:
+                self.await_change(_SLICE)
+        self.settle(order, here, calls)
+
+    def settle(self, order: Order, here: position.Position, calls: Collection[str]) -> None:
+        """Wait until all lanes have done what they do about what they learned before.
+
+        As long as when it was recorded: not all of them did then.
+        """
+        if here.parent.has_several_lanes and any(order.awaits(call) for call in calls):
+            pause = max(LONGEST, min(order.pause_before(calls), _LONGEST_PAUSE))
+            began = self._learned or time.monotonic()
+            with self._quiet.excused():
+                self._quiet.wait(began + pause - time.monotonic())
+
     def _served(self, order: Order, reference: Any) -> str | None:
         call = self._producers.call_of(reference)
         return call if call is not None and order.knows(call) else None
@@ -88,6 +135,7 @@ class Waits:
         """The loop learns of ``calls`` now."""
         with self.changed:
             order.report(calls)
+            self._learned = time.monotonic()
             self._move()
 
     def _move(self) -> None:
@@ -111,7 +159,7 @@ class Waits:
 
     def await_change(self, seconds: float) -> None:
         """Wait until something happens, or so long."""
-        with self.changed:
+        with self._quiet.excused(), self.changed:
             self.changed.wait(seconds)
 
     def give_up(self, order: Order, choice: Choice) -> None:
@@ -237,7 +285,9 @@ class _Wait:
 
     def _result(self, ready: list[Any]) -> tuple[list[Any], list[Any]]:
         chosen = set(ready)
-        self.waits.report(self.order, [c for r, c in self._each() if c is not None and r in chosen])
+        calls = [call for r, call in self._each() if call is not None and r in chosen]
+        self.waits.settle(self.order, self.here, calls)
+        self.waits.report(self.order, calls)
         # In the order in which they were given, as Ray has it.
         return (
             [reference for reference in self.references if reference in chosen],

@@ -37,11 +37,22 @@ class Parent:
         self._path = path
         self._numbers = itertools.count(first)
         self._started: defaultdict[str, Iterator[int]] = defaultdict(itertools.count)
+        self._only_lane: str | None = None
+        self.has_several_lanes = False
+        """Whether more than one of its lanes has dispatched calls or got their results: only then
+        can it matter which of them gets one first."""
 
     @property
     def path(self) -> str:
         """Its path in this run."""
         return self._path
+
+    def is_used_by(self, lane: str) -> None:
+        """A lane dispatches a call, or gets the result of one."""
+        if self._only_lane is None:
+            self._only_lane = lane
+        elif lane != self._only_lane:
+            self.has_several_lanes = True
 
     def number_started(self, label: str) -> str:
         """``label`` with how many of that label were started before: ``Counter#0``."""
@@ -65,6 +76,7 @@ class Position:
     def next_number(self) -> int:
         """The number, within the parent, of one more dispatch of this lane."""
         self.dispatches += 1
+        self.parent.is_used_by(self.lane)
         return self.parent.next_number()
 
     def child(self, runs: str) -> Position:

@@ -1,4 +1,5 @@
-"""Watching how a process learns that calls have finished: ``ray.wait``, and futures of references.
+"""Watching how a process learns that calls have finished: ``ray.wait``, ``ray.get``, and futures of
+references.
 
 Awaiting a reference is waiting for such a future, too.
 """
@@ -14,12 +15,20 @@ from typing import Any
 from chia_bypass import engine as engines
 from chia_bypass import ray_private
 from chia_bypass.engine import Completions
+from chia_bypass.identity import position
 from chia_bypass.patches.patching import Patch, Undo, undo_all
 
 
 def install() -> Undo:
     """Ask the engine of the process from now on; returns what undoes it."""
-    return undo_all([_WAIT.install(*ray_private.homes()), _HAND_OVER.install(ray_private.raylet())])
+    homes = ray_private.homes()
+    return undo_all(
+        [
+            _WAIT.install(*homes),
+            _GET.install(*homes),
+            _HAND_OVER.install(ray_private.raylet()),
+        ]
+    )
 
 
 def _completions() -> Completions | None:
@@ -47,6 +56,30 @@ def _wrap_wait(original: Any) -> Any:
     return wait
 
 
+def _wrap_get(original: Any) -> Any:
+    @functools.wraps(original)
+    def get(object_refs: Any, **kwargs: Any) -> Any:
+        here = position.current()
+        if here is None or engines.current() is None:
+            return original(object_refs, **kwargs)
+        here.parent.is_used_by(here.lane)
+        if not here.parent.has_several_lanes:
+            return original(object_refs, **kwargs)
+        completions = _completions()
+        if completions is None:
+            return original(object_refs, **kwargs)
+        references = object_refs if isinstance(object_refs, list) else [object_refs]
+        return completions.get(lambda: original(object_refs, **kwargs), references, _plain_wait)
+
+    return get
+
+
+def _plain_wait(references: list[Any], number: int, seconds: float | None) -> Any:
+    wait: Any = ray_private.homes()[0].wait
+    plain = getattr(wait, "__wrapped__", wait)
+    return plain(references, num_returns=number, timeout=seconds)
+
+
 def _wrap_helper(original: Any) -> Any:
     @functools.wraps(original)
     def hand_result_over(result: Any, *, py_future: Any) -> None:
@@ -61,6 +94,7 @@ def _wrap_helper(original: Any) -> Any:
 
 
 _WAIT: Patch[None] = Patch("wait", _wrap_wait)
+_GET: Patch[None] = Patch("get", _wrap_get)
 _HAND_OVER: Patch[None] = Patch(ray_private.HAND_OVER, _wrap_helper)
 
 _naming = threading.Lock()

@@ -9,9 +9,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import queue
 import random
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, as_completed, wait
+from multiprocessing.pool import ThreadPool
 from typing import Any
 
 import ray
@@ -117,6 +121,126 @@ def racing(calls: int) -> int:
     return search.state
 
 
+def threads(calls: int) -> int:
+    """Several threads that get one call after the other."""
+    search, lock = Search(calls), threading.Lock()
+
+    def work() -> None:
+        while True:
+            with lock:
+                if not search.left:
+                    return
+                reference = search.next()
+            answer = get(reference)
+            with lock:
+                search.learn(answer)
+
+    workers = [threading.Thread(target=work) for _ in range(IN_FLIGHT)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return search.state
+
+
+def queues(calls: int) -> int:
+    """Threads that take what they are to do from one queue, and put answers into another."""
+    search = Search(calls)
+    asked, answers = queue.Queue[Any](), queue.Queue[Any]()
+
+    def work() -> None:
+        while (x := asked.get()) is not None:
+            answers.put(get(evaluate.chia_remote(x)))
+
+    workers = [threading.Thread(target=work) for _ in range(IN_FLIGHT)]
+    for worker in workers:
+        worker.start()
+    for _ in range(min(IN_FLIGHT, calls)):
+        asked.put(search.started)
+        search.started += 1
+    for _ in range(calls):
+        search.learn(answers.get())
+        if search.started < calls:
+            asked.put(search.state % 7)
+            search.started += 1
+    for _ in workers:
+        asked.put(None)
+    return search.state
+
+
+def _ask(x: int) -> Any:
+    return get(evaluate.chia_remote(x))
+
+
+def first_completed(calls: int) -> int:
+    """A pool of threads, of whose work the first to be done decides."""
+    search, pending = Search(calls), set[Any]()
+    with ThreadPoolExecutor(IN_FLIGHT) as pool:
+        while search.left or pending:
+            while search.left and len(pending) < IN_FLIGHT:
+                pending.add(pool.submit(_ask, search.state % 7))
+                search.left, search.started = search.left - 1, search.started + 1
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for learned in sorted(future.result() for future in done):
+                search.learn(learned)
+    return search.state
+
+
+def completed(calls: int) -> int:
+    """Rounds of work for a pool, learned of as it is done."""
+    search = Search(calls)
+    with ThreadPoolExecutor(IN_FLIGHT) as pool:
+        while search.left:
+            number = min(IN_FLIGHT, search.left)
+            search.left -= number
+            pending = [pool.submit(_ask, (search.state + x) % 7) for x in range(number)]
+            for future in as_completed(pending):
+                search.learn(future.result())
+    return search.state
+
+
+def unordered(calls: int) -> int:
+    """Rounds of items for the older kind of pool."""
+    search = Search(calls)
+    with ThreadPool(IN_FLIGHT) as pool:
+        while search.left:
+            number = min(IN_FLIGHT, search.left)
+            search.left -= number
+            items = [(search.state + x) % 7 for x in range(number)]
+            for answer in pool.imap_unordered(_ask, items):
+                search.learn(answer)
+    return search.state
+
+
+def threads_of_asyncio(calls: int) -> int:
+    """Asyncio tasks that have threads get."""
+    search = Search(calls)
+
+    async def lane() -> None:
+        while search.left:
+            reference = search.next()
+            search.learn(await asyncio.to_thread(get, reference))
+
+    async def main() -> None:
+        await asyncio.gather(*(lane() for _ in range(4)))
+
+    asyncio.run(main())
+    return search.state
+
+
 SEARCHES: dict[str, Callable[[int], int]] = {
-    search.__name__: search for search in (blocking, polling, one_by_one, lanes, racing)
+    search.__name__: search
+    for search in (
+        blocking,
+        polling,
+        one_by_one,
+        lanes,
+        racing,
+        threads,
+        queues,
+        first_completed,
+        completed,
+        unordered,
+        threads_of_asyncio,
+    )
 }
