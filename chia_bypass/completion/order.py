@@ -66,14 +66,19 @@ class Order:
     """The recorded sights of one parent. Not thread-safe."""
 
     def __init__(self, seen: Iterable[Seen]) -> None:
+        """``seen``: by their numbers."""
+        seen = list(seen)
+        newest = {call: record.number for record in seen for call in record.calls}
         self._sights: list[_Sight] = []
         self._sight_of: dict[str, int] = {}
         at = 0.0
-        for record in seen:
-            at = max(at, record.at)
-            first = {call for call in record.calls if call not in self._sight_of}
-            self._sight_of.update(dict.fromkeys(first, len(self._sights)))
-            self._sights.append(_Sight(record, at, first))
+        for record in _in_line(seen):
+            at = max(at, record.at) if record.after is None else at
+            calls = {call for call in record.calls if newest[call] == record.number}
+            self._sight_of.update(dict.fromkeys(calls, len(self._sights)))
+            self._sights.append(_Sight(record, at, calls))
+        self.latest = -1
+        """Number of the sight that the loop had last; -1 before it had any."""
         self._first = 0
         self._served: dict[str, float] = {}
         self._reported: set[str] = set()
@@ -124,6 +129,7 @@ class Order:
             sight = self._sight_of.get(call)
             if sight is not None:
                 self._sights[sight].left.discard(call)
+                self.latest = self._sights[sight].record.number
         self._advance()
 
     def give_up(self, calls: Collection[str]) -> None:
@@ -229,3 +235,15 @@ class Order:
             if sight.at >= finished:
                 return
             yield sight
+
+
+def _in_line(seen: Sequence[Seen]) -> list[Seen]:
+    """In the order in which the parent had them: a later run may have had some in between."""
+    line: list[Seen] = []
+    for record in seen:
+        place = len(line)
+        while record.after is not None and place > 0 and line[place - 1].number != record.after:
+            place -= 1
+        known = record.after is None or record.after < 0 or place > 0
+        line.insert(place if known else len(line), record)
+    return line

@@ -14,6 +14,7 @@ import ray
 from ray.exceptions import GetTimeoutError
 
 from chia_bypass.completion.deliveries import Deliveries, Delivery
+from chia_bypass.completion.order import Order
 from chia_bypass.completion.quiet import LONGEST, Quiet
 from chia_bypass.engine import PlainWait
 from chia_bypass.identity import position
@@ -24,14 +25,20 @@ R = TypeVar("R")
 
 
 @dataclass(slots=True)
-class _Memory:
-    """What a parent has seen."""
+class Memory:
+    """What a parent has learned."""
 
     sights: int = 0
+    """The number of the next note."""
     calls: set[str] = field(default_factory=set)
+    """Those that it knows to have finished, or whose place in the recording stays."""
+    path: str | None = None
+    """Its path in the recording; None: as in this run."""
+    order: Order | None = None
+    """Of a replay that adds to a recording: how far it has come in what is recorded."""
 
 
-_memories: WeakKeyDictionary[position.Parent, _Memory] = WeakKeyDictionary()
+_memories: WeakKeyDictionary[position.Parent, Memory] = WeakKeyDictionary()
 """For the life of the process: each ``ray.init`` makes a new engine, and goes on counting."""
 
 
@@ -40,6 +47,8 @@ class SeenLog:
 
     def __init__(self, producers: Producers, note: Callable[[Seen], None]) -> None:
         self._producers, self._note = producers, note
+        self.remember: Callable[[position.Parent], Memory] = lambda parent: Memory()
+        """What there is of a parent already."""
         self._lock = threading.Lock()
         self._turns, self._quiet = threading.Lock(), Quiet()
         self._last_turn = 0.0
@@ -52,7 +61,7 @@ class SeenLog:
         ready, rest = plain(references, num_returns, timeout)
         here = position.current()
         if ready and here is not None:
-            self._learns(here, ready)
+            self.learns(here, ready)
         return ready, rest
 
     def get(self, plain: Callable[[], R], references: list[Any], plain_wait: PlainWait) -> R:
@@ -62,28 +71,28 @@ class SeenLog:
             value = plain()
         except Exception as error:
             if here is not None and not isinstance(error, GetTimeoutError):
-                self._learns(here, _finished(references, plain_wait))
+                self.learns(here, _finished(references, plain_wait))
             raise
         if here is not None:
-            self._learns(here, references)
+            self.learns(here, references)
         return value
 
-    def _learns(self, here: position.Position, references: Iterable[Any]) -> None:
+    def learns(self, here: position.Position, references: Iterable[Any]) -> None:
         """Note what is new to the parent. Of several lanes one after the other learns something,
         when all have done what the one before made them do.
         """
         calls = filter(None, map(self._producers.call_of, references))
         with self._lock:
-            fresh = _fresh(_memory(here.parent), calls)
+            fresh = _fresh(self._memory(here.parent), calls)
         if not fresh:
             return
         if not here.parent.has_several_lanes:
-            self._saw(here.parent, fresh, here.lane, here.dispatches)
+            self.saw(here.parent, fresh, here.lane, here.dispatches)
             return
         with self._turns:
             now = time.monotonic()
             self._quiet.wait((self._last_turn or now) + LONGEST - now)
-            self._saw(here.parent, fresh, here.lane, here.dispatches)
+            self.saw(here.parent, fresh, here.lane, here.dispatches)
             self._last_turn = time.monotonic()
 
     def finished(self, reference: Any, future: Future[Any], hand_over: Callable[[], None]) -> None:
@@ -95,27 +104,39 @@ class SeenLog:
             self._deliveries.add(Delivery(call, here.parent, future, hand_over))
 
     def _next(self, waiting: Sequence[Delivery]) -> Delivery:
-        self._saw(waiting[0].parent, [waiting[0].call], "", 0)
+        self.saw(waiting[0].parent, [waiting[0].call], "", 0)
         return waiting[0]
 
-    def _saw(
+    def saw(
         self, parent: position.Parent, calls: Iterable[str], lane: str, dispatched: int
     ) -> None:
+        """Note what of ``calls`` is new to ``parent``."""
         with self._lock:
-            memory = _memory(parent)
+            memory = self._memory(parent)
             fresh = _fresh(memory, calls)
-            if fresh:
-                memory.calls.update(fresh)
-                now = time.time()
-                self._note(Seen(parent.path, memory.sights, lane, dispatched, now, fresh))
-                memory.sights += 1
+            if not fresh:
+                return
+            memory.calls.update(fresh)
+            number, path = memory.sights, memory.path or parent.path
+            after = None if memory.order is None else memory.order.latest
+            self._note(Seen(path, number, lane, dispatched, time.time(), fresh, after))
+            memory.sights += 1
+            if memory.order is not None:
+                memory.order.latest = number
+
+    def forget(self, parent: position.Parent, call: str) -> None:
+        """``call`` is made again: when it was learned of last does not count."""
+        with self._lock:
+            self._memory(parent).calls.discard(call)
+
+    def _memory(self, parent: position.Parent) -> Memory:
+        memory = _memories.get(parent)
+        if memory is None:
+            memory = _memories[parent] = self.remember(parent)
+        return memory
 
 
-def _memory(parent: position.Parent) -> _Memory:
-    return _memories.setdefault(parent, _Memory())
-
-
-def _fresh(memory: _Memory, calls: Iterable[str]) -> tuple[str, ...]:
+def _fresh(memory: Memory, calls: Iterable[str]) -> tuple[str, ...]:
     return tuple(call for call in dict.fromkeys(calls) if call not in memory.calls)
 
 

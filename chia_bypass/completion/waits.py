@@ -11,11 +11,13 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from chia_bypass.completion.deliveries import Deliveries, Delivery
 from chia_bypass.completion.order import Choice, Look, Order
 from chia_bypass.completion.quiet import LONGEST, Quiet
+from chia_bypass.completion.recorder import SeenLog
 from chia_bypass.engine import PlainWait
 from chia_bypass.identity import position
 from chia_bypass.identity.producers import Producers
@@ -42,10 +44,12 @@ class Waits:
         producers: Producers,
         patience: float,
         gave_up: Callable[[str], None],
+        log: SeenLog | None = None,
     ) -> None:
         """``patience``: seconds without any progress after which a turn is given up, and
-        ``gave_up`` is told for which call.
+        ``gave_up`` is told for which call. ``log``: notes what the recording does not know yet.
         """
+        self.log = log
         self._order_of, self._producers = order_of, producers
         self._patience, self._gave_up = patience, gave_up
         self.changed = threading.Condition()
@@ -67,6 +71,8 @@ class Waits:
         """A call of ``parent`` that was recorded as ``call`` may run for real."""
         with self.changed:
             self._order_of(parent).leaves_out(call)
+            if self.log is not None:
+                self.log.forget(parent, call)
             self._move()
 
     def wait(
@@ -82,7 +88,8 @@ class Waits:
             order = self._order_of(here.parent)
             calls = [self._served(order, reference) for reference in references]
         if not any(calls):
-            return plain(references, num_returns, timeout)
+            wait = plain if self.log is None else partial(self.log.wait, plain)
+            return wait(references, num_returns, timeout)
         deadline = None if timeout is None else time.monotonic() + timeout
         return _Wait(self, order, here, plain, references, calls, num_returns, deadline).run()
 
@@ -91,6 +98,8 @@ class Waits:
         here = position.current()
         if here is None:
             return plain()
+        if self.log is not None:
+            plain = partial(self.log.get, plain, references, plain_wait)
         with self.changed:
             order = self._order_of(here.parent)
             served = filter(None, (self._served(order, reference) for reference in references))
@@ -173,7 +182,10 @@ class Waits:
         """Hand over what is not served at once, the rest in the recorded order."""
         here, call = position.current(), self._producers.call_of(reference)
         if here is None or call is None or not self._order_of(here.parent).knows(call):
-            hand_over()
+            if self.log is None:
+                hand_over()
+            else:
+                self.log.finished(reference, future, hand_over)
             return
         with self.changed:
             self._move()
@@ -189,6 +201,8 @@ class Waits:
                 self.give_up(order, choice)
             return None
         self.report(order, choice.calls)
+        if self.log is not None:
+            self.log.saw(waiting[0].parent, choice.calls, "", 0)
         return next(delivery for delivery in here if delivery.call in choice.calls)
 
 
@@ -288,6 +302,8 @@ class _Wait:
         calls = [call for r, call in self._each() if call is not None and r in chosen]
         self.waits.settle(self.order, self.here, calls)
         self.waits.report(self.order, calls)
+        if self.waits.log is not None:
+            self.waits.log.learns(self.here, ready)
         # In the order in which they were given, as Ray has it.
         return (
             [reference for reference in self.references if reference in chosen],

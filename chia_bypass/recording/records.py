@@ -356,6 +356,9 @@ class Seen:
     at: float
     calls: tuple[str, ...]
     """Paths of the calls."""
+    after: int | None = None
+    """Noted by a replay that adds to the recording: the number of what the parent had learned last,
+    after which this comes, or -1, before all others. None: its number tells its place."""
 
 
 @dataclass(frozen=True, slots=True)

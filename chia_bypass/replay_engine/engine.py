@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chia_bypass.completion.waits import Waits
-from chia_bypass.engine import Dispatch, Plan, Token, Unanswered
+from chia_bypass.engine import Completions, Dispatch, Plan, Token, Unanswered
 from chia_bypass.errors import Miss, RealRunRefused, RecordingCorrupt
 from chia_bypass.identity import position
 from chia_bypass.identity.producers import Producers
@@ -94,7 +94,10 @@ class ReplayEngine:
         self._questions = Questions(
             home, self._rules, producers, self.parents, self._provision, self._states, self.real.ran
         )
-        self._waits = Waits(self.parents.order_of, producers, policy.patience, self._out_of_order)
+        self._log = None if growth is None else growth.seen(self.parents.memory_of)
+        self._waits = Waits(
+            self.parents.order_of, producers, policy.patience, self._out_of_order, self._log
+        )
 
     def plan(self, dispatch: Dispatch) -> Plan:
         """Serve the recorded call, or raise a Miss; run for real only what was allowed to."""
@@ -236,9 +239,9 @@ class ReplayEngine:
         waited = f"{path} ({function}) did not come in its turn within {self._policy.patience:g} s"
         self._note(Event(Kind.OUT_OF_ORDER, function, message=waited))
 
-    def completions(self) -> Waits | None:
+    def completions(self) -> Completions | None:
         """What keeps the recorded order, unless any order will do."""
-        return None if self._policy.free_order else self._waits
+        return self._log if self._policy.free_order else self._waits
 
     def refuse_after_a_miss(self, function: str, tag: str | None) -> None:
         """Raise RealRunRefused if there was a miss, in whichever process."""

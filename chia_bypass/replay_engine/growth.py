@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from chia_bypass.completion.recorder import Memory, SeenLog
+from chia_bypass.identity.position import Parent
 from chia_bypass.record_engine.engine import RecordEngine
 from chia_bypass.record_engine.reservations import Write
 from chia_bypass.recording.contents import Contents
@@ -48,6 +50,12 @@ class Growth:
 
     def __init__(self, recorder: RecordEngine, index: Answers) -> None:
         self.recorder, self._index = recorder, index
+
+    def seen(self, remember: Callable[[Parent], Memory]) -> SeenLog:
+        """What notes which calls the loop learns of first; ``remember`` what is recorded of it."""
+        log = self.recorder.completions()
+        log.remember = remember
+        return log
 
     def named(self, call: Call, answer: Found | Missed, parent: RecordedParent, path: str) -> Call:
         """``call`` as the recording knows it, or a new one below ``path``, its recorded parent.

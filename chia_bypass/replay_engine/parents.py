@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 from chia_bypass.completion.order import Order
+from chia_bypass.completion.recorder import Memory
 from chia_bypass.identity.position import Parent
 from chia_bypass.replay_engine.answers import Answers
 from chia_bypass.replay_engine.matcher import Matcher
@@ -50,6 +51,19 @@ class Parents:
     def of(self, parent: Parent) -> RecordedParent:
         """What is known of ``parent``, which was placed."""
         return self._known[parent]
+
+    def memory_of(self, parent: Parent) -> Memory:
+        """What the recording, to which this replay adds, has of what ``parent`` learned.
+
+        Nothing, if what the parent does now is another attempt of it.
+        """
+        known = self.of(parent)
+        if known.path is None or known.kept not in (None, known.path):
+            return Memory(path=known.kept)
+        seen = self._answers.seen(known.path)
+        first = max((one.number for one in seen), default=-1) + 1
+        calls = {call for one in seen for call in one.calls}
+        return Memory(first, calls, known.path, self.order_of(parent))
 
     def order_of(self, parent: Parent) -> Order:
         """In which recorded order ``parent`` learns that its calls have finished."""
