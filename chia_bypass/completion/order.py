@@ -217,7 +217,7 @@ class Order:
         sight = self._sight(call)
         if sight is None:
             return (self._served.get(call, 0.0), 1, 0, call)
-        return (sight.at, 0, sight.record.number, call)
+        return (sight.at, 0, self._sight_of[call], call)
 
     def _open(self) -> Iterator[_Sight]:
         for number in range(self._first, len(self._sights)):

@@ -157,3 +157,62 @@ with ThreadPool(4) as pool:
     print(list(pool.imap(twice, range(8), chunksize=3)))
 """)
     assert len(output.splitlines()) == 2
+
+
+def test_threads_that_get_and_pools_of_them_take_the_recorded_way(chia_loops: ChiaLoops) -> None:
+    body = """
+import hashlib, random
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, as_completed, wait
+
+ray.init()
+
+@ChiaFunction(num_cpus=0.25)
+def evaluate(x):
+    real("evaluate")
+    time.sleep(random.random() * 0.02)
+    return x, fresh()
+
+state, left, lock = 0, 20, threading.Lock()
+def learn(answer):
+    global state
+    state = int.from_bytes(hashlib.sha256(f"{state} {answer}".encode()).digest()[:4], "big")
+
+def work():
+    global left
+    while True:
+        with lock:
+            if left == 0:
+                return
+            left -= 1
+            ref = evaluate.chia_remote(state % 7)
+        answer = get(ref)
+        with lock:
+            learn(answer)
+
+workers = [threading.Thread(target=work) for _ in range(5)]
+for worker in workers:
+    worker.start()
+for worker in workers:
+    worker.join()
+print(state)
+
+def ask(x):
+    return ray.get(evaluate.chia_remote(x))
+
+with ThreadPoolExecutor(5) as pool:
+    for future in as_completed([pool.submit(ask, x) for x in range(5)]):
+        learn(future.result())
+    print(state)
+    pending = {pool.submit(ask, x) for x in range(5)}
+    while pending:
+        done, pending = wait(pending, return_when=FIRST_COMPLETED)
+        for answer in sorted(future.result() for future in done):
+            learn(answer)
+    print(state)
+"""
+    recorded = chia_loops.same(body)
+    for _ in range(TIMES - 1):
+        replayed = chia_loops.replay()
+        assert own_output(replayed.stdout) == recorded
+        assert "out of order" not in replayed.stderr
+    assert chia_loops.chia_bypass("check", "r", "--address", chia_loops.address).returncode == 0

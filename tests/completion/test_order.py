@@ -268,3 +268,41 @@ def test_of_awaited_calls_the_earliest_sight_comes_next() -> None:
     assert ordered.next_awaited(["b", "c"]).calls == {"c"}
     ordered.report("a")
     assert ordered.next_awaited(["b"]) == Choice(frozenset("b"))
+
+
+@given(st.data())
+def test_what_a_later_run_learned_in_between_has_its_place(data: st.DataObject) -> None:
+    """Runs that add to a recording have their own sights among those that are there."""
+    line, seen = list[str](), list[Seen]()
+    numbers = dict[str, int]()
+    for run in range(data.draw(st.integers(1, 3))):
+        had, left = list[str](), list(line)
+        for n in range(data.draw(st.integers(0, 4))):
+            for _ in range(data.draw(st.integers(0, len(left)))):
+                had.append(left.pop(0))
+            call, number = f"{run}.{n}", len(seen)
+            after = None if run == 0 else numbers[had[-1]] if had else -1
+            seen.append(Seen("p", number, "main", 0, float(number), (call,), after))
+            numbers[call] = number
+            had.append(call)
+        line = had + left
+    ordered = Order(seen)
+    for call in line:
+        ordered.serves(call, 0.0)
+    for number, call in enumerate(line):
+        assert ordered.choose(look(*reversed(line[number:]))).calls == {call}
+        ordered.report([call])
+        assert ordered.latest == numbers[call]
+
+
+def test_the_newest_sight_of_a_call_counts() -> None:
+    again = Order(
+        [
+            Seen("p", 0, "main", 0, 0.0, ("a",)),
+            Seen("p", 1, "main", 0, 1.0, ("b",)),
+            Seen("p", 2, "main", 0, 9.0, ("a",), after=1),
+        ]
+    )
+    for call in "ab":
+        again.serves(call, 0.0)
+    assert again.choose(look("a", "b")).calls == {"b"}

@@ -142,3 +142,23 @@ def test_a_wait_that_timed_out_does_so_again_at_once(tmp_path: Path) -> None:
     assert recorded == [1, 0, 2]
     with chia_bypass.replay(folder):
         assert impatient(1000) == recorded
+
+
+@pytest.mark.usefixtures("ray_session")
+@pytest.mark.parametrize("name", ["blocking", "polling", "racing", "threads", "first_completed"])
+def test_what_a_replay_adds_is_in_the_order_in_which_the_loop_learned_of_it(
+    tmp_path: Path, name: str
+) -> None:
+    """The longer search turns off the shorter one's way while calls of that are under way."""
+    search = SEARCHES[name]
+    with chia_bypass.record(tmp_path / "r") as folder:
+        search(20)
+    for calls in (35, 50):
+        with chia_bypass.replay(folder, on_miss="record") as adding:
+            grown = search(calls)
+        assert len(adding.outcome.served) < calls
+        for _ in range(TIMES):
+            with chia_bypass.replay(folder) as replaying:
+                assert search(calls) == grown
+            replayed = replaying.outcome
+            assert (len(replayed.served), replayed.out_of_order) == (calls, ())

@@ -1,0 +1,101 @@
+"""Waiting until no thread of the process has anything left to do."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from chia_bypass.completion.quiet import Quiet
+
+FOR_EVER = 60.0
+
+
+class Chain:
+    """Threads that hand a token on, each after some work, until the last one has it."""
+
+    def __init__(self, links: int) -> None:
+        self.queues = [queue.Queue[str]() for _ in range(links + 1)]
+        self.arrived: list[str] = []
+        self.threads = [threading.Thread(target=self.hand_on, args=(n,)) for n in range(links)]
+        for thread in self.threads:
+            thread.start()
+
+    def hand_on(self, number: int) -> None:
+        while token := self.queues[number].get():
+            sum(range(20_000))
+            if number == len(self.threads) - 1:
+                self.arrived.append(token)
+            self.queues[number + 1].put(token)
+
+    def end(self) -> None:
+        for waiting in self.queues:
+            waiting.put("")
+        for thread in self.threads:
+            thread.join()
+
+
+@pytest.fixture
+def chain() -> Iterator[Chain]:
+    made = Chain(10)
+    yield made
+    made.end()
+
+
+def test_it_ends_when_all_that_one_set_off_has_happened(chain: Chain) -> None:
+    quiet = Quiet()
+    for number in range(20):
+        chain.queues[0].put(str(number))
+        quiet.wait(FOR_EVER)
+        assert chain.arrived[-1:] == [str(number)]
+
+
+def test_threads_that_wait_are_no_reason_to_wait(chain: Chain) -> None:
+    sleeping = threading.Event()
+    sleeper = threading.Thread(target=sleeping.wait)
+    sleeper.start()
+    Quiet().wait(FOR_EVER)  # returns
+    assert sleeper.is_alive()
+    sleeping.set()
+    sleeper.join()
+
+
+def test_a_thread_that_computes_is_waited_for_so_long_and_at_last_not_at_all() -> None:
+    stop = False
+
+    def compute() -> None:
+        while not stop:
+            sum(range(100))
+
+    busy = threading.Thread(target=compute)
+    busy.start()
+    try:
+        quiet = Quiet()
+        for _ in range(3):
+            quiet.wait(0.01)
+        quiet.wait(FOR_EVER)  # returns
+        assert busy.is_alive()
+    finally:
+        stop = True
+        busy.join()
+
+
+def test_who_is_excused_may_move() -> None:
+    quiet, stop = Quiet(), False
+
+    def turn() -> None:
+        with quiet.excused():
+            while not stop:
+                time.sleep(0)
+
+    turning = threading.Thread(target=turn)
+    turning.start()
+    try:
+        quiet.wait(FOR_EVER)  # returns
+        assert turning.is_alive()
+    finally:
+        stop = True
+        turning.join()
