@@ -77,6 +77,8 @@ class Order:
             calls = {call for call in record.calls if newest[call] == record.number}
             self._sight_of.update(dict.fromkeys(calls, len(self._sights)))
             self._sights.append(_Sight(record, at, calls))
+        self.has_several_lanes = len({sight.record.lane for sight in self._sights}) > 1
+        """Whether which lane learned of a call first could matter."""
         self.latest = -1
         """Number of the sight that the loop had last; -1 before it had any."""
         self._first = 0
@@ -112,6 +114,14 @@ class Order:
     def awaits(self, call: str) -> bool:
         """Whether the loop is to learn of ``call`` in its turn, which has not come yet."""
         return call in self._served and call not in self._reported and call in self._sight_of
+
+    def is_next(self, calls: Collection[str], lane: str, dispatched: int) -> bool:
+        """Whether that a lane learns of ``calls``, and of no others, is what comes next."""
+        for sight in self._open():
+            record = sight.record
+            there = (sight.left, record.lane, record.dispatched)
+            return there == (set(calls), lane, dispatched) and len(record.calls) == len(calls)
+        return False
 
     def pause_before(self, calls: Collection[str]) -> float:
         """Seconds that passed, when it was recorded, before the loop learned of ``calls``, too."""

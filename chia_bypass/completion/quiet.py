@@ -13,10 +13,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from types import CodeType, FrameType
 
-LONGEST = 0.2
-"""Seconds that one may compute over what it learned before others learn something, too."""
+LONGEST = 0.5
+"""Seconds for which one who is about to learn something waits for threads that compute."""
 _TASKS = Path("/proc/self/task")
 _TELLS = _TASKS.is_dir()
 """Whether this system says of a thread whether it runs."""
@@ -27,8 +29,11 @@ _STRIKES = 3
 _OURS = "chia-bypass"
 """How the names of our own threads begin."""
 
-_Place = tuple[int, int]
-"""A frame and the instruction in it: where a thread is."""
+_DISPATCHES = ("ray", "_remote"), ("chia_bypass", "_submit"), ("chia_bypass", "_try_proxy")
+"""Package and name of functions that dispatch: a thread in one may wait for Ray, and goes on."""
+
+_Place = tuple[int, int] | None
+"""A frame and the instruction in it, where a thread is; None: it dispatches."""
 
 
 class Quiet:
@@ -54,37 +59,45 @@ class Quiet:
         before: Mapping[int, _Place] = {}
         while True:
             places = self._places()
-            moving = [one for one, place in places.items() if before.get(one) != place]
-            moving = moving or [one for one in places if _runs(one)]
-            if not moving:
-                self._strikes.clear()
-                return
+            moving = {t for t, at in places.items() if not at or at != before.get(t) or _runs(t)}
+            if before or not places:
+                for still in self._strikes.keys() - moving:
+                    del self._strikes[still]
+                if all(self._strikes[one] >= _STRIKES for one in moving):
+                    return
             if time.monotonic() >= deadline:
-                if before:
-                    self._strike(moving)
+                self._strikes.update(moving)
                 return
             before = places
             time.sleep(_PAUSE)
-
-    def _strike(self, moving: list[int]) -> None:
-        counts = {thread: self._strikes[thread] + 1 for thread in moving}
-        restless = {t: n for t, n in self._strikes.items() if n >= _STRIKES}
-        self._strikes = Counter({**restless, **counts})
 
     def _places(self) -> dict[int, _Place]:
         """Where each thread is that may react to anything."""
         me = threading.get_ident()
         frames = sys._current_frames()
         return {
-            thread.ident: (id(frame), frame.f_lasti)
+            thread.ident: None if _dispatches(frame) else (id(frame), frame.f_lasti)
             for thread in threading.enumerate()
             if thread.ident is not None
             and thread.ident != me
             and thread.ident not in self._excused
-            and self._strikes[thread.ident] < _STRIKES
             and not thread.name.startswith(_OURS)
             and (frame := frames.get(thread.ident)) is not None
         }
+
+
+def _dispatches(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if _is_dispatch(frame.f_code):
+            return True
+        frame = frame.f_back
+    return False
+
+
+@cache
+def _is_dispatch(code: CodeType) -> bool:
+    folders = Path(code.co_filename).parts[:-1]
+    return any(code.co_name == name and package in folders for package, name in _DISPATCHES)
 
 
 def _runs(ident: int) -> bool:

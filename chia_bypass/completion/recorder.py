@@ -51,7 +51,6 @@ class SeenLog:
         """What there is of a parent already."""
         self._lock = threading.Lock()
         self._turns, self._quiet = threading.Lock(), Quiet()
-        self._last_turn = 0.0
         self._deliveries = Deliveries(self._next)
 
     def wait(
@@ -65,15 +64,15 @@ class SeenLog:
         return ready, rest
 
     def get(self, plain: Callable[[], R], references: list[Any], plain_wait: PlainWait) -> R:
-        """As ``plain``, of one of several lanes."""
+        """As ``plain``. Which of a parent's lanes gets a result first matters if it has several."""
         here = position.current()
         try:
             value = plain()
         except Exception as error:
-            if here is not None and not isinstance(error, GetTimeoutError):
+            if here and here.parent.has_several_lanes and not isinstance(error, GetTimeoutError):
                 self.learns(here, _finished(references, plain_wait))
             raise
-        if here is not None:
+        if here and here.parent.has_several_lanes:
             self.learns(here, references)
         return value
 
@@ -81,19 +80,15 @@ class SeenLog:
         """Note what is new to the parent. Of several lanes one after the other learns something,
         when all have done what the one before made them do.
         """
-        calls = filter(None, map(self._producers.call_of, references))
-        with self._lock:
-            fresh = _fresh(self._memory(here.parent), calls)
+        fresh = self.news(here.parent, references)
         if not fresh:
             return
         if not here.parent.has_several_lanes:
-            self.saw(here.parent, fresh, here.lane, here.dispatches)
+            self.saw(here.parent, sorted(fresh), here.lane, here.dispatches)
             return
         with self._turns:
-            now = time.monotonic()
-            self._quiet.wait((self._last_turn or now) + LONGEST - now)
-            self.saw(here.parent, fresh, here.lane, here.dispatches)
-            self._last_turn = time.monotonic()
+            self._quiet.wait(LONGEST)
+            self.saw(here.parent, sorted(fresh), here.lane, here.dispatches)
 
     def finished(self, reference: Any, future: Future[Any], hand_over: Callable[[], None]) -> None:
         """Hand over at once what is no call's; the rest one by one."""
@@ -123,6 +118,12 @@ class SeenLog:
             memory.sights += 1
             if memory.order is not None:
                 memory.order.latest = number
+
+    def news(self, parent: position.Parent, references: Iterable[Any]) -> set[str]:
+        """Which of the calls behind ``references`` would be noted."""
+        calls = filter(None, map(self._producers.call_of, references))
+        with self._lock:
+            return set(_fresh(self._memory(parent), calls))
 
     def forget(self, parent: position.Parent, call: str) -> None:
         """``call`` is made again: when it was learned of last does not count."""

@@ -94,7 +94,7 @@ class Waits:
         return _Wait(self, order, here, plain, references, calls, num_returns, deadline).run()
 
     def get(self, plain: Callable[[], R], references: list[Any], plain_wait: PlainWait) -> R:
-        """As ``plain``, of one of several lanes, in the turn that it had."""
+        """As ``plain``, in the turn that it had among those of other lanes."""
         here = position.current()
         if here is None:
             return plain()
@@ -107,10 +107,31 @@ class Waits:
         if not calls:
             return plain()
         self._await_turn(order, here, calls)
+        self.notes(order, here.parent, references, here.lane, here.dispatches)
         try:
             return plain()
         finally:
             self.report(order, calls)
+
+    def notes(
+        self,
+        order: Order,
+        parent: position.Parent,
+        references: Iterable[Any],
+        lane: str,
+        dispatched: int,
+    ) -> None:
+        """In a replay that adds to its recording, have noted what is not learned as it was then."""
+        if self.log is None:
+            return
+        learned = {call for ref in references if (call := self._producers.call_of(ref)) is not None}
+        with self.changed:
+            known = {call for call in learned if order.awaits(call)}
+            news = self.log.news(parent, references)
+            if known and not order.is_next(known | news, lane, dispatched):
+                for call in known:
+                    order.leaves_out(call)
+                    self.log.forget(parent, call)
 
     def _await_turn(self, order: Order, here: position.Position, calls: Sequence[str]) -> None:
         look = Look(here.lane, here.dispatches, calls, len(calls), patient=True)
@@ -130,11 +151,12 @@ class Waits:
 
         As long as when it was recorded: not all of them did then.
         """
-        if here.parent.has_several_lanes and any(order.awaits(call) for call in calls):
-            pause = max(LONGEST, min(order.pause_before(calls), _LONGEST_PAUSE))
-            began = self._learned or time.monotonic()
+        several = order.has_several_lanes or here.parent.has_several_lanes
+        if several and any(order.awaits(call) for call in calls):
+            pause = min(order.pause_before(calls), _LONGEST_PAUSE)
+            left = self._learned + pause - time.monotonic() if self._learned else 0.0
             with self._quiet.excused():
-                self._quiet.wait(began + pause - time.monotonic())
+                self._quiet.wait(max(LONGEST, left))
 
     def _served(self, order: Order, reference: Any) -> str | None:
         call = self._producers.call_of(reference)
@@ -200,6 +222,10 @@ class Waits:
             if self.look_in_vain():
                 self.give_up(order, choice)
             return None
+        if self.log is not None and not order.is_next(choice.calls, "", 0):
+            for call in choice.calls:
+                order.leaves_out(call)
+                self.log.forget(waiting[0].parent, call)
         self.report(order, choice.calls)
         if self.log is not None:
             self.log.saw(waiting[0].parent, choice.calls, "", 0)
@@ -300,10 +326,12 @@ class _Wait:
     def _result(self, ready: list[Any]) -> tuple[list[Any], list[Any]]:
         chosen = set(ready)
         calls = [call for r, call in self._each() if call is not None and r in chosen]
-        self.waits.settle(self.order, self.here, calls)
+        here = self.here
+        self.waits.settle(self.order, here, calls)
+        self.waits.notes(self.order, here.parent, ready, here.lane, here.dispatches)
         self.waits.report(self.order, calls)
         if self.waits.log is not None:
-            self.waits.log.learns(self.here, ready)
+            self.waits.log.learns(here, ready)
         # In the order in which they were given, as Ray has it.
         return (
             [reference for reference in self.references if reference in chosen],

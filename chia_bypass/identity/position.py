@@ -47,6 +47,11 @@ class Parent:
         """Its path in this run."""
         return self._path
 
+    @property
+    def is_placed(self) -> bool:
+        """Whether its path can be told without asking other processes."""
+        return True
+
     def is_used_by(self, lane: str) -> None:
         """A lane dispatches a call, or gets the result of one."""
         if self._only_lane is None:
@@ -181,13 +186,20 @@ def inside(parent: Parent) -> Iterator[None]:
 
 @contextmanager
 def running_as(position: Position) -> Iterator[None]:
-    """Run a block, in whichever thread, as the work of ``position``."""
+    """Run a block, in whichever thread, as the work of ``position``.
+
+    The thread is told, too: the block may run in a context of another's, as asyncio has it.
+    """
     position.adopt()
+    thread = threading.current_thread()
+    before = getattr(thread, _ATTRIBUTE, None)
+    setattr(thread, _ATTRIBUTE, position)
     token = _position.set(position)
     try:
         yield
     finally:
         _position.reset(token)
+        setattr(thread, _ATTRIBUTE, before)
 
 
 def lane_for(runs: Any) -> Position | None:

@@ -63,8 +63,8 @@ def _wrap_get(original: Any) -> Any:
         if here is None or engines.current() is None:
             return original(object_refs, **kwargs)
         here.parent.is_used_by(here.lane)
-        if not here.parent.has_several_lanes:
-            return original(object_refs, **kwargs)
+        if not here.parent.is_placed and not here.parent.has_several_lanes:
+            return original(object_refs, **kwargs)  # who it is need not be asked yet
         completions = _completions()
         if completions is None:
             return original(object_refs, **kwargs)

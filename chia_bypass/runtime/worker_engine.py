@@ -61,6 +61,11 @@ class ToldParent(position.Parent):
         self.engine()
         return self._path
 
+    @property
+    def is_placed(self) -> bool:
+        """Whether it has asked."""
+        return self._asked
+
     def is_at(self, path: str) -> None:
         """Tell it its path."""
         self._path = path

@@ -75,7 +75,7 @@ def test_a_thread_that_computes_is_waited_for_so_long_and_at_last_not_at_all() -
     try:
         quiet = Quiet()
         for _ in range(3):
-            quiet.wait(0.01)
+            quiet.wait(0.02)
         quiet.wait(FOR_EVER)  # returns
         assert busy.is_alive()
     finally:

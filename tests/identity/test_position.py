@@ -64,6 +64,14 @@ def test_work_of_a_pool_has_its_lane_whichever_thread_picks_it_up() -> None:
     assert len({name.rpartition("#")[0] for name in lanes}) == 1
 
 
+def test_work_that_asyncio_gives_a_pool_has_its_lane_too() -> None:
+    async def work() -> list[str]:
+        return [await asyncio.to_thread(lane) for _ in range(3)]
+
+    position.set_process(position.Parent("p"))  # no closer position in the context
+    assert asyncio.run(work()) == [f"p:main/Context.run#{n}" for n in range(3)]
+
+
 def test_asyncio_tasks_are_lanes_of_their_own() -> None:
     async def work() -> str:
         before = lane()

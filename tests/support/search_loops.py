@@ -144,27 +144,26 @@ def threads(calls: int) -> int:
 
 
 def queues(calls: int) -> int:
-    """Threads that take what they are to do from one queue, and put answers into another."""
-    search = Search(calls)
-    asked, answers = queue.Queue[Any](), queue.Queue[Any]()
+    """Threads that are told through queues what to do, and answer through one."""
+    search, answers = Search(calls), queue.Queue[Any]()
+    told = [queue.Queue[Any]() for _ in range(IN_FLIGHT)]
 
-    def work() -> None:
-        while (x := asked.get()) is not None:
-            answers.put(get(evaluate.chia_remote(x)))
+    def work(number: int) -> None:
+        while (x := told[number].get()) is not None:
+            answers.put((number, get(evaluate.chia_remote(x))))
 
-    workers = [threading.Thread(target=work) for _ in range(IN_FLIGHT)]
-    for worker in workers:
+    workers = [threading.Thread(target=work, args=(n,)) for n in range(IN_FLIGHT)]
+    for number, worker in enumerate(workers):
         worker.start()
-    for _ in range(min(IN_FLIGHT, calls)):
-        asked.put(search.started)
-        search.started += 1
-    for _ in range(calls):
-        search.learn(answers.get())
-        if search.started < calls:
-            asked.put(search.state % 7)
-            search.started += 1
-    for _ in workers:
-        asked.put(None)
+        told[number].put(number % 7)
+    search.left -= IN_FLIGHT
+    while search.left > -IN_FLIGHT:
+        number, answer = answers.get()
+        search.learn(answer)
+        told[number].put(search.state % 7 if search.left > 0 else None)
+        search.left -= 1
+    for worker in workers:
+        worker.join()
     return search.state
 
 
