@@ -342,7 +342,8 @@ class ActorCreation:
 class Seen:
     """Calls that a process learned, all at once and for the first time, to have finished.
 
-    It waited for several (``ray.wait``) or awaited one: what it does next may depend on which.
+    It waited for several (``ray.wait``), awaited one, or got it in one of several lanes: what it
+    does next may depend on which.
     """
 
     parent: str
