@@ -49,7 +49,7 @@ def checked(kind: type[T], given: Mapping[str, Any], spelled: Spelling = str) ->
     for name in given:
         if name not in hints:
             known = ", ".join(sorted(hints))
-            raise UsageError(f"{spelled(name)} is unknown", f"There are {known}")
+            raise UsageError(f"{spelled(name)} is unknown", f"Known: {known}")
     for field in fields(kind):  # type: ignore[arg-type]  # no type for "a class of a dataclass"
         required = field.default is field.default_factory is MISSING
         if required and field.name not in given:

@@ -248,7 +248,8 @@ class Swallowed(ChiaBypassError):
         self.misses = tuple(misses)
 
     def __str__(self) -> str:
-        return f"{len(self.misses)} missed, which the program swallowed: " + "; ".join(self.misses)
+        missed = "; ".join(self.misses)
+        return f"the program went on after {len(self.misses)} of its calls missed: {missed}"
 
 
 class RealRunRefused(ChiaBypassError):

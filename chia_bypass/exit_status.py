@@ -19,16 +19,16 @@ class ExitStatus(IntEnum):
 
     OK = 0, "All is well."
     DIFFERENT = 1, "`diff`: the recordings differ; `doctor`: something is wrong."
-    USAGE = 2, "The request cannot be carried out; the message says what would be right."
+    USAGE = 2, "The request cannot be carried out; the message says what to do instead."
     MISSED = 20, "A call was missed: no recording answers it, and it may not run for real."
     DRIFTED = 21, "`check`: arguments, sources or the order differ from the recording."
     UNUSED = 22, "`check`: the loop did not make some of the recorded calls."
-    STALE = 23, "Served and real calls of one state or placement group would have mixed."
-    INCOMPLETE = 24, "The recording was cut off; in a replay, the loop went on where it ends."
+    STALE = 23, "Served and real calls that share state would have mixed."
+    INCOMPLETE = 24, "The recording was cut off; in a replay, the loop went on beyond its end."
     SPOILED = 25, "The command succeeded, but its recording lacks results."
     CORRUPT = 26, "The recording is damaged."
-    NOT_EXECUTABLE = 126, "The command to run is there and cannot be run."
-    NOT_FOUND = 127, "The command to run is not there."
+    NOT_EXECUTABLE = 126, "The command exists but cannot be run."
+    NOT_FOUND = 127, "The command does not exist."
 
 
 OF_COMMAND = "Any other status is the command's own; 128 + N: signal N ended it."

@@ -34,7 +34,9 @@ def _secret(pattern: str) -> str:
     """It is applied to bytes as well, and must not match everywhere."""
     _regex(pattern)
     if re.search(pattern, "") or re.search(pattern.encode(), b""):
-        raise Unfit("a regular expression of what a secret has", pattern, "it matches everywhere")
+        raise Unfit(
+            "a regular expression that only secrets match", pattern, "it matches the empty text"
+        )
     return pattern
 
 
@@ -48,7 +50,7 @@ def _secret_in(rule: str) -> str:
 
 def _not_negative(number: float) -> float:
     if not 0 <= number < math.inf:
-        raise Unfit("a number from 0", number)
+        raise Unfit("a number of 0 or more", number)
     return number
 
 

@@ -157,7 +157,7 @@ def test_a_session_is_what_its_file_says(
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"runn": "1"}, "runn in {} is unknown. There are calls, control, jobs"),
+        ({"runn": "1"}, "runn in {} is unknown. Known: calls, control, jobs"),
         ({"run": None}, "run in {} must be a word, not None"),
         ({"mode": "rec"}, "mode in {} must be record or replay, not rec"),
         ({"jobs": 1}, "jobs in {} must be True or False, not 1"),
@@ -165,7 +165,7 @@ def test_a_session_is_what_its_file_says(
         ({"nodes": [3]}, "nodes in {} must be a mapping, not 3"),
         ({"resources": {"CPU": True}}, "resources in {} must be a number, not True"),
         ({"replay": []}, "replay in {} must be a mapping, not []"),
-        ({"replay": {"lives": []}}, "replay.lives in {} is unknown. There are address, allow_im"),
+        ({"replay": {"lives": []}}, "replay.lives in {} is unknown. Known: address, allow_impo"),
         ({"replay": {"patience": "1"}}, "replay.patience in {} must be a number, not 1"),
         ({"calls": {"live_from": {"path": "p"}}}, "calls.live_from.since in {} is missing"),
     ],
@@ -193,8 +193,13 @@ def test_a_session_file_without_a_field_that_has_no_default_is_refused() -> None
         (ReplayOptions, "args", "foo", "--args must be report or strict, not foo"),
         (ReplayOptions, "on_miss", "", "--on-miss must be fail, run or record, not ''"),
         (ReplayOptions, "match", "x y", "--match must be arguments or order, not x y"),
-        (ReplayOptions, "patience", -1.0, "--patience must be a number from 0, not -1.0"),
-        (ReplayOptions, "patience", float("nan"), "--patience must be a number from 0, not nan"),
+        (ReplayOptions, "patience", -1.0, "--patience must be a number of 0 or more, not -1.0"),
+        (
+            ReplayOptions,
+            "patience",
+            float("nan"),
+            "--patience must be a number of 0 or more, not nan",
+        ),
         (ReplayOptions, "patience", True, "--patience must be a number, not True"),
         *(
             (
@@ -223,7 +228,7 @@ def test_a_session_file_without_a_field_that_has_no_default_is_refused() -> None
                 RecordOptions,
                 "redact",
                 [wrong],
-                f"--redact must be a regular expression of what a secret has, not {shown}: it matc",
+                f"--redact must be a regular expression that only secrets match, not {shown}: it",
             )
             for wrong, shown in (("x*", "x*"), ("", "''"))
         ),
@@ -232,7 +237,7 @@ def test_a_session_file_without_a_field_that_has_no_default_is_refused() -> None
         (RecordOptions, "redact_in", ["x"], "--redact-in must be GLOB=REGEX, such as 'Node.*=key"),
         (RecordOptions, "redact_in", ["=x"], "--redact-in must be GLOB=REGEX"),
         (RecordOptions, "redact_in", ["f=("], "--redact-in must be a regular expression, not (: m"),
-        (RecordOptions, "functions", [], "--functions is unknown. There are function, inputs, "),
+        (RecordOptions, "functions", [], "--functions is unknown. Known: function, inputs, "),
     ],
 )
 def test_what_cannot_be_meant_is_refused(kind: type, option: str, value: Any, told: str) -> None:
@@ -320,7 +325,7 @@ def test_the_blocks_take_every_option(
 
 @pytest.mark.parametrize("block", [blocks.record, blocks.replay])
 def test_a_block_says_which_option_cannot_be_meant(block: Any, recording: Path) -> None:
-    told = rf"^lives of chia_bypass\.{block.__name__}\(\) is unknown\. There are \w+, "
+    told = rf"^lives of chia_bypass\.{block.__name__}\(\) is unknown\. Known: \w+, "
     with pytest.raises(UsageError, match=told):
         block(recording, lives=["draw"])
 

@@ -179,7 +179,9 @@ def _warn_unserved(name: str) -> None:
     if name in _warned:
         return
     _warned.add(name)
-    message = f"{name} is switched on with nothing to serve it, and RUNS FOR REAL. {_remedy(name)}"
+    message = (
+        f"{name} is to be bypassed, but nothing can serve it: it RUNS FOR REAL. {_remedy(name)}"
+    )
     warnings.warn(message, UnservedWarning, stacklevel=_frames_of_ours())
 
 

@@ -16,9 +16,9 @@ from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.summary import by_function
 
 _HEAD = """\
-# What a replay of this recording serves. Edit it: a function set to false runs for real, and
-# `tags:` (regexes that match a whole tag) narrows which of its calls are served.
-# Paths are relative to this file. All keys: chia-bypass replay --help
+# This file says what a replay of this recording serves. You may edit it: a function that is set to
+# false runs for real, and `tags:` (regexes that match a whole tag) limits which calls are served.
+# Paths are relative to this file. The README of chia-bypass lists all keys.
 """
 _SECTION = re.compile(
     rf"^{SECTION}:[ \t]*(?:#.*)?\n(?:[ \t]*(?:#.*)?\n)*(?P<first>(?P<indentation>[ ]+)\S)",

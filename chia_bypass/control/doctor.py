@@ -68,7 +68,7 @@ def diagnose(python: str, folder: Path, environ: Mapping[str, str]) -> Iterator[
     yield Finding(Verdict.OK, "chia-bypass", _versions())
     where = shutil.which(python, path=environ.get("PATH"))
     if where is None:
-        remedy = "Name the one that runs your loops: chia-bypass doctor --python PATH"
+        remedy = "Name the Python of your loops: chia-bypass doctor --python PATH"
         yield Finding(Verdict.WRONG, "python of the loops", f"{python}: not found", remedy)
     else:
         yield from _interpreter(where, environ)
@@ -104,7 +104,9 @@ def _interpreter(python: str, environ: Mapping[str, str]) -> Iterator[Finding]:
     yield Finding(
         Verdict.OK if chia else Verdict.NOTE,
         "chia",
-        f"chialoops {chia}" if chia else "not installed: loops of chia_bypass.ChiaFunction only",
+        f"chialoops {chia}"
+        if chia
+        else "not installed: only loops with chia_bypass.ChiaFunction can run",
     )
 
 
@@ -132,15 +134,15 @@ def _hook(python: str, environ: Mapping[str, str]) -> Finding:
         shakes = handshake.read(control)
     troubles = [trouble for shake in shakes for trouble in shake.troubles]
     if troubles:
-        return Finding(Verdict.WRONG, "hook", "; ".join(troubles), "Please report this")
+        return Finding(Verdict.WRONG, "hook", "; ".join(troubles), "Please report this error")
     if shakes:
-        return Finding(Verdict.OK, "hook", f"gets into {python}")
+        return Finding(Verdict.OK, "hook", f"loads in {python}")
     return Finding(
         Verdict.WRONG,
         "hook",
-        f"does not get into {python}" + (f": {_last_line(answer)}" if answer.stderr else ""),
-        "It rides on PYTHONPATH and sitecustomize: look for a wrapper that clears the environment, "
-        "or that passes -I, -E or -S",
+        f"does not load in {python}" + (f": {_last_line(answer)}" if answer.stderr else ""),
+        "The hook is a sitecustomize on PYTHONPATH: look for a wrapper that clears the "
+        "environment, or that passes -I, -E or -S",
     )
 
 

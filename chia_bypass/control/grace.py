@@ -67,8 +67,8 @@ class Grace:
         self._due[key] = _Due(due.step + 1, now + min(self._seconds, _BETWEEN))
         if self._signal(driver.pid, number):
             self._say(
-                f"{_shown(driver)} still runs {self._seconds:g} s after a miss and was {done}; "
-                "--grace SECONDS leaves it more time"
+                f"{_shown(driver)} still ran {self._seconds:g} s after a miss and was {done}; "
+                "--grace SECONDS gives it more time"
             )
 
     def _signal(self, pid: int, number: signal.Signals) -> bool:

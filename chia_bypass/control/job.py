@@ -79,7 +79,7 @@ def _report(folder: Path, recorded: Recorded, status: int) -> int:
     for reason in recorded.spoiled:
         _say(f"SPOILED, a result is missing: {reason}")
     if not recorded.recording.contents.drivers and not recorded.spoiled:
-        why = "; ".join(recorded.troubles) or "the job made no ChiaFunction call that we saw"
+        why = "; ".join(recorded.troubles) or "the job made no ChiaFunction call"
         _say(f"nothing was recorded: {why}")
         return status or 2
     count = sum(row.stored for row in by_function(recorded.recording))

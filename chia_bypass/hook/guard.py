@@ -34,7 +34,7 @@ def check(runtime_env: Any) -> Any:
     """
     if ray_role(sys.orig_argv) is None and not entered():
         raise UsageError(
-            "this process cannot be replayed, because our start-up did not get into it",
+            "this process cannot be replayed, because it did not load the hook of chia-bypass",
             "python -I, -E and -S and an overwritten PYTHONPATH keep it out: run without them",
         )
     users_own = os.environ.get(_USERS_OWN)

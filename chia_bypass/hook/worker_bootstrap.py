@@ -96,8 +96,8 @@ class WorkerSetup:
             start.enter(*self._entry)
         except Exception:
             logging.getLogger(PACKAGE).exception(
-                "chia-bypass is not in this worker: what it dispatches is not recorded, and "
-                "real calls that were sent to it are not kept"
+                "chia-bypass could not be loaded in this worker: calls that it dispatches are not "
+                "recorded, and results of real calls that run in it are not kept"
             )
 
     def _put_sources(self) -> None:

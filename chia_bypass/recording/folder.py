@@ -82,7 +82,9 @@ class RunFolder:
         """Add to the recording in ``folder``. Raises RecordingLocked or RecordingError."""
         if folder.name == GOLDEN:
             raise RecordingError(
-                folder, "is a golden recording, which stays as it is", "Copy it and add to the copy"
+                folder,
+                "is a golden recording, which must not change",
+                "Copy it and add to the copy",
             )
         try:
             lock = Lock.take(folder, host)

@@ -187,7 +187,9 @@ def read_blob(folder: Path, digest: bytes, length: int) -> memoryview:
     except FileNotFoundError:
         raise RecordingCorrupt(path, "is missing", "Restore the file") from None
     if len(data) != length or hashlib.sha256(data).digest() != digest:
-        raise RecordingCorrupt(path, "its bytes are not those its name says", "Restore the file")
+        raise RecordingCorrupt(
+            path, "its bytes do not match the digest in its name", "Restore the file"
+        )
     return data
 
 

@@ -236,8 +236,8 @@ class ReplayEngine:
     def _out_of_order(self, path: str) -> None:
         result = self._index.answer(path)
         function = path if result is None else result.call.function
-        waited = f"{path} ({function}) did not come in its turn within {self._policy.patience:g} s"
-        self._note(Event(Kind.OUT_OF_ORDER, function, message=waited))
+        late = f"did not finish in its recorded turn within {self._policy.patience:g} s"
+        self._note(Event(Kind.OUT_OF_ORDER, function, message=f"{path} ({function}) {late}"))
 
     def completions(self) -> Completions | None:
         """What keeps the recorded order, unless any order will do."""
@@ -247,7 +247,7 @@ class ReplayEngine:
         """Raise RealRunRefused if there was a miss, in whichever process."""
         if self.outcomes is not None and self.outcomes.failed:
             raise RealRunRefused(
-                function, tag, "an earlier call missed, and after a miss nothing runs"
+                function, tag, "an earlier call missed, and after a miss nothing runs for real"
             )
 
     def returned(self, path: str, function: str, value: object) -> None:

@@ -24,14 +24,16 @@ def miss(call: Call, missed: Missed, yaml: str) -> Miss:
 
 def _detail(call: Call, missed: Missed) -> str:
     if missed.reason is MissReason.EXHAUSTED:
-        asked = "a second time" if missed.times == 1 else f"one time more than {missed.times}"
-        recorded = "once" if missed.times == 1 else f"{missed.times} times"
-        return f"recorded {recorded}, asked {asked}"
+        once = missed.times == 1
+        recorded, now = (
+            ("once", "a second time") if once else (f"{missed.times} times", "once more")
+        )
+        return f"it was recorded {recorded} and is called {now}"
     if missed.detail:
         return missed.detail
     if missed.nearest is None:
-        return "the recording has no call of it under this parent"
-    return f"nearest is {shown(missed.nearest)}{_differences(call, missed)}"
+        return "this parent has no recorded call of the function"
+    return f"the nearest recorded call is {shown(missed.nearest)}{_differences(call, missed)}"
 
 
 def shown(call: Call) -> str:
@@ -64,18 +66,18 @@ def _remedy(call: Call, missed: Missed, yaml: str) -> str:
     if missed.reason is MissReason.NEEDS_PICKLE:
         return "If you trust the recording, allow it with --allow-pickle"
     if missed.reason is MissReason.NOT_SERVED:
-        return f"Add 'bypass: {{{key}: false}}' to {yaml}, or --live {key}, to run it for real"
+        return f"To run it for real, add 'bypass: {{{key}: false}}' to {yaml}, or use --live {key}"
     if missed.reason is MissReason.NEVER_RECORDED:
         return (
-            f"If it was renamed, accept with 'was: MODULE:OLD_NAME' {entry}; "
-            f"to run it for real, --live {key}"
+            f"If the function was renamed, accept with 'was: MODULE:OLD_NAME' {entry}; "
+            f"to run it for real, use --live {key}"
         )
     if missed.reason is MissReason.NEVER_PLACED:
         return PLACE_REMEDY
     if missed.reason is MissReason.STALE:
         return (
             "Serve all calls that use it, or run the earlier ones for real too (--redo CALL, "
-            f"--live FUNCTION); or, if {key} does not depend on it, --stale {key}"
+            f"--live FUNCTION); or, if {key} does not depend on it, use --stale {key}"
         )
     if missed.reason is MissReason.INFRASTRUCTURE:
         return f"Raise it again with --replay-ray-errors, or run it for real with --live {key}"

@@ -61,6 +61,6 @@ def refused(
         function if function != "*" else "the loop",
         tag,
         f"{asked} would run it for real, and {why}" if asked else why,
-        "Give a cluster that has them with --address, or, if it only computes, "
+        "Name a cluster that has them with --address, or, if it only computes, use "
         f"--allow-local {shown}",
     )

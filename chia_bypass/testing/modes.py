@@ -32,8 +32,7 @@ def mode_of(given: str | None, environment: Mapping[str, str] = os.environ) -> R
     """
     if given:
         if given not in {mode.value for mode in RecordMode}:
-            choices = ", ".join(mode.value for mode in RecordMode)
-            raise UsageError(f"chia_record = {given} is none of its choices", f"Use {choices}")
+            raise UsageError(f"chia_record must be none, once or all, not {given}")
         return RecordMode(given)
     in_ci = environment.get("CI", "").lower() not in ("", "0", "false")
     return RecordMode.NONE if in_ci else RecordMode.ONCE

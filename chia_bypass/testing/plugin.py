@@ -31,9 +31,9 @@ _expected = pytest.StashKey[dict[Path, set[Path]]]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--chia-record`` and the setting ``chia_record``."""
     told = (
-        "When tests with the marker chia_bypass are recorded. none: never, a missing recording is "
-        "an error; once: where there is no recording; all: anew. Default: the setting chia_record, "
-        "else none where the variable CI is set, else once."
+        "When to record tests that have the marker chia_bypass. none: never, and a missing "
+        "recording is an error; once: if there is no recording; all: every time. The default is "
+        "the setting chia_record, or else none where the variable CI is set, or else once."
     )
     group = parser.getgroup("chia-bypass", "recorded calls of CHIA loops")
     group.addoption("--chia-record", choices=("none", "once", "all"), default=None, help=told)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from chia_bypass.look.analysis.replay_outcome import ReplayedCall, ReplayOutcome
 
-_NO_CALL: Final = "no call was made: take the marker off, or --chia-record=none finds no recording"
+_NO_CALL: Final = (
+    "the test made no call: remove the marker, or --chia-record=none will find no recording"
+)
 
 
 @dataclass(frozen=True, slots=True)

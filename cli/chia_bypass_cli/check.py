@@ -29,7 +29,7 @@ def check(
     report: given.Report = None,
     grace: given.Grace = given.GRACE,
 ) -> None:
-    """Replay, for CI: a miss, other arguments, other sources and unused recordings all fail."""
+    """Replay for CI: a miss, any drift and an unused recorded call are failures."""
     options = options_of(context, ReplayOptions)
     command = command_of(context)
     raise typer.Exit(given.run(source, command, options, strict=True, outcome=report, grace=grace))

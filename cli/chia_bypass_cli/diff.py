@@ -26,7 +26,7 @@ _EXAMPLE = """\b
 Example: chia-bypass diff recordings/monday recordings/tuesday
          chia-bypass diff --json a b > difference.json
 
-The fields of --json are told in the module chia_bypass.look.analysis.diff_json."""
+The module chia_bypass.look.analysis.diff_json documents the fields of --json."""
 
 
 def register(app: typer.Typer) -> None:
@@ -36,9 +36,9 @@ def register(app: typer.Typer) -> None:
 
 def diff(
     a: Annotated[Path, typer.Argument(metavar="A", help="A recording.")],
-    b: Annotated[Path, typer.Argument(metavar="B", help="Another one, of the same loop.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Another recording of the same loop.")],
     all_rows: Annotated[
-        bool, typer.Option("--all", help=f"More than {_LISTED} of each kind of difference.")
+        bool, typer.Option("--all", help=f"Show all differences, not only {_LISTED} of each kind.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts.")] = False,
 ) -> None:
@@ -64,13 +64,13 @@ def _print(found: Diff, most: int | None) -> None:
     _section("only in B", [_ended(one) for one in found.only_b], most)
     causes = [change for change in found.changed if not change.causes]
     consequences = [change for change in found.changed if change.causes]
-    _section("changed by itself, or by what no recorded call explains", _told(causes), most)
-    _section("changed because of others", _told(consequences), most)
+    _section("changed, and no other change explains it", _told(causes), most)
+    _section("changed because other calls changed", _told(consequences), most)
     moved = [
         f"{_named(one.pair.a)}: {terminal.seconds(one.a)} → {terminal.seconds(one.b)}"
         for one in found.moved
     ]
-    _section("took another time", moved, most)
+    _section("took more or less time", moved, most)
     terminal.line(
         f"{'the same' if found.same else 'different'}: {found.pairs} calls in both · "
         f"{len(found.only_a)} only in A · {len(found.only_b)} only in B · "
@@ -118,7 +118,7 @@ def _newly_failed(found: Diff) -> Iterator[str]:
 def _argument(drift: Drift) -> str:
     if drift.a == drift.b:
         return f": {_cut(drift.a)}" + (
-            ", which differs" if drift.cause else ", different in what is not shown here"
+            ", which differs" if drift.cause else ", which differs in a part that is not shown"
         )
     origin = f" (result of {drift.cause})" if drift.cause else ""
     return f"{origin}: {_from_to(drift.a, drift.b)}"

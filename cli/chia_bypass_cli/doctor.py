@@ -24,11 +24,11 @@ def register(app: typer.Typer) -> None:
 
 def doctor(
     python: Annotated[
-        str, typer.Option(help="What runs your loops: --python /opt/loops/bin/python.")
+        str, typer.Option(help="The Python of your loops: --python /opt/loops/bin/python.")
     ] = "python",
     as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts.")] = False,
 ) -> None:
-    """Tell what is installed, whether recording can work here, and what is wrong."""
+    """Check what is installed, and whether recording can work here."""
     import os
 
     from chia_bypass.control.doctor import Verdict, diagnose

@@ -14,8 +14,9 @@ _EXAMPLE = """\b
 Example: chia-bypass export recordings/tuesday --format trace -o tuesday.json
          chia-bypass export recordings/tuesday | jq -r 'select(.seconds > 60) | .call'
 
-jsonl: a call a line, as chia_bypass.look.analysis.as_json tells. trace: Chrome's Trace Event
-Format, to be opened in ui.perfetto.dev. chia: the log of CHIA's profiler: `chia viz-profile`."""
+jsonl: one call per line, with the fields that the module chia_bypass.look.analysis.as_json
+documents. trace: Chrome's Trace Event Format, which ui.perfetto.dev opens. chia: the log of CHIA's
+profiler, which `chia viz-profile` draws."""
 
 
 def register(app: typer.Typer) -> None:
@@ -26,14 +27,15 @@ def register(app: typer.Typer) -> None:
 def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A recording.")],
     format_: Annotated[
-        Format, typer.Option("--format", help="What to write: --format trace.")
+        Format, typer.Option("--format", help="The format to write: --format trace.")
     ] = Format.JSONL,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="File to write [default: standard output]"),
     ] = None,
     values: Annotated[
-        bool, typer.Option("--values", help="jsonl: with the values that the calls returned.")
+        bool,
+        typer.Option("--values", help="Include the values that the calls returned (jsonl only)."),
     ] = False,
 ) -> None:
     """Write a recording as JSON lines, as a trace for Perfetto, or as CHIA's profiler log."""

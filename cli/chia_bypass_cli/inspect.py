@@ -13,11 +13,11 @@ ROWS = 200
 _EXAMPLE = """\b
 Example: chia-bypass inspect recordings/tuesday --function '*.run' --sort time --limit 10
          chia-bypass inspect recordings/tuesday --failed      what went wrong
-         chia-bypass inspect recordings/tuesday build#0       one call whole
+         chia-bypass inspect recordings/tuesday build#0       everything about one call
          chia-bypass inspect recordings/tuesday build#0 --raw --part elf > build.elf
 
-A call is named by its path (loop.0/12), as function#n, or by a tag that no other call has. What the
-fields of --json mean is told in the module chia_bypass.look.analysis.as_json."""
+A call is named by its path (loop.0/12), as function#n, or by a tag that no other call has. The
+module chia_bypass.look.analysis.as_json documents the fields of --json."""
 
 
 def register(app: typer.Typer) -> None:
@@ -38,10 +38,10 @@ def inspect(
     ] = None,
     function: Annotated[
         str | None,
-        typer.Option(help="Only calls of functions that this glob matches: 'GccNode.*'."),
+        typer.Option(help="Only calls of functions that match this glob: 'GccNode.*'."),
     ] = None,
     tag: Annotated[
-        str | None, typer.Option(help="Only tags that this regex matches whole: 'iter0_.*'.")
+        str | None, typer.Option(help="Only calls whose whole tag matches this regex: 'iter0_.*'.")
     ] = None,
     failed: Annotated[
         bool, typer.Option("--failed", help="Only calls that did not return a value.")
@@ -52,7 +52,8 @@ def inspect(
     limit: Annotated[int, typer.Option(min=0, help="At most this many rows: --limit 10.")] = ROWS,
     all_rows: Annotated[bool, typer.Option("--all", help="All rows, however many.")] = False,
     follow: Annotated[
-        bool, typer.Option("--follow", help="Show calls as they end, while it is recorded.")
+        bool,
+        typer.Option("--follow", help="Show calls as they end, while the loop is being recorded."),
     ] = False,
     raw: Annotated[
         bool,
@@ -63,21 +64,24 @@ def inspect(
         typer.Option(help="Only this part of what the call returned: 'runs[0].output'."),
     ] = None,
     history: Annotated[
-        bool, typer.Option("--history", help="All attempts of the call, not only what counts.")
+        bool,
+        typer.Option(
+            "--history", help="Show all attempts of the call, not only the one that counts."
+        ),
     ] = False,
     scan_secrets: Annotated[
-        bool, typer.Option("--scan-secrets", help="Name values that look like keys or passwords.")
+        bool, typer.Option("--scan-secrets", help="List values that look like keys or passwords.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts.")] = False,
 ) -> None:
-    """List recordings, the calls of one, or one call whole."""
+    """List recordings, list the calls of a recording, or show everything about one call."""
     from chia_bypass.errors import UsageError
     from chia_bypass.recording.call_tree import Selection
     from chia_bypass_cli import inspect_calls, inspect_recordings
 
     if call is None and (raw or history or part is not None):
         raise UsageError(
-            "--raw, --part and --history are about one call", "Name it: inspect DIR CALL --raw"
+            "--raw, --part and --history need a call", "Name it: inspect DIR CALL --raw"
         )
     if folder is None or (call is None and inspect_recordings.holds_recordings(folder)):
         inspect_recordings.show(folder or Path("recordings"), as_json=as_json)

@@ -129,7 +129,7 @@ def _show_files(result: Result | None) -> None:
 
 def _input(one: Input) -> str:
     if one.kind == UNSEEN:
-        return "there is more in the arguments than is looked at"
+        return "the arguments name more files, which were not looked at"
     facts = [one.kind, terminal.size(one.size)]
     facts += [f"sha256 {one.digest.hex()[:12]}"] if one.digest else []
     facts += ["not all of it read"] if one.partial else []
@@ -223,9 +223,11 @@ def _show_value(recording: Recording, found: Row, part: str | None) -> None:
     for line in shown.lines:
         terminal.line(f"  {line}" if part is None else line)
     if shown.elided and part is None:
-        terminal.line("  (shortened: --part NAME shows a part of it, --json and --raw all)")
+        terminal.line("  (shortened: --part NAME shows a part of it, --json and --raw all of it)")
     elif shown.elided:
-        terminal.line("  (shortened: --raw has all of a text or of bytes, --json of anything)")
+        terminal.line(
+            "  (shortened: --raw shows all of a text or of bytes, --json all of any value)"
+        )
 
 
 def write_raw(folder: Path, wanted: str, part: str | None) -> None:
@@ -239,7 +241,9 @@ def write_raw(folder: Path, wanted: str, part: str | None) -> None:
     data = raw(part_of(value, part) if part else value)
     out = terminal.stream()
     if out.isatty():
-        raise UsageError("--raw writes bytes, which a terminal may obey", "Append: > FILE")
+        raise UsageError(
+            "--raw writes bytes, which may upset this terminal", "Redirect them: > FILE"
+        )
     out.flush()
     out.buffer.write(data)
     out.buffer.flush()

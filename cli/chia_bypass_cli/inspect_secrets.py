@@ -21,4 +21,4 @@ def show(folder: Path, *, as_json: bool) -> None:
         return
     for path, secret in found:
         terminal.line(f"{secret.kind} {secret.shown} in the value of {path}")
-    terminal.line(f"{len(found)} that look like secrets in {len(recording.index)} calls")
+    terminal.line(f"values that look like secrets: {len(found)}, in {len(recording.index)} calls")

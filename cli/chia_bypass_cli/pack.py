@@ -30,18 +30,20 @@ def pack(
     ],
     keep: Annotated[
         list[str] | None,
-        typer.Option(metavar="CALL|FUNCTION", help="Include the values of this call, or of these."),
+        typer.Option(metavar="CALL|FUNCTION", help="Include the values of this call or function."),
     ] = None,
-    values: Annotated[str, typer.Option(help="none|all: those without --keep.")] = "none",
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask after the list.")] = False,
+    values: Annotated[
+        str, typer.Option(help="none|all: include the values of calls that no --keep names.")
+    ] = "none",
+    yes: Annotated[bool, typer.Option("--yes", help="Write the archive without asking.")] = False,
 ) -> None:
-    """Make one file of a recording, for CI or a bug report. Values stay out unless named."""
+    """Pack a recording into one file, for CI or a bug report. Values are left out unless named."""
     from chia_bypass.errors import UsageError
     from chia_bypass.look.archive import pack as library
     from chia_bypass.recording.reader import Recording
 
     if values not in ("none", "all"):
-        raise UsageError(f"--values {values} is none of its choices", "Use none or all")
+        raise UsageError(f"--values must be none or all, not {values}")
     recording = Recording.open(folder)
     choice = library.Choice(values == "all", tuple(keep or ()))
     _print(library.leaving(recording, choice))
@@ -57,15 +59,17 @@ def _ask() -> None:
     from chia_bypass.errors import UsageError
 
     if not sys.stdin.isatty():
-        raise UsageError("nobody can be asked here, so nothing was written", "Add --yes")
+        raise UsageError(
+            "there is no terminal on which to ask, so nothing was written", "Add --yes"
+        )
     typer.confirm("Write it?", abort=True)
 
 
 def _print(leaving: Leaving) -> None:
-    terminal.line("What leaves with the file:")
+    terminal.line("The archive will contain:")
     for function, calls, size in leaving.values:
         terminal.line(f"  values of {function}: {calls} results, {terminal.size(size)}")
-    terminal.line(f"  without values: {leaving.withheld} results, only how long they took")
+    terminal.line(f"  {leaving.withheld} results without their values, only how long they took")
     _list("functions", leaving.functions)
     terminal.line(f"  {leaving.tags} tags, types of results, digests of all arguments")
     terminal.line(f"  command: {' '.join(leaving.command)}")
@@ -86,16 +90,18 @@ def _list(what: str, items: tuple[str, ...]) -> None:
 
 
 def unpack(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `pack` wrote.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An archive that `pack` wrote.")],
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Folder [default: that packed]"),
+        typer.Option(
+            "-o", "--output", metavar="DIR", help="The folder to make [default: as it was packed]"
+        ),
     ] = None,
     max_size: Annotated[
-        int | None, typer.Option(metavar="BYTES", help="Refuse more [default: 10 GB]")
+        int | None, typer.Option(metavar="BYTES", help="Refuse an archive of more [default: 10 GB]")
     ] = None,
 ) -> None:
-    """Unpack a recording. The file may come from anybody: it is checked, nothing in it runs."""
+    """Unpack a recording. The file may come from anybody: it is checked, and nothing in it runs."""
     from chia_bypass.look.archive import unpack as library
 
     limit = library.MAX_SIZE if max_size is None else max_size

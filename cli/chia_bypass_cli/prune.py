@@ -22,9 +22,11 @@ def register(app: typer.Typer) -> None:
 
 def prune(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A recording.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list what would be removed.")
+    ] = False,
 ) -> None:
-    """Drop what no replay uses: unnamed files, superseded attempts, unfinished calls."""
+    """Remove what no replay uses: unreferenced files, superseded attempts, unfinished calls."""
     from chia_bypass.look.archive import prune as library
     from chia_bypass.recording.reader import Recording
 

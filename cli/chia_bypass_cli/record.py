@@ -42,43 +42,50 @@ def record(
     ] = False,
     function: Annotated[
         list[str] | None,
-        typer.Option("--function", help="Capture only functions that this glob matches."),
+        typer.Option("--function", help="Capture only calls of functions that match this glob."),
     ] = None,
     tag: Annotated[
         list[str] | None,
-        typer.Option("--tag", help="Capture only tags that this regex matches whole."),
+        typer.Option("--tag", help="Capture only calls whose whole tag matches this regex."),
     ] = None,
     redact: Annotated[
         list[str] | None,
         typer.Option(
             metavar="REGEX",
-            help="Replace what this regex matches in arguments and results, before digests.",
+            help="Replace what matches this regex in arguments and results before they are stored.",
         ),
     ] = None,
     redact_in: Annotated[
         list[str] | None,
-        typer.Option(metavar="GLOB=REGEX", help="The same, for functions that the glob matches."),
+        typer.Option(
+            metavar="GLOB=REGEX",
+            help="Do the same, but only in calls of functions that match GLOB.",
+        ),
     ] = None,
     keep_env: Annotated[
         list[str] | None,
-        typer.Option("--keep-env", help="Store the value of this environment variable, too."),
+        typer.Option(
+            "--keep-env", help="Store the value of this environment variable, not only its name."
+        ),
     ] = None,
     inputs: Annotated[
         str | None,
         typer.Option(
             metavar="note|none",
-            help="What is at paths in arguments: digests are noted, or nothing  [default: note]",
+            help="Note the digests of a call's inputs (the files that its arguments name), or not  "
+            "[default: note]",
         ),
     ] = None,
     inputs_limit: Annotated[
         str | None,
         typer.Option(
             metavar="ENTRIES:MB",
-            help="How much of it is looked at for a call  [default: 10000:256]",
+            help="How many files, and how many MB of them, are read for one call  "
+            "[default: 10000:256]",
         ),
     ] = None,
 ) -> None:
-    """Run a real loop and keep every call's result: record [options] -- COMMAND ..."""
+    """Run a loop for real and keep the result of every call: record [options] -- COMMAND ..."""
     import os
 
     from chia_bypass.control.record_session import RecordSession
@@ -110,7 +117,9 @@ def _room(folder: Path) -> str:
     if not room.short:
         return f"{terminal.size(room.free)} free"
     like = f"; {room.like.name} beside it has {terminal.size(room.size)}" if room.like else ""
-    return f"ONLY {terminal.size(room.free)} FREE{like}. If the disk fills up, results are missing"
+    return (
+        f"ONLY {terminal.size(room.free)} FREE{like}. If the disk fills up, results will be missing"
+    )
 
 
 def _default_folder(command: tuple[str, ...]) -> Path:
@@ -134,7 +143,8 @@ def _report(folder: Path, recorded: Recorded, status: int) -> int:
     _print_table(rows)
     for counted in recorded.recording.contents.uncaptured.values():
         terminal.line(
-            f"not captured, runs again: {counted.function}, {counted.count} × {counted.how}",
+            f"not captured, so a replay cannot serve it: {counted.function}, "
+            f"{counted.count} × {counted.how}",
             stderr=True,
         )
     terminal.some(terminal.SPOILED, recorded.spoiled)
@@ -148,8 +158,8 @@ def _why_nothing(recorded: Recorded) -> str:
     if recorded.entered:
         return "the command made no ChiaFunction call"
     return (
-        "the command started no Python into which the recorder could get. `python -I`, -E and -S, "
-        "a cleared environment or an overwritten PYTHONPATH keep it out: run without them"
+        "no Python process of the command loaded the hook. `python -I`, -E and -S, a cleared "
+        "environment or an overwritten PYTHONPATH keep the hook out: run without them"
     )
 
 

@@ -25,7 +25,9 @@ def replay(
     address: given.Address = None,
     on_miss: Annotated[
         str,
-        typer.Option(help="fail|run|record: what happens to a call that was not recorded."),
+        typer.Option(
+            help="fail|run|record: what happens to a call that the recording cannot answer."
+        ),
     ] = given.DEFAULT.on_miss,
     live: given.Live = None,
     live_tags: given.LiveTags = None,
@@ -47,7 +49,7 @@ def replay(
     report: given.Report = None,
     grace: given.Grace = given.GRACE,
 ) -> None:
-    """Run a recorded loop again, its calls answered from the recording: nothing real runs."""
+    """Run a recorded loop again and serve its calls from the recording: nothing runs for real."""
     options = options_of(context, ReplayOptions)
     command = command_of(context)
     raise typer.Exit(

@@ -28,59 +28,75 @@ Address = Annotated[
     typer.Option(help="Run on this Ray cluster instead of a local one made for the replay."),
 ]
 Live = Annotated[
-    Globs, typer.Option(metavar="FUNCTION|CALL", help="Run these for real: a glob, or build#3.")
+    Globs,
+    typer.Option(
+        metavar="FUNCTION|CALL",
+        help="Run these functions (a glob) or this call (such as build#3) for real.",
+    ),
 ]
 LiveTags = Annotated[
-    Globs, typer.Option(metavar="REGEX", help="Run calls with such a tag for real.")
+    Globs, typer.Option(metavar="REGEX", help="Run calls for real whose whole tag matches.")
 ]
 LiveFrom = Annotated[
-    str | None, typer.Option(metavar="CALL", help="Serve up to this call, then go on for real.")
+    str | None,
+    typer.Option(
+        metavar="CALL", help="Serve the calls before this one, then run everything for real."
+    ),
 ]
 Only = Annotated[
-    Globs, typer.Option(metavar="FUNCTION", help="Serve only these; all others run for real.")
+    Globs, typer.Option(metavar="FUNCTION", help="Serve only FUNCTION; run all others for real.")
 ]
 Redo = Annotated[
     Globs,
     typer.Option(
-        metavar="CALL", help="Run this call again, and what was dispatched after it had finished."
+        metavar="CALL", help="Run this call again, and all that were dispatched after it finished."
     ),
 ]
 RerunFailed = Annotated[
     bool,
-    typer.Option("--rerun-failed", help="Run again what raised, or returned a failure (failed:)."),
+    typer.Option(
+        "--rerun-failed",
+        help="Run calls again that raised, or whose value `failed:` in the YAML calls a failure.",
+    ),
 ]
 Stale = Annotated[
     Globs,
     typer.Option(
-        metavar="FUNCTION", help="Allow these to mix served and real calls that share state."
+        metavar="FUNCTION", help="Allow FUNCTION to mix served and real calls that share state."
     ),
 ]
 AllowLocal = Annotated[
     Globs,
     typer.Option(
-        metavar="FUNCTION", help="Let these run for real on resources that are only pretended."
+        metavar="FUNCTION", help="Let FUNCTION run for real on resources that are only pretended."
     ),
 ]
 Args = Annotated[
-    str, typer.Option(help="report|strict: whether a tagged call may have other arguments.")
+    str,
+    typer.Option(
+        help="report|strict: whether a tagged call with other arguments is drift or a miss."
+    ),
 ]
 MatchBy = Annotated[
     str | None,
     typer.Option(help="arguments|order: how untagged calls are matched; overrides the YAML."),
 ]
 AllowImport = Annotated[
-    Globs, typer.Option(metavar="MODULE", help="Module that may be imported to rebuild values.")
+    Globs, typer.Option(metavar="MODULE", help="Allow MODULE to be imported to rebuild values.")
 ]
 AllowPickle = Annotated[
-    bool, typer.Option("--allow-pickle", help="Load values kept as pickle: runs their code.")
+    bool,
+    typer.Option(
+        "--allow-pickle", help="Load values that were kept as pickle, which runs their code."
+    ),
 ]
 RayErrors = Annotated[
     bool,
-    typer.Option("--replay-ray-errors", help="Raise recorded errors of Ray's own again, too."),
+    typer.Option("--replay-ray-errors", help="Serve recorded errors of Ray itself, too."),
 ]
 Order = Annotated[
     str,
-    typer.Option(help="recorded|free: in which order the loop learns that calls have finished."),
+    typer.Option(help="recorded|free: the order in which the loop learns that calls finished."),
 ]
 Patience = Annotated[
     float,
@@ -90,22 +106,25 @@ Patience = Annotated[
     ),
 ]
 Latency = Annotated[
-    str, typer.Option(help="recorded|FACTOR: how long served calls hold their resources.")
+    str,
+    typer.Option(
+        help="recorded|FACTOR: how long served calls hold their resources, by the recorded time."
+    ),
 ]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Only tell what would run for real, and what it needs.")
+    bool, typer.Option("--dry-run", help="Only list what would run for real, and what it needs.")
 ]
 
 Report = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Write what became of each call, as JSON."),
+    typer.Option(metavar="FILE", help="Write what became of each call to FILE, as JSON."),
 ]
 Grace = Annotated[
     float,
     typer.Option(
         metavar="SECONDS",
         min=0,
-        help="End a driver that still runs so long after a miss.",
+        help="Interrupt a driver that still runs this long after a miss.",
     ),
 ]
 GRACE = 30.0

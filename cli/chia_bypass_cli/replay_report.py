@@ -16,8 +16,9 @@ def report(replayed: Replayed, status: int, *, strict: bool) -> int:
 
     if not replayed.entered:
         terminal.line(
-            "chia-bypass: the command started no Python into which the replay could get "
-            "(python -I, -E, -S, or a cleared environment?): nothing was replayed",
+            "chia-bypass: nothing was replayed: no Python process of the command loaded the hook. "
+            "`python -I`, -E and -S, a cleared environment or an overwritten PYTHONPATH keep the "
+            "hook out: run without them",
             stderr=True,
         )
         return status or 2
@@ -30,7 +31,7 @@ def report(replayed: Replayed, status: int, *, strict: bool) -> int:
     if replayed.reached_end:
         served = len(replayed.served)
         terminal.line(
-            f"all {served} recorded calls served; the recording ends here. Go on with: "
+            f"all {served} recorded calls were served, and the recording ends here. Go on with: "
             f"chia-bypass resume {replayed.recording.folder}",
             stderr=True,
         )
@@ -48,7 +49,7 @@ def _print_deviations(replayed: Replayed) -> None:
     terminal.some("missed", replayed.misses)
     if replayed.out_of_order:
         terminal.some("out of order", replayed.out_of_order)
-        advice = "To wait longer, --patience SECONDS; to keep no order, --order free"
+        advice = "Wait longer with --patience SECONDS, or keep no order with --order free"
         terminal.line(advice, stderr=True)
 
 
@@ -87,9 +88,9 @@ def print_forecast(session: ReplaySession) -> None:
     )
     calls = sum(len(one.calls) for one in expected)
     spent = terminal.seconds(sum(one.seconds for one in expected))
-    terminal.line(f"{calls} recorded calls would run for real, {spent} when they were recorded")
+    terminal.line(f"{calls} recorded calls would run for real; they took {spent} when recorded")
     if policy.on_miss is not OnMiss.FAIL:
-        terminal.line("and whatever else the loop asks for that was never recorded")
+        terminal.line("Every call that the loop makes beyond the recording would run for real, too")
 
 
 def _amounts(expected: Any) -> str:

@@ -25,7 +25,7 @@ def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A recording.")],
     other: Annotated[
         Path | None,
-        typer.Argument(metavar="[DIR]", help="Another run of the loop, to lay over it."),
+        typer.Argument(metavar="[DIR]", help="Another recording of the loop, to compare with."),
     ] = None,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="HTML file to write: -o tuesday.html.")
@@ -33,7 +33,7 @@ def report(
     replayed: Annotated[
         Path | None,
         typer.Option(
-            "--replay", help="JSON file with what a replay did: misses and drift are shown."
+            "--replay", help="The JSON file of `replay --report`: show its misses and drift."
         ),
     ] = None,
 ) -> None:

@@ -31,10 +31,10 @@ def resume(
     report: given.Report = None,
     grace: given.Grace = given.GRACE,
 ) -> None:
-    """Finish a killed or failed run: what was recorded is served, the rest runs and is added.
+    """Finish a killed or failed run: serve what was recorded, run the rest and add it.
 
-    It runs on the Ray that the loop asks for, as `record` does. Values that mean failure by
-    `failed:` in the YAML run again; with --rerun-failed, so do exceptions.
+    It runs on the Ray that the loop asks for, as `record` does. Calls whose value
+    `failed:` in the YAML calls a failure run again; with --rerun-failed, so do calls that raised.
     """
     options = options_of(context, ReplayOptions, on_miss="record")
     command = command_of(context)

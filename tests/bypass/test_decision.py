@@ -122,7 +122,7 @@ def test_the_warning_reaches_the_terminal_without_any_configuration(tmp_path: Pa
         text=True,
         check=True,
     )
-    assert "f is switched on with nothing to serve it" in run.stderr
+    assert "f is to be bypassed, but nothing can serve it" in run.stderr
 
 
 class Node:

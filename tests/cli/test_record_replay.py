@@ -144,7 +144,10 @@ for x in {values}:
     assert replayed.returncode == 20
     assert replayed.stdout.splitlines()[-4:] == ["1", "1", "Miss", "2", "RealRunRefused"][-4:]
     assert loops.real_runs() == ["glue"]
-    assert "nearest is loop.0/2, which differs in x: recorded 2, now 3" in replayed.stderr
+    assert (
+        "the nearest recorded call is loop.0/2, which differs in x: recorded 2, now 3"
+        in replayed.stderr
+    )
     assert "ignore_args: [x]" in replayed.stderr
 
 

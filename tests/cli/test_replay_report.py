@@ -50,7 +50,7 @@ def test_it_tells_all_of_a_replay_and_report_shows_it(loops: Loops) -> None:
     page = (loops.folder / "page.html").read_text()
     assert "1 missed · 2 served" in page
     assert "drift: x" in page
-    assert "recorded under other arguments; nearest is loop.0/2" in page
+    assert "recorded under other arguments; the nearest recorded call is loop.0/2" in page
 
     nowhere = loops.replay("--report", "no/such/folder/did.json")
     assert nowhere.returncode == 2

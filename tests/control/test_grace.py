@@ -104,7 +104,7 @@ def test_it_interrupts_then_terminates_then_kills(session_file: Path, drivers: D
     watch.look(1031.0)
     assert told_by(driver) == "got INT"
     assert (
-        f"code (process {driver.pid}) still runs 30 s after a miss and was interr" in watch.said[0]
+        f"code (process {driver.pid}) still ran 30 s after a miss and was interr" in watch.said[0]
     )
     watch.look(1040.9)
     assert lives(driver)
@@ -177,7 +177,7 @@ while True:
     assert loops.real_runs() == []
     assert "loop.py (process " in replayed.stderr
     for done in ("interrupted", "terminated", "killed"):
-        assert f"still runs 0.5 s after a miss and was {done}; --grace SECONDS" in replayed.stderr
+        assert f"still ran 0.5 s after a miss and was {done}; --grace SECONDS" in replayed.stderr
     outcome = read_outcome(loops.folder / "did.json")
     assert outcome.counts == {"served": 1, "missed": SAME_MISS}, "and not one a retry"
     assert (outcome.command_status, outcome.exit_status) == (128 + 9, 20)

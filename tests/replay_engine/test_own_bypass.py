@@ -63,7 +63,7 @@ def test_more_calls_than_recorded_are_a_miss(loops: Loops) -> None:
     loops.real_runs()
     done = loops.python("loop.py", "r/bypass.yaml")
     assert done.returncode == 1
-    assert "recorded 2 times, asked one time more than 2" in done.stderr
+    assert "it was recorded 2 times and is called once more" in done.stderr
     assert "repeats: last" in done.stderr
     assert loops.real_runs() == []
 

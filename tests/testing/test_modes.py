@@ -30,7 +30,7 @@ def test_nothing_records_in_ci_unless_asked(
 
 
 def test_an_unknown_mode_is_refused() -> None:
-    with pytest.raises(UsageError, match="chia_record = never is none of its choices"):
+    with pytest.raises(UsageError, match="chia_record must be none, once or all, not never"):
         mode_of("never", {})
 
 

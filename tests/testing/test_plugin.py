@@ -261,4 +261,4 @@ def test_the_setting_is_checked(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_a(chia_recording): pass")
     done = pytester.runpytest_subprocess()
     done.assert_outcomes(errors=1)
-    done.stdout.fnmatch_lines(["*chia_record = never is none of its choices*none, once, all*"])
+    done.stdout.fnmatch_lines(["*chia_record must be none, once or all, not never*"])

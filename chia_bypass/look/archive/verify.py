@@ -188,7 +188,7 @@ class _Check:
             if not (self._folder / name).is_file():
                 self._fault(name, "is missing")
             elif files and digest_of(self._folder / name) != files.get(name):
-                self._fault(name, "is not what it was when the recording was closed")
+                self._fault(name, "has changed since the recording was closed")
         self._yaml()
         present = {name: path.stat().st_size for name, path in segments_of(self._folder).items()}
         if INDEX in files and present == closed[-1].segments:  # else nobody reads it
@@ -215,7 +215,7 @@ class _Check:
             self._fault(INDEX, "is missing; opening is slow without it")
             return
         if hashlib.sha256(data).digest() != expected:
-            self._fault(INDEX, "is not what it was when the recording was closed")
+            self._fault(INDEX, "has changed since the recording was closed")
             return
         try:
             same = unpack_index(data) == fresh

@@ -243,5 +243,5 @@ def test_secrets_of_a_recording_are_listed(tmp_path: Path) -> None:
     assert listed.returncode == 0, listed.stderr
     assert listed.stdout.splitlines() == [
         "bearer token abcdef… in the value of loop.0/0",
-        "1 that look like secrets in 2 calls",
+        "values that look like secrets: 1, in 2 calls",
     ]
