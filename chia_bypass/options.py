@@ -67,6 +67,11 @@ def _limits(limits: str) -> str:
     return limits
 
 
+def _entries_and_bytes(limits: str) -> tuple[int, int]:
+    entries, megabytes = map(int, limits.split(":"))
+    return entries, megabytes * 1024**2
+
+
 Globs = Sequence[str]
 """Of functions, by their qualified name or ``module:qualname``."""
 Calls = Sequence[str]
@@ -99,8 +104,7 @@ class RecordOptions:
     @property
     def inputs_limits(self) -> tuple[int, int]:
         """Entries and bytes of ``inputs_limit``."""
-        entries, megabytes = map(int, self.inputs_limit.split(":"))
-        return entries, megabytes * 1024**2
+        return _entries_and_bytes(self.inputs_limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,8 +146,17 @@ class ReplayOptions:
     """In which order the loop learns that calls have finished."""
     patience: Annotated[float, _not_negative] = 30.0
     """Seconds without progress to wait for the call that finished next in the recording."""
+    inputs: Literal["check", "ignore"] = "check"
+    """Whether files and folders that arguments name must be what they were."""
+    inputs_limit: Annotated[str, _limits] = "10000:256"
+    """How much of one call's files and folders is compared by content, as when recording."""
     latency: Annotated[str | float, _factor] = 0.0
     """How much of its recorded duration a served call holds its resources; ``recorded`` is 1."""
+
+    @property
+    def inputs_limits(self) -> tuple[int, int]:
+        """Entries and bytes of ``inputs_limit``."""
+        return _entries_and_bytes(self.inputs_limit)
 
     @property
     def live_functions(self) -> Globs:

@@ -9,6 +9,7 @@
         data: results/run_sim          # a file, a folder of recordings, or actor://[SPACE/]NAME
         match: order                   # order | arguments
         ignore_args: [out_dir]         # a parameter, `self._id`, or a list of them
+        ignore_inputs: ["*.log"]       # files named by arguments that need not be as they were
         repeats: last                  # last | fail
         state: tree                    # name of what several functions change
         failed: {success: false}       # field -> the value, or list of values, that is a failure
@@ -68,6 +69,8 @@ class Entry:
     """Replay: how untagged calls are found."""
     ignore_args: tuple[str, ...] = ()
     """Replay: parameters, or attributes of parameters, that do not tell calls apart."""
+    ignore_inputs: tuple[str, ...] = ()
+    """Replay: globs of files and folders, named by arguments, that need not be as they were."""
     repeats: Repeats | None = None
     """Replay: what happens beyond the last recorded call."""
     state: str | None = None

@@ -195,6 +195,7 @@ _PARSERS: Mapping[str, Callable[[_Place, Any], Any]] = {
     "tags": _tags,
     "match": _choice(Match),
     "ignore_args": _texts,
+    "ignore_inputs": _texts,
     "repeats": _choice(Repeats),
     "state": _text,
     "failed": _failed,

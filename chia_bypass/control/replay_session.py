@@ -133,9 +133,12 @@ class Replayed:
         ``strict``: drift and unused recordings count, too.
         """
         if self.misses:
-            stale = any(event.reason == MissReason.STALE.value for event in self.events)
+            reasons = {e.reason for e in self.events if e.kind is Kind.MISSED}
+            if strict and reasons == {MissReason.OTHER_INPUTS.value}:
+                return ExitStatus.DRIFTED
             if self.reached_end:
                 return ExitStatus.INCOMPLETE
+            stale = MissReason.STALE.value in reasons
             return ExitStatus.STALE if stale else ExitStatus.MISSED
         if status:
             return status
@@ -155,6 +158,21 @@ class Replayed:
     def out_of_order(self) -> tuple[str, ...]:
         """Which calls did not come in the recorded order."""
         return tuple(e.message for e in self.events if e.kind is Kind.OUT_OF_ORDER)
+
+    @property
+    def changed_inputs(self) -> tuple[str, ...]:
+        """What served and real calls read that is not as it was, each once."""
+        found = (text for e in self.events if e.kind is not Kind.MISSED for text in e.changed)
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def not_checked(self) -> Mapping[str, int]:
+        """What this replay could not find out, and how often."""
+        counts = {
+            "inputs that are not here": sum(event.absent for event in self.events),
+            "inputs beyond --inputs-limit": sum(event.unchecked for event in self.events),
+        }
+        return {what: times for what, times in counts.items() if times}
 
     @property
     def misses(self) -> tuple[str, ...]:

@@ -110,12 +110,13 @@ def _as_it_is(text: str) -> str:
 def compare(
     recorded: Iterable[Recorded],
     now: Look,
-    wrote: Writes,
+    wrote: Callable[[], Writes],
     ignored: Callable[[str], bool] = _never,
     hide: Callable[[str], str] = _as_it_is,
 ) -> Comparison:
     """Hold what is there ``now`` against what was ``recorded``.
 
+    ``wrote`` gives what calls of the recording wrote, and is asked only where something differs.
     ``ignored``: whether that absolute path need not be what it was. ``hide``: what redaction made
     of places, paths and names in the recording. Raises what the listings of folders raise.
     """
@@ -134,7 +135,7 @@ def compare(
         if _alike(then.entry, looked.entry):
             equal += 1
             continue
-        difference, because = _differences(then, looked, wrote, ignored, hide)
+        difference, because = _differences(then, looked, wrote(), ignored, hide)
         if difference is not None:
             changed.append(difference)
         else:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from chia_bypass.recording.index import NONE, Siblings, siblings
 from chia_bypass.recording.reader import Recording, Stored
-from chia_bypass.recording.records import Blob, Call, Driver, Outcome, Result, Seen
+from chia_bypass.recording.records import Blob, Call, Driver, Outcome, Result, Seen, Written
 
 
 class Answers(Protocol):
@@ -22,6 +22,7 @@ class Answers(Protocol):
     def seen(self, parent: str) -> Sequence[Seen]: ...
     def answer(self, path: str) -> Result | None: ...
     def document(self, path: str) -> bytes | Blob: ...
+    def writes(self) -> Sequence[Sequence[Written]]: ...
 
 
 class Index:
@@ -29,6 +30,7 @@ class Index:
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
+        self._writes: list[Sequence[Written]] | None = None
 
     @staticmethod
     def open(folder: Path) -> Index:
@@ -112,6 +114,14 @@ class Index:
         if stored is None or stored.result.outcome not in (Outcome.VALUE, Outcome.EXCEPTION):
             return None
         return stored.result
+
+    def writes(self) -> Sequence[Sequence[Written]]:
+        """What each attempt of a call wrote at paths that its arguments name, if it wrote any."""
+        if self._writes is None:
+            attempts = self.recording.contents.results.values()
+            found = (stored.result.wrote for all_ in attempts for stored in all_)
+            self._writes = [wrote for wrote in found if wrote]
+        return self._writes
 
     def document(self, path: str) -> bytes | Blob:
         """The encoded value of a call that has one: its bytes, or the blob that holds them."""

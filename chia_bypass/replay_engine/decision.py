@@ -12,6 +12,7 @@ from enum import Enum
 from chia_bypass.bypass.config import Entry
 from chia_bypass.names import named, tag_fits
 from chia_bypass.recording.records import Call, Result
+from chia_bypass.replay_engine.input_checks import NOTHING, Inputs
 from chia_bypass.replay_engine.matcher import Found, Missed, MissReason
 from chia_bypass.replay_engine.policy import Cut, OnMiss, Policy, serves
 from chia_bypass.replay_engine.shared_state import Kind, Use
@@ -47,6 +48,8 @@ class Asked:
     """Why this replay's Ray can never place the call; empty: it can, or may yet."""
     doubtful: tuple[str, ...] = ()
     """Arguments whose values only the worker sees."""
+    reads: bool = False
+    """Its arguments named files or folders when it was recorded: the worker sees what they are."""
     states: Mapping[str, Use | None] = field(default_factory=dict)
     """The states that it shares with other calls, and who used each first in this replay."""
 
@@ -99,6 +102,18 @@ class Compare:
     result: Result
     doubtful: tuple[str, ...]
     """The arguments to compare."""
+    reads: bool = False
+    """What they name is to be compared, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What the worker found."""
+
+    differing: tuple[str, ...] = ()
+    """Arguments that are not what they were."""
+    inputs: Inputs = NOTHING
+    """What is at the paths that the arguments name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,16 +154,28 @@ def decide(asked: Asked, rules: Rules) -> Verdict:
     if not isinstance(asked.answer, Found):
         return _unanswered(asked, rules)
     result = asked.answer.stored.result
-    if asked.doubtful:
-        return Compare(result, asked.doubtful)
+    if asked.doubtful or asked.reads:
+        return Compare(result, asked.doubtful, asked.reads)
     return _stale(asked, Kind.SERVED) or Serve(result, asked.answer.drift)
 
 
-def settle(asked: Asked, differing: tuple[str, ...], rules: Rules) -> Verdict:
-    """What becomes of a call whose worker has compared: ``differing`` are not as recorded."""
-    if differing:
-        return _unanswered(asked.missing(MissReason.OTHER_ARGUMENTS, "", differing), rules)
-    return decide(replace(asked, doubtful=()), rules)
+def settle(asked: Asked, found: Compared, rules: Rules) -> Verdict:
+    """What becomes of a call whose worker has compared."""
+    inputs = found.inputs
+    if found.differing:
+        missing = asked.missing(MissReason.OTHER_ARGUMENTS, "", found.differing)
+        return _unanswered(missing, rules)
+    served = decide(replace(asked, doubtful=(), reads=False), rules)
+    if not inputs.changed or not isinstance(served, Serve):
+        return served
+    if (
+        rules.policy.on_miss is OnMiss.FAIL
+        and asked.call.tag is not None
+        and not rules.policy.strict
+    ):
+        return replace(served, drift=(*served.drift, *inputs.places))
+    detail = "; ".join(inputs.changed)
+    return _unanswered(asked.missing(MissReason.OTHER_INPUTS, detail, inputs.places), rules)
 
 
 def run_for_real(asked: Asked, rules: Rules) -> Verdict:

@@ -7,17 +7,18 @@ runs for real after one.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from chia_bypass.completion.waits import Waits
-from chia_bypass.engine import Completions, Dispatch, Plan, Token, Unanswered
+from chia_bypass.engine import Completions, Dispatch, Invocation, Plan, Token, Unanswered
 from chia_bypass.errors import Miss, RealRunRefused, RecordingCorrupt
 from chia_bypass.identity import position
 from chia_bypass.identity.producers import Producers
 from chia_bypass.names import function_name
+from chia_bypass.recording.reader import Stored
 from chia_bypass.recording.records import Call, Outcome, Result
 from chia_bypass.replay_engine import decision, misses, permission
 from chia_bypass.replay_engine.answers import Answers
@@ -26,6 +27,7 @@ from chia_bypass.replay_engine.context import ReplayHome
 from chia_bypass.replay_engine.decision import (
     Asked,
     Compare,
+    Compared,
     Forbid,
     Refuse,
     Rules,
@@ -35,9 +37,11 @@ from chia_bypass.replay_engine.decision import (
 )
 from chia_bypass.replay_engine.events import Event, Kind, Outcomes, event
 from chia_bypass.replay_engine.growth import Growth
+from chia_bypass.replay_engine.input_checks import NOTHING, InputChecks, Inputs
 from chia_bypass.replay_engine.matcher import Found, Missed, MissReason
 from chia_bypass.replay_engine.parents import Parents
-from chia_bypass.replay_engine.provider import Answer
+from chia_bypass.replay_engine.policy import OnMiss
+from chia_bypass.replay_engine.provider import Answer, Pending
 from chia_bypass.replay_engine.provider_factory import Provision
 from chia_bypass.replay_engine.questions import Question, Questions
 from chia_bypass.replay_engine.real_calls import RealCall, RealCalls
@@ -58,6 +62,9 @@ class Sent:
     """From a live token, what was asked, what to compare, and what is served if it is equal."""
     origin: Callable[..., object]
     """From the paths of a plain actor or task, in this run and recorded, and those classes."""
+
+
+EQUAL = Compared()
 
 
 class _AskAgain(Exception):
@@ -94,6 +101,7 @@ class ReplayEngine:
         self._questions = Questions(
             home, self._rules, producers, self.parents, self._provision, self._states, self.real.ran
         )
+        self._inputs = InputChecks(home, index)
         self._log = None if growth is None else growth.seen(self.parents.memory_of)
         self._waits = Waits(
             self.parents.order_of, producers, policy.patience, self._out_of_order, self._log
@@ -146,31 +154,69 @@ class ReplayEngine:
             provider = self._provision.provider(result)
             wanted = checks(question.dispatch, asked.call, verdict.doubtful, result, self._value_of)
         live, produced = self._token(question, certain=False)
-        self._waits.leaves_out(question.parent, result.call.path)
-        token = self._sent.comparing(live, pickle.dumps(asked, protocol=5), wanted, provider)
-        return Plan(token=token, dispatched=self._learner(produced))
+        if self._policy.on_miss is OnMiss.FAIL:  # served or refused: both keep the order
+            self._waits.serves(question.parent, result, result.seconds * self._policy.latency)
+        else:
+            self._waits.leaves_out(question.parent, result.call.path)
+        others = self._questions.others(question)
+        token = self._sent.comparing(
+            live, pickle.dumps(asked, protocol=5), wanted, others, provider
+        )
+        plain = provider.plain and not wanted
+        return Plan(token=token, plain=plain, dispatched=self._learner(produced))
 
-    def settle(self, asked: Asked, differing: tuple[str, ...]) -> bool:
-        """On the worker: whether the recorded answer is served. Raises Miss unless it may run."""
+    def settle(self, asked: Asked, found: Compared) -> Asked | None:
+        """On the worker: the call if its recorded answer is served. Raises Miss if it must not run.
+
+        None: it runs for real.
+        """
         asked = self._with_states(asked)
         while True:
-            verdict = decision.settle(asked, differing, self._rules)
+            verdict = decision.settle(asked, found, self._rules)
             try:
                 if isinstance(verdict, Serve):
-                    self._note_served(asked)
-                    return True
-                self._note_real(verdict, asked, differing)
-                return False
+                    self._note_served(asked, verdict.drift, found.inputs)
+                    return asked
+                self._note_real(verdict, asked, found)
+                return None
             except _AskAgain as again:
                 asked = again.asked
 
-    def _note_served(self, asked: Asked) -> None:
+    def look_at_inputs(
+        self, asked: Asked, others: Sequence[str], invocation: Invocation
+    ) -> tuple[Asked, Inputs]:
+        """On the worker: hold what the call reads against what it read when it was recorded.
+
+        Where that differs, the first of ``others`` that read just this answers instead.
+        """
+        result = asked.recorded
+        assert result is not None
+        checks, now = self._inputs, self._inputs.look(invocation)
+        ignored = asked.entry.ignore_inputs if asked.entry is not None else ()
+        found = checks.compare(result, now, ignored)
+        other = checks.other(others, now, ignored) if found.changed else None
+        if other is None:
+            return asked, found
+        answer = Found(Stored(other, ""), ())
+        refused = self._provision.refused(other)
+        return replace(asked, answer=answer, refused=refused), checks.compare(other, now, ignored)
+
+    def provider(self, asked: Asked) -> Answer | Pending:
+        """On the worker: what serves the recorded call that answers."""
+        assert asked.recorded is not None
+        return self._provision.provider(asked.recorded)
+
+    def _note_served(
+        self, asked: Asked, drift: tuple[str, ...] | None = None, inputs: Inputs = NOTHING
+    ) -> None:
         answer = asked.answer
         assert isinstance(answer, Found)
         self._use_states(asked, StateKind.SERVED)
-        self._note(event(Kind.SERVED, asked.call, answer.stored.result.call, answer.drift))
+        drift = answer.drift if drift is None else drift
+        noted = event(Kind.SERVED, asked.call, answer.stored.result.call, drift)
+        self._note(_with_inputs(noted, inputs))
 
-    def _note_real(self, verdict: Verdict, asked: Asked, differing: tuple[str, ...] = ()) -> Run:
+    def _note_real(self, verdict: Verdict, asked: Asked, found: Compared = EQUAL) -> Run:
         """Note a real call, or raise what keeps it from running."""
         call, answer = asked.call, asked.answer
         if isinstance(verdict, Refuse):
@@ -181,11 +227,12 @@ class ReplayEngine:
         self.refuse_after_a_miss(call.function, call.tag)
         self._use_states(asked, StateKind.REAL)
         if isinstance(answer, Found):
-            recorded, differing = answer.stored.result.call, differing or answer.drift
-            self._note(event(Kind.REAL, call, recorded, differing, reason=verdict.why))
+            recorded, differing = answer.stored.result.call, found.differing or answer.drift
+            noted = event(Kind.REAL, call, recorded, differing, reason=verdict.why)
         else:
             noted = event(Kind.REAL, call, answer.nearest, answer.differing, reason=verdict.why)
-            self._note(replace(noted, recorded=None))
+            noted = replace(noted, recorded=None)
+        self._note(_with_inputs(noted, found.inputs))
         return verdict
 
     def _use_states(self, asked: Asked, kind: StateKind) -> None:
@@ -297,6 +344,12 @@ class ReplayEngine:
     def ran_in_place(self, function: Callable[..., Any]) -> None:
         """It ran here, without Ray: counted."""
         self._note(Event(Kind.IN_PLACE, function_name(function)))
+
+
+def _with_inputs(noted: Event, inputs: Inputs) -> Event:
+    if inputs == NOTHING:
+        return noted
+    return replace(noted, changed=inputs.changed, absent=inputs.absent, unchecked=inputs.unchecked)
 
 
 @contextmanager

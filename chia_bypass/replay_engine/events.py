@@ -69,6 +69,12 @@ class Event:
     """Calls whose references are in those arguments."""
     returned: str = ""
     """Digest of what a real call returned."""
+    changed: tuple[str, ...] = ()
+    """What it reads that is not as it was, as sentences."""
+    absent: int = 0
+    """Inputs that are not here, and so could not be compared."""
+    unchecked: int = 0
+    """Inputs that were compared by size and time at most."""
 
 
 class Log:
@@ -154,7 +160,7 @@ def events(control: Path) -> Iterator[Event]:
                 fields = json.loads(line)
             except ValueError:
                 continue
-            lists = [name for name in ("drift", "producers") if name in fields]
+            lists = [name for name in ("drift", "producers", "changed") if name in fields]
             fields.update({name: tuple(fields[name]) for name in lists})
             yield Event(**{**fields, "kind": Kind(fields["kind"])})
 

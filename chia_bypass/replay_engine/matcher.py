@@ -32,6 +32,7 @@ class MissReason(str, Enum):
 
     NEVER_RECORDED = "never recorded"
     OTHER_ARGUMENTS = "recorded under other arguments"
+    OTHER_INPUTS = "recorded with other content of what it reads"
     EXHAUSTED = "recorded fewer times"
     UNFINISHED = "dispatched in the recording, but it never finished"
     NOT_KEPT = "its value could not be kept"
@@ -99,6 +100,17 @@ class Matcher:
                 return self._match(call, rule)
             except RecordingCorrupt as error:
                 return Missed(MissReason.CORRUPT, None, detail=str(error))
+
+    def others(self, call: Call, rule: Rule, found: str) -> tuple[str, ...]:
+        """Paths of other ended calls that this untagged one may be, but for what it reads."""
+        with self._lock:
+            recorded = self._recorded(call.function, rule)
+            if call.tag is not None:
+                return ()
+            bucket = recorded.bucket(recorded.key_of(call)) or recorded.volatile_bucket(call)
+            places = () if bucket is None else bucket.places
+            numbers = [self._siblings.numbers[place] for place in places[:LOOKED_AT]]
+        return tuple(c.path for c in self._answers.calls(numbers) if c.path != found)
 
     def _match(self, call: Call, rule: Rule) -> Found | Missed:
         recorded = self._recorded(call.function, rule)

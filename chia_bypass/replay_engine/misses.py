@@ -61,6 +61,11 @@ def _remedy(call: Call, missed: Missed, yaml: str) -> str:
     if missed.reason is MissReason.OTHER_ARGUMENTS:
         ignored = ", ".join(missed.differing)
         return f"Accept with 'ignore_args: [{ignored}]' or 'match: order' {entry}"
+    if missed.reason is MissReason.OTHER_INPUTS:
+        return (
+            f"Run it for real with --live {key} or --on-miss run; or accept with "
+            f"'ignore_inputs: [GLOB]' {entry}, or --inputs ignore"
+        )
     if missed.reason is MissReason.NEEDS_IMPORT:
         return "Allow it with --allow-import " + " --allow-import ".join(missed.differing)
     if missed.reason is MissReason.NEEDS_PICKLE:

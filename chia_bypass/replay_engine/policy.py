@@ -59,6 +59,10 @@ class Policy:
     """``--order free``: calls finish in whatever order they do."""
     patience: float = ReplayOptions().patience
     """``--patience``: seconds without any progress that a call waits for another one's turn."""
+    checks_inputs: bool = True
+    """``--inputs check``: what a call reads must be what it read."""
+    limits: tuple[int, int] = ReplayOptions().inputs_limits
+    """``--inputs-limit``: entries and bytes that are compared for one call."""
     latency: float = 0.0
     """``--latency``: how much of its recorded duration a served call takes."""
     allow_local: tuple[str, ...] = ()
@@ -99,6 +103,8 @@ class Policy:
             infrastructure=options.replay_ray_errors,
             free_order=options.order == "free",
             patience=options.patience,
+            checks_inputs=options.inputs == "check",
+            limits=options.inputs_limits,
             latency=float(options.latency),
             allow_local=tuple(options.allow_local),
             allow_import=tuple(options.allow_import),

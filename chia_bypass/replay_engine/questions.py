@@ -19,6 +19,7 @@ from chia_bypass.replay_engine import placement_check
 from chia_bypass.replay_engine.argument_checks import doubtful
 from chia_bypass.replay_engine.context import ReplayHome
 from chia_bypass.replay_engine.decision import Asked, Rules
+from chia_bypass.replay_engine.input_checks import reads_something
 from chia_bypass.replay_engine.matcher import Found
 from chia_bypass.replay_engine.parents import Parents, RecordedParent
 from chia_bypass.replay_engine.provider_factory import Provision
@@ -83,6 +84,7 @@ class Questions:
                 asked,
                 failed=self._failed(asked),
                 refused=self._provision.refused(asked.answer.stored.result),
+                reads=self._policy.checks_inputs and reads_something(asked.answer.stored.result),
             )
         return Question(dispatch, here.parent, known, asked)
 
@@ -94,6 +96,13 @@ class Questions:
             return {}
         arguments = (*dispatch.args, *dispatch.kwargs.values())
         return self._states.first_uses(states_of(entry, dispatch.options, arguments, actors))
+
+    def others(self, question: Question) -> tuple[str, ...]:
+        """Paths of the recorded calls that it may be instead, as far as arguments tell."""
+        found, rule = question.asked.recorded, self._policy.rule(question.asked.entry)
+        if found is None or not question.asked.reads:
+            return ()
+        return question.known.matcher.others(question.call, rule, found.call.path)
 
     def _unplaceable(self, dispatch: Dispatch) -> str:
         if not self._home.run:  # a Bypass of the loop's own, which changes nothing of its Ray

@@ -14,7 +14,7 @@ from chia_bypass.errors import RecordingCorrupt
 from chia_bypass.recording.index import Siblings
 from chia_bypass.recording.layout import blob_path
 from chia_bypass.recording.reader import Stored, read_blob
-from chia_bypass.recording.records import Blob, Call, Result, Seen
+from chia_bypass.recording.records import Blob, Call, Result, Seen, Written
 from chia_bypass.replay_engine.answers import Index
 from chia_bypass.replay_engine.events import Log
 from chia_bypass.runtime.companion import Asked, DriverProcess, companion
@@ -63,6 +63,10 @@ class ReplayServer:
     def answer(self, path: str) -> Result | None:
         """As Index.answer."""
         return self._opened().answer(path)
+
+    def writes(self) -> Sequence[Sequence[Written]]:
+        """As Index.writes."""
+        return self._opened().writes()
 
     def document(self, path: str) -> bytes | Blob:
         """As Index.document."""
@@ -139,6 +143,11 @@ class RemoteServer:
     def answer(self, path: str) -> Result | None:
         """How the call ended, if it ended with something to serve."""
         found: Result | None = self._ask("answer", path)
+        return found
+
+    def writes(self) -> Sequence[Sequence[Written]]:
+        """What calls of the recording wrote at paths that their arguments name."""
+        found: Sequence[Sequence[Written]] = self._ask("writes")
         return found
 
     def document(self, path: str) -> bytes | Blob:

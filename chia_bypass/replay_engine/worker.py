@@ -24,7 +24,7 @@ from chia_bypass.replay_engine import class_table
 from chia_bypass.replay_engine.answers import Answers, Index
 from chia_bypass.replay_engine.argument_checks import Check
 from chia_bypass.replay_engine.context import ReplayHome, unpack
-from chia_bypass.replay_engine.decision import Asked
+from chia_bypass.replay_engine.decision import Asked, Compared
 from chia_bypass.replay_engine.engine import ReplayEngine, Sent
 from chia_bypass.replay_engine.events import Keeper, Log, Outcomes
 from chia_bypass.replay_engine.growth import Growth
@@ -117,23 +117,36 @@ class ComparingToken:
     asked: bytes
     """The pickled `Asked` of the caller."""
     checks: tuple[Check, ...]
+    others: tuple[str, ...]
+    """Recorded calls that may answer instead, if they read what is here now."""
     answer: Answer | Pending
 
     def run(self, body: Callable[[], R], invocation: Invocation) -> R:
         """The recorded answer, or what the miss policy makes of it."""
         engine = worker(self.live.home, self.live.table)
         asked: Asked = pickle.loads(self.asked)
-        previous = engines.activate(None)  # looking at arguments dispatches nothing
         try:
-            differing = self._differing(engine, asked.call.function, invocation)
-        finally:
-            engines.activate(previous)
-        try:
-            if engine.settle(asked, differing):
-                return cast("R", self.answer(asked.call.tag, None))
+            chosen, found = self._compare(engine, asked, invocation)
+            served = engine.settle(chosen, found)
+            if served is not None:
+                answer = self.answer if chosen is asked else engine.provider(chosen)
+                return cast("R", answer(asked.call.tag, None))
         finally:
             engine.flush()
         return self.live.run(body, invocation)
+
+    def _compare(
+        self, engine: ReplayEngine, asked: Asked, invocation: Invocation
+    ) -> tuple[Asked, Compared]:
+        previous = engines.activate(None)  # looking at arguments dispatches nothing
+        try:
+            differing = self._differing(engine, asked.call.function, invocation)
+            if differing or not asked.reads:
+                return asked, Compared(differing)
+            chosen, inputs = engine.look_at_inputs(asked, self.others, invocation)
+            return chosen, Compared(inputs=inputs)
+        finally:
+            engines.activate(previous)
 
     def _differing(
         self, engine: ReplayEngine, function: str, invocation: Invocation

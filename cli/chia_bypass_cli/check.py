@@ -26,6 +26,8 @@ def check(
     match: given.MatchBy = None,
     allow_import: given.AllowImport = None,
     allow_pickle: given.AllowPickle = False,
+    inputs: given.Inputs = given.DEFAULT.inputs,
+    inputs_limit: given.InputsLimit = given.DEFAULT.inputs_limit,
     report: given.Report = None,
     grace: given.Grace = given.GRACE,
 ) -> None:

@@ -45,6 +45,8 @@ def replay(
     order: given.Order = given.DEFAULT.order,
     patience: given.Patience = given.DEFAULT.patience,
     latency: given.Latency = "0",
+    inputs: given.Inputs = given.DEFAULT.inputs,
+    inputs_limit: given.InputsLimit = given.DEFAULT.inputs_limit,
     dry_run: given.DryRun = False,
     report: given.Report = None,
     grace: given.Grace = given.GRACE,

@@ -119,6 +119,20 @@ Report = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Write what became of each call to FILE, as JSON."),
 ]
+Inputs = Annotated[
+    str,
+    typer.Option(
+        metavar="check|ignore",
+        help="Whether files and folders that arguments name must be what they were.",
+    ),
+]
+InputsLimit = Annotated[
+    str,
+    typer.Option(
+        metavar="ENTRIES:MB",
+        help="How much of one call's files and folders is compared by content.",
+    ),
+]
 Grace = Annotated[
     float,
     typer.Option(

@@ -44,6 +44,10 @@ def _print_deviations(replayed: Replayed) -> None:
         terminal.line(f"drift: the source of {function} has changed", stderr=True)
     for cause in replayed.causes:
         terminal.line(cause.sentence, stderr=True)
+    for changed in replayed.changed_inputs:
+        terminal.line(f"input changed: {changed}", stderr=True)
+    for what, times in replayed.not_checked.items():
+        terminal.line(f"not checked: {times} {what}", stderr=True)
     for call in replayed.redacted:
         terminal.line(f"redacted: the result of {call.function} at {call.path}", stderr=True)
     terminal.some("missed", replayed.misses)

@@ -82,7 +82,7 @@ def test_unchanged_iff_the_contents_are_equal(
         for event, number, content in events:
             event(folder, number, content)
         same = random_trees.read(folder) == before
-        found = compare(recorded, look(folder), Writes())
+        found = compare(recorded, look(folder), Writes)
         assert found.unchanged == same
         assert (found.equal, found.explained, len(found.changed)) == (same, 0, not same)
 
@@ -105,8 +105,8 @@ def test_right_after_the_recording_nothing_is_changed(
                 event(folder, number, content)
             stored.wrote(before, look(folder))
         for call in recorded:
-            assert compare(call, look(folder), stored.writes).unchanged
-            assert compare(call, start, stored.writes).unchanged
+            assert compare(call, look(folder), lambda: stored.writes).unchanged
+            assert compare(call, start, lambda: stored.writes).unchanged
 
 
 def test_what_differs_is_named(tmp_path: Path, tree: Path) -> None:
@@ -114,7 +114,7 @@ def test_what_differs_is_named(tmp_path: Path, tree: Path) -> None:
     (tree / "a").write_bytes(b"ONE")
     (tree / "b/c").unlink()
     (tree / "b/new").mkdir()
-    found = compare(recorded, look(tree), Writes())
+    found = compare(recorded, look(tree), Writes)
     assert told(found, tmp_path) == ["x[0] (/./t): a changed; b/new added; b/c removed"]
 
 
@@ -122,7 +122,7 @@ def test_a_few_of_many_are_named(tmp_path: Path, tree: Path) -> None:
     recorded = Stored().inputs(look(tree))
     for number in range(9):
         (tree / f"n{number}").touch()
-    found = compare(recorded, look(tree), Writes())
+    found = compare(recorded, look(tree), Writes)
     assert told(found, tmp_path) == ["x[0] (/./t): n0, n1, n2, n3, n4 added; 4 more"]
 
 
@@ -130,19 +130,19 @@ def test_a_file_by_itself(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"one")
     recorded = Stored().inputs(look(tmp_path / "f"))
     (tmp_path / "f").write_bytes(b"two")
-    assert told(compare(recorded, look(tmp_path / "f"), Writes()), tmp_path) == [
+    assert told(compare(recorded, look(tmp_path / "f"), Writes), tmp_path) == [
         "x[0] (/./f): content changed"
     ]
     (tmp_path / "f").unlink()
     (tmp_path / "f").mkdir()
-    assert told(compare(recorded, look(tmp_path / "f"), Writes()), tmp_path) == [
+    assert told(compare(recorded, look(tmp_path / "f"), Writes), tmp_path) == [
         "x[0] (/./f): was a file, is a directory"
     ]
 
 
 def test_what_is_not_here_is_counted_and_nothing_else(tmp_path: Path, tree: Path) -> None:
     recorded = Stored().inputs(look(tree, tree / "a"))
-    found = compare(recorded, look(tmp_path / "elsewhere"), Writes())
+    found = compare(recorded, look(tmp_path / "elsewhere"), Writes)
     assert found.unchanged
     assert [one.place for one in found.absent] == ["x[0]", "x[1]"]
 
@@ -150,9 +150,9 @@ def test_what_is_not_here_is_counted_and_nothing_else(tmp_path: Path, tree: Path
 def test_a_project_that_was_moved_is_compared_place_by_place(tmp_path: Path, tree: Path) -> None:
     recorded = Stored().inputs(look(tree))
     moved = tree.rename(tmp_path / "moved")
-    assert compare(recorded, look(moved), Writes()).equal == 1
+    assert compare(recorded, look(moved), Writes).equal == 1
     (moved / "a").write_bytes(b"other")
-    assert not compare(recorded, look(moved), Writes()).unchanged
+    assert not compare(recorded, look(moved), Writes).unchanged
 
 
 def wrote(tree: Path, change: Mapping[str, Any]) -> tuple[Stored, tuple[Recorded, ...]]:
@@ -166,39 +166,39 @@ def wrote(tree: Path, change: Mapping[str, Any]) -> tuple[Stored, tuple[Recorded
 
 def test_what_a_call_wrote_may_be_as_it_was_or_as_it_was_left(tree: Path) -> None:
     stored, recorded = wrote(tree, {"a": b"mended"})
-    found = compare(recorded, look(tree), stored.writes)
+    found = compare(recorded, look(tree), lambda: stored.writes)
     assert (found.unchanged, found.equal, found.explained) == (True, 0, 1)
     (tree / "a").write_bytes(b"one")
-    assert compare(recorded, look(tree), stored.writes).equal == 1
+    assert compare(recorded, look(tree), lambda: stored.writes).equal == 1
     (tree / "a").unlink()  # cleared away
-    assert compare(recorded, look(tree), stored.writes).unchanged
+    assert compare(recorded, look(tree), lambda: stored.writes).unchanged
 
 
 def test_what_a_call_changed_and_somebody_edits_is_changed(tmp_path: Path, tree: Path) -> None:
     stored, recorded = wrote(tree, {"a": b"mended"})
     (tree / "a").write_bytes(b"by hand")
-    found = compare(recorded, look(tree), stored.writes)
+    found = compare(recorded, look(tree), lambda: stored.writes)
     assert told(found, tmp_path) == ["x[0] (/./t): a changed"]
 
 
 def test_what_a_call_made_is_no_input(tree: Path) -> None:
     stored, recorded = wrote(tree, {"out": b"result"})
     (tree / "out").write_bytes(b"of another run")
-    assert compare(recorded, look(tree), stored.writes).unchanged
+    assert compare(recorded, look(tree), lambda: stored.writes).unchanged
 
 
 def test_beside_what_a_call_made_an_edit_is_seen(tmp_path: Path, tree: Path) -> None:
     stored, recorded = wrote(tree, {"out": b"result"})
     (tree / "b/c").write_bytes(b"TWO")
     (tree / "more").touch()
-    found = compare(recorded, look(tree), stored.writes)
+    found = compare(recorded, look(tree), lambda: stored.writes)
     assert told(found, tmp_path) == ["x[0] (/./t): b/c changed; more added"]
 
 
 def test_ignored_paths_need_not_be_what_they_were(tree: Path) -> None:
     recorded = Stored().inputs(look(tree))
     (tree / "a").write_bytes(b"ONE")
-    ignored = compare(recorded, look(tree), Writes(), lambda path: path == f"{tree}/a")
+    ignored = compare(recorded, look(tree), Writes, lambda path: path == f"{tree}/a")
     assert ignored.unchanged
 
 
@@ -212,24 +212,24 @@ def test_redacted_names_are_compared_as_they_were_redacted(tmp_path: Path) -> No
     recorded = stored.inputs(before)
     (tree / "acme.v").write_bytes(b"mended")
     stored.wrote(before, look(tree))
-    assert compare(recorded, look(tree), stored.writes, hide=hide).explained == 1
+    assert compare(recorded, look(tree), lambda: stored.writes, hide=hide).explained == 1
     (tree / "acme.v").write_bytes(b"by hand")
-    found = compare(recorded, look(tree), stored.writes, hide=hide)
+    found = compare(recorded, look(tree), lambda: stored.writes, hide=hide)
     assert told(found, tmp_path) == ["x[0] (/./***): ***.v changed"]
 
 
 def test_beyond_the_limits_that_is_said(tree: Path) -> None:
     few = Limits(bytes=4)
     recorded = Stored().inputs(look(tree, limits=few))
-    found = compare(recorded, look(tree, limits=few), Writes())
+    found = compare(recorded, look(tree, limits=few), Writes)
     assert (found.equal, found.unchecked) == (1, ("x[0]",))
     (tree / "b/c").write_bytes(b"other")
-    assert not compare(recorded, look(tree, limits=few), Writes()).unchanged
+    assert not compare(recorded, look(tree, limits=few), Writes).unchanged
 
 
 def test_other_limits_than_the_recorded_ones_compare_what_they_can(tree: Path) -> None:
     recorded = Stored().inputs(look(tree, limits=Limits(bytes=4)))
-    found = compare(recorded, look(tree), Writes())
+    found = compare(recorded, look(tree), Writes)
     assert found.unchanged
     assert found.unchecked == ("x[0]",)
 
@@ -241,7 +241,7 @@ def test_large_listings_are_kept_apart(tmp_path: Path) -> None:
     assert stored._blobs
     assert len(recorded[0].listing()) == 1000
     (tree / "file 0500").write_bytes(b"x")
-    found = compare(recorded, look(tree), Writes())
+    found = compare(recorded, look(tree), Writes)
     assert told(found, tmp_path) == ["x[0] (/./t): file 0500 changed"]
 
 
@@ -255,5 +255,5 @@ def test_every_kind_is_alike_with_itself_alone() -> None:
             named = Named("x", "/p", "/p")
             then, now = entries(kind, other)
             recorded = Recorded("x", "/p", then, dict)
-            found = compare([recorded], Look((Looked(named, now),), (), cut=False), Writes())
+            found = compare([recorded], Look((Looked(named, now),), (), cut=False), Writes)
             assert found.unchanged == (kind is other)

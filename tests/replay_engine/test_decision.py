@@ -16,6 +16,7 @@ from chia_bypass.recording.records import Call, Outcome
 from chia_bypass.replay_engine.decision import (
     Asked,
     Compare,
+    Compared,
     Forbid,
     Refuse,
     Rules,
@@ -28,6 +29,7 @@ from chia_bypass.replay_engine.decision import (
     settle,
     why_live,
 )
+from chia_bypass.replay_engine.input_checks import Inputs
 from chia_bypass.replay_engine.matcher import Found, Missed, MissReason
 from chia_bypass.replay_engine.policy import Cut, OnMiss, Policy
 from chia_bypass.replay_engine.reruns import means_failure
@@ -174,12 +176,41 @@ def test_a_call_becomes(known: dict[str, Any], rules: Rules, verdict: object) ->
 
 def test_the_worker_settles_what_it_compared() -> None:
     doubtful = asked(SIM, doubtful=("x", "y"))
-    assert settle(doubtful, (), Rules(CLOSED)) == Serve(stored(SIM).result, ())
+    assert settle(doubtful, Compared(), Rules(CLOSED)) == Serve(stored(SIM).result, ())
     differs = missed(MissReason.OTHER_ARGUMENTS, SIM, differing=("y",))
-    assert settle(doubtful, ("y",), Rules(CLOSED)) == differs
-    assert settle(doubtful, ("y",), Rules(OPEN)) == Run(MissReason.OTHER_ARGUMENTS.value)
-    stale = settle(replace(doubtful, states=CHANGED), (), Rules(OPEN))
+    assert settle(doubtful, Compared(("y",)), Rules(CLOSED)) == differs
+    assert settle(doubtful, Compared(("y",)), Rules(OPEN)) == Run(MissReason.OTHER_ARGUMENTS.value)
+    stale = settle(replace(doubtful, states=CHANGED), Compared(), Rules(OPEN))
     assert isinstance(stale, Refuse)
+
+
+NETLIST = Inputs(("netlist (/x): content changed",), ("netlist",))
+
+
+@pytest.mark.parametrize(
+    ("tag", "policy", "verdict"),
+    [
+        ("iter1", CLOSED, Serve(stored(SIM).result, ("netlist",))),
+        (None, CLOSED, MissReason.OTHER_INPUTS),
+        ("iter1", replace(CLOSED, strict=True), MissReason.OTHER_INPUTS),
+        ("iter1", OPEN, Run(MissReason.OTHER_INPUTS.value)),
+        (None, OPEN, Run(MissReason.OTHER_INPUTS.value)),
+    ],
+)
+def test_other_content_of_what_a_call_reads(
+    tag: str | None, policy: Policy, verdict: object
+) -> None:
+    reading = asked(replace(SIM, tag=tag), answer=Found(stored(SIM), ()), reads=True)
+    assert decide(reading, Rules(policy)) == Compare(stored(SIM).result, (), reads=True)
+    same = Compared(inputs=Inputs(absent=2))
+    assert settle(reading, same, Rules(policy)) == Serve(stored(SIM).result, ())
+    found = settle(reading, Compared(inputs=NETLIST), Rules(policy))
+    if isinstance(found, Refuse):
+        assert found.missed.reason is verdict
+        assert found.missed.differing == ("netlist",)
+        assert found.missed.detail == NETLIST.changed[0]
+    else:
+        assert found == verdict
 
 
 def test_what_the_loops_own_bypass_leaves_runs() -> None:

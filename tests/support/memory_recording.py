@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from chia_bypass.recording.index import NONE, Siblings, Spot, siblings
 from chia_bypass.recording.index_builder import IndexBuilder
 from chia_bypass.recording.reader import Stored
-from chia_bypass.recording.records import Blob, Call, Result, Seen
+from chia_bypass.recording.records import Blob, Call, Result, Seen, Written
 from chia_bypass.recording.schema import pack, unpack_map
 
 
@@ -48,6 +48,9 @@ class MemoryRecording:
 
     def answer(self, path: str) -> Result | None:
         return self.stored(self.index.number_of[path]).result
+
+    def writes(self) -> Sequence[Sequence[Written]]:
+        raise AssertionError("no matcher asks what calls wrote")
 
     def document(self, path: str) -> bytes | Blob:
         raise AssertionError("no matcher asks for a value")

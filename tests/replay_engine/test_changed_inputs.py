@@ -1,0 +1,133 @@
+"""Paths in arguments count by what is there: a changed file is never answered quietly."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from support.loop_runner import Loops
+
+LOOP = """
+import pathlib
+
+TREE, OUT = pathlib.Path("tree").absolute(), pathlib.Path("out").absolute()
+
+@ChiaFunction(num_cpus=0)
+def evaluate(tree):
+    real("evaluate")
+    return sorted(path.read_text() for path in pathlib.Path(tree).iterdir())
+
+@ChiaFunction(num_cpus=0)
+def measure(job):
+    real("measure")
+    with open(job["netlist"]) as file:
+        return len(file.read())
+
+@ChiaFunction(num_cpus=0)
+def build(folder, text):
+    real("build")
+    (pathlib.Path(folder) / "made.o").write_text(text)
+    return text
+
+print(get(evaluate.chia_remote(str(TREE))))
+print(get(measure.chia_remote({"netlist": str(TREE / "a.v")}, _chia_tag="first")))
+print(get(build.chia_remote(str(OUT), "object")))
+"""
+
+
+def prepared(loops: Loops) -> None:
+    """A recording of the loop, with what it reads."""
+    loops.write(LOOP)
+    (loops.folder / "tree").mkdir()
+    (loops.folder / "out").mkdir()
+    (loops.folder / "tree" / "a.v").write_text("module a")
+    (loops.folder / "tree" / "b.v").write_text("module b")
+    loops.recorded()
+    assert loops.real_runs() == ["evaluate", "measure", "build"]
+
+
+def test_what_changed_is_drift_a_miss_or_runs_for_real(loops: Loops) -> None:
+    prepared(loops)
+    for command in (["check", "r", "--address", loops.address], ["resume", "r"]):
+        unchanged = loops.chia_bypass(*command)  # the recorded run's own output is no change
+        assert unchanged.returncode == 0, unchanged.stderr
+        assert "changed" not in unchanged.stderr
+        assert loops.real_runs() == []
+
+    (loops.folder / "tree" / "a.v").write_text("module A")  # of the same length
+    missed = loops.replay()
+    assert missed.returncode == 20, missed.stderr
+    assert "a.v changed" in missed.stderr
+    assert "tree" in missed.stderr
+    assert "ignore_inputs" in missed.stderr
+    checked = loops.chia_bypass("check", "r", "--address", loops.address)
+    assert checked.returncode == 21, checked.stderr
+    assert loops.real_runs() == []
+
+    resumed = loops.chia_bypass("resume", "r")
+    assert resumed.returncode == 0, resumed.stderr
+    assert loops.real_runs() == ["evaluate", "measure"]  # tagged or not
+    assert "module A" in resumed.stdout
+    assert "input changed" in resumed.stderr
+    again = loops.replay()
+    assert again.returncode == 0, again.stderr
+    assert again.stdout == resumed.stdout
+
+
+def test_a_tagged_call_is_served_with_drift_and_globs_accept_changes(loops: Loops) -> None:
+    prepared(loops)
+    (loops.folder / "tree" / "a.v").write_text("module A")
+    yaml = loops.folder / "r" / "bypass.yaml"
+    before = yaml.read_text()
+    yaml.write_text(before.replace("  evaluate:", "  evaluate:\n    ignore_inputs: ['*.v']"))
+    served = loops.replay()
+    assert served.returncode == 0, served.stderr
+    assert "drift: loop:measure (tag first)" in served.stderr
+    assert "input changed: job['netlist']" in served.stderr
+    yaml.write_text(before)
+    accepted = loops.chia_bypass("check", "r", "--address", loops.address, "--inputs", "ignore")
+    assert accepted.returncode == 0, accepted.stderr
+    assert loops.real_runs() == []
+
+
+def test_what_is_not_here_is_served_and_counted(loops: Loops) -> None:
+    prepared(loops)
+    shutil.rmtree(loops.folder / "tree")
+    served = loops.replay()
+    assert served.returncode == 0, served.stderr
+    assert "not checked: 2 inputs that are not here" in served.stderr
+    assert loops.real_runs() == []
+
+
+REUSED = """
+import pathlib
+
+@ChiaFunction(num_cpus=0)
+def evaluate(tree):
+    real("evaluate")
+    return int.from_bytes(os.urandom(6), "big")
+
+tree = pathlib.Path("worktree").absolute()
+for design in ORDER:
+    tree.mkdir(exist_ok=True)
+    (tree / "design.v").write_text(design)
+    print(design, get(evaluate.chia_remote(str(tree))))
+"""
+
+
+@pytest.mark.parametrize("order", ["abc", "cab"])
+def test_candidates_are_told_apart_by_what_they_read(loops: Loops, order: str) -> None:
+    loops.write(REUSED.replace("ORDER", "'abc'"))
+    done = loops.record()
+    assert done.returncode == 0, done.stderr
+    loops.real_runs()
+    loops.write(REUSED.replace("ORDER", repr(order)))
+    replayed = loops.replay()
+    assert replayed.returncode == 0, replayed.stderr
+    assert sorted(replayed.stdout.splitlines()) == done.stdout.splitlines()
+    assert [line[0] for line in replayed.stdout.splitlines()] == list(order)
+    loops.write(REUSED.replace("ORDER", "'abd'"))
+    missed = loops.replay()
+    assert missed.returncode == 20, missed.stdout
+    assert "design.v changed" in missed.stderr
+    assert loops.real_runs() == []
