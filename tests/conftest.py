@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 from support.leftovers import NO_RAY, TestRun, run_folder
 from support.loop_runner import Loops
@@ -33,6 +34,10 @@ os.environ.pop("RAY_ADDRESS", None)
 # What a shell starts in its background ignores SIGINT, and hands that on to all that it starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A machine that does something else as well makes no example wrong.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 
 RAY_FIXTURES = {"ray_session", "short", "short_for_all"}
 """Whoever asks for one of these, directly or not, needs a Ray: such tests are the slow tier."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -58,8 +59,12 @@ class TestRun:
         return self.folder / "tmp"
 
     def end(self) -> list[str]:
-        """Remove the folder; what was left, a line each."""
-        left = [f"process {pid}: {command}" for pid, command in self._surviving()]
+        """End what still runs and remove the folder; what was left, a line each."""
+        surviving = self._surviving()
+        for pid, _ in surviving:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        left = [f"process {pid}: {command}" for pid, command in surviving]
         left += [str(path) for path in self._files()]
         shutil.rmtree(self.folder, ignore_errors=True)
         for name, value in self.before.items():
