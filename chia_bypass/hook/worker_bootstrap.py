@@ -117,4 +117,4 @@ class WorkerSetup:
 
 def pack(sources: Mapping[str, str], folder: str = "") -> bytes:
     """``sources``, which are below ``folder``, as :class:`WorkerSetup` carries them."""
-    return zlib.compress(json.dumps([folder, sources]).encode(), 9)
+    return zlib.compress(json.dumps([folder, sources]).encode())

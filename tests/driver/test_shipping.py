@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import logging
 import subprocess
@@ -84,6 +85,31 @@ print(len({names!r}))
 def test_what_rides_is_small() -> None:
     pickled = pickled_setup(worker_bootstrap.WorkerSetup(shipping.carried(), ("run", False), None))
     assert len(pickled) < 200_000
+
+
+def tree(source: str) -> ast.Module:
+    """What Python makes of ``source``, with all docstrings empty."""
+    parsed = ast.parse(source)
+    for node in ast.walk(parsed):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            node.value = ast.Constant("")
+    return parsed
+
+
+@pytest.mark.parametrize("name", [name for name, _ in shipping.worker_modules()])
+def test_a_module_is_sent_without_its_remarks_and_is_otherwise_the_same(name: str) -> None:
+    source = dict(shipping.worker_modules())[name].read_text("utf-8")
+    sent = shipping.without_remarks(source)
+    assert ast.dump(tree(sent)) == ast.dump(tree(source))
+    for theirs, ours in zip(ast.walk(tree(sent)), ast.walk(tree(source)), strict=True):
+        assert getattr(theirs, "lineno", 0) == getattr(ours, "lineno", 0)
+    assert not any(line.lstrip().startswith(("# ", '"""')) for line in sent.splitlines())
+
+
+def test_what_looks_like_a_remark_inside_a_value_is_sent() -> None:
+    source = 'TEXT = """a\n# b\n"""\n\n\ndef f():\n    """Of f:\n\n    # c\n    """\n    # d\n'
+    sent = 'TEXT = """a\n# b\n"""\n\n\ndef f():\n    ""\n\n\n\n\n'
+    assert shipping.without_remarks(source) == sent
 
 
 def test_tracebacks_show_lines_that_are_in_no_file_of_the_worker(tmp_path: Path) -> None:
