@@ -35,6 +35,19 @@ class Mode(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedNode:
+    """A node of the cluster that a replayed run was recorded on."""
+
+    id: str
+    """Ray's, hexadecimal."""
+    host: str = ""
+    resources: Mapping[str, float] = field(default_factory=dict)
+    place: int = 0
+    """Which node of a Ray of the replay's own stands for it: 0 is the driver's, and from 1 on
+    those of `Session.nodes`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """One run of ``record`` or ``replay``: frozen, picklable, and a JSON file."""
 
@@ -57,6 +70,8 @@ class Session:
     """Replay: what a local Ray must offer in all, ``{"CPU": 8, "fpga": 1}``."""
     nodes: Sequence[Mapping[str, float]] = ()
     """Replay: what of that is offered by nodes besides the driver's, a map for each."""
+    clusters: Sequence[Sequence[RecordedNode]] = ()
+    """Replay: the nodes that each recorded driver saw, for what is pinned to them."""
     resume: bool = False
     """Replay: it finishes the recorded run, on the Ray that the drivers ask for."""
     script: str | None = None

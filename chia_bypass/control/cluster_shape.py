@@ -17,6 +17,7 @@ from chia_bypass.demands import Amounts
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import PlacementGroup
 from chia_bypass.replay_engine.resources import fits, together
+from chia_bypass.session import RecordedNode
 
 MACHINE = ("CPU", "GPU", "memory")
 """Resources of which a machine has its own."""
@@ -32,6 +33,8 @@ class _Node:
     offered: dict[str, float] = field(default_factory=dict)
     used: bool = False
     """A spread group needs it beside the others."""
+    id: str = ""
+    """The recorded node's; empty: none is known."""
 
     def raise_by(self, amounts: Amounts) -> None:
         """Offer so much more."""
@@ -43,30 +46,66 @@ class _Node:
             self.offered[name] = max(self.offered.get(name, 0), amount)
 
 
-def shape(recording: Recording) -> tuple[dict[str, float], ...]:
-    """What each node has to offer, the one that the driver is on first."""
+@dataclass(frozen=True)
+class Shape:
+    """Nodes for a replay."""
+
+    nodes: tuple[dict[str, float], ...]
+    """What each has to offer, the one that the driver is on first."""
+    clusters: tuple[tuple[RecordedNode, ...], ...]
+    """The nodes that each recorded driver saw, and which of ``nodes`` stands for each."""
+
+
+def shape(recording: Recording) -> Shape:
+    """The nodes that a replay of ``recording`` needs."""
     cluster = recording.contents.clusters[:1]
-    recorded = [
-        demands.numbers(node.get("resources", {}))
-        for node in (cluster[0].nodes if cluster else ())
-        if node.get("alive", True)
+    alive = [n for n in (cluster[0].nodes if cluster else ()) if n.get("alive", True)]
+    recorded = [demands.numbers(node.get("resources", {})) for node in alive]
+    nodes = [
+        _Node(offers, custom(offers), id=node.get("id", ""))
+        for node, offers in zip(alive, recorded, strict=True)
     ]
-    nodes = [_Node(offers, custom(offers)) for offers in recorded]
     groups = recording.contents.groups
     for group in groups:
         if group.strategy in _SPREAD:
             _spread(group, nodes, len(recorded))
     kept = _fold(nodes)
     calls = _demands(recording.index.options, demands.of_task)
+    known = {name for offers in recorded for name in offers if name.startswith("node:")}
     created = (actor.options for actor in recording.contents.actors)
     actors = _demands(created, demands.to_place_actor)
     kept[0].raise_by(_standing(recording, together(recorded)))
     for node in kept:
         node.raise_by(_most(map(machine, calls)))
-    for demand in (*calls, *actors, *_packed(groups)):
+    for asked in (*calls, *actors, *_packed(groups)):
+        # What asks for the address of a recorded node gets the node that stands for it.
+        demand = {name: amount for name, amount in asked.items() if name not in known}
         if not any(fits(demand, node.offered) for node in kept):
             kept[0].raise_to(demand)
-    return tuple({name: a for name, a in node.offered.items() if a} for node in kept)
+    offered = tuple({name: a for name, a in node.offered.items() if a} for node in kept)
+    places = {node.id: number for number, node in enumerate(kept) if node.id}
+    return Shape(offered, _clusters(recording, places))
+
+
+def _clusters(
+    recording: Recording, places: Mapping[str, int]
+) -> tuple[tuple[RecordedNode, ...], ...]:
+    """Each cluster once, although every driver of a run has seen it."""
+    found = (
+        tuple(
+            RecordedNode(
+                str(node.get("id", "")),
+                str(node.get("host", "")),
+                demands.numbers(node.get("resources", {})),
+                places.get(node.get("id", ""), 0),
+            )
+            for node in cluster.nodes
+            if node.get("alive", True)
+        )
+        for cluster in recording.contents.clusters
+    )
+    by_ids = {frozenset(node.id for node in nodes): nodes for nodes in found}
+    return tuple(by_ids.values())
 
 
 def custom(resources: Amounts) -> dict[str, float]:

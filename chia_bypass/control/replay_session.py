@@ -223,7 +223,7 @@ class ReplaySession:
             run = new_run(folder, self._given or self.command, recorded)
             self._growing = RunFolder.extend(folder, run, socket.gethostname())
         self._control = Path(tempfile.mkdtemp(prefix="chia-bypass-"))
-        nodes = shape(self.recording)
+        found = shape(self.recording)
         self._session = Session(
             Mode.REPLAY,
             str(folder),
@@ -233,8 +233,9 @@ class ReplaySession:
             replay=self._options,
             calls=self._calls,
             yaml=str(self.yaml or self._write_yaml()),
-            resources=together(nodes),
-            nodes=nodes[1:],
+            resources=together(found.nodes),
+            nodes=found.nodes[1:],
+            clusters=found.clusters,
             resume=self._resume,
             script=self._script,
         )

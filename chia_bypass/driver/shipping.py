@@ -16,6 +16,7 @@ from typing import Any
 from chia_bypass import ray_private
 from chia_bypass.hook.worker_bootstrap import WorkerSetup, pack
 from chia_bypass.patches.patching import Patch, Undo
+from chia_bypass.runtime.recorded_nodes import RecordedNodes
 from chia_bypass.session import Mode, Session
 
 HOOK = "worker_process_setup_hook"
@@ -58,9 +59,9 @@ def attach(session: Session, job_config: Any) -> None:
     # The loop's own dictionary may be used again, for another ray.init: never changed.
     environment = dict(job_config.runtime_env or {})
     environment["env_vars"] = dict(environment.get("env_vars") or {})
-    setup = WorkerSetup(
-        carried(), (session.run, session.mode is Mode.REPLAY), environment.get(HOOK)
-    )
+    replays = session.mode is Mode.REPLAY
+    nodes = RecordedNodes.of(session).plain() if replays else None
+    setup = WorkerSetup(carried(), (session.run, replays, nodes), environment.get(HOOK))
     cloudpickle.register_pickle_by_value(worker_bootstrap)  # type: ignore[no-untyped-call]
     environment[HOOK] = setup.hook()
     job_config.set_runtime_env(environment)

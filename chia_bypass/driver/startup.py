@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
-    from chia_bypass.patches.placement import Observer
+    from chia_bypass.patches.placement import Observer, Pins
     from chia_bypass.session import Session
 
 
@@ -86,7 +86,7 @@ class _Arrangement:
         self.undoings += [ray_init.install(session), shipping.install(session)]
         # Before the loop can import a name of it.
         self.undoings.append(ray_api.install())
-        self.undoings.append(placement.install(lambda: _reservations(session)))
+        self.undoings.append(placement.install(lambda: _reservations(session), _pins(session)))
         if session.own_ray or session.address is not None:
             from chia_bypass.driver import ray_client
 
@@ -94,9 +94,17 @@ class _Arrangement:
 
     def plain_ray_imported(self, module: ModuleType) -> None:
         from chia_bypass.patches import ray_start
+        from chia_bypass.session import Mode
 
         session = self._session()
-        self.undoings.append(ray_start.install(self.start_engine, lambda: _reservations(session)))
+        if session.mode is Mode.REPLAY:
+            from chia_bypass.runtime import recorded_nodes
+
+            known = recorded_nodes.RecordedNodes.of(session)
+            self.undoings.append(recorded_nodes.tell(known))
+        self.undoings.append(
+            ray_start.install(self.start_engine, lambda: _reservations(session), _pins(session))
+        )
 
     def start_engine(self, module: ModuleType | None = None) -> None:
         if not self._engine_started:  # a reloaded module finds the engine running
@@ -149,6 +157,21 @@ def _reservations(session: Session) -> Observer:
     from chia_bypass.record_engine import reservations
 
     return Observers((check, reservations.process))
+
+
+def _pins(session: Session) -> Callable[[], Pins] | None:
+    """What says where all is placed that is pinned to nodes."""
+    from chia_bypass.session import Mode
+
+    if session.mode is Mode.RECORD or not session.clusters:
+        return None
+
+    def pins() -> Pins:
+        from chia_bypass.replay_engine import node_pins
+
+        return node_pins.process()
+
+    return pins
 
 
 def _start_engine(session: Session) -> None:

@@ -6,13 +6,18 @@ Hardly anything is imported: most workers only run calls, which bring what they 
 from __future__ import annotations
 
 from types import ModuleType
+from typing import Any
 
 from chia_bypass.patches import placement, ray_start
 from chia_bypass.patches.post_import import after_import
+from chia_bypass.runtime import recorded_nodes
 
 
-def enter(run: str, replays: bool) -> None:
-    """Called by the job's setup hook, once a worker process; ``run``: id of the session."""
+def enter(run: str, replays: bool, nodes: Any = None) -> None:
+    """Called by the job's setup hook, once a worker process.
+
+    ``run``: id of the session; ``nodes``: of a replay, `RecordedNodes` as they travel.
+    """
 
     def activate(_: ModuleType | None = None) -> None:
         from chia_bypass.runtime import worker_engine
@@ -31,13 +36,22 @@ def enter(run: str, replays: bool) -> None:
         chia_module.count_in_place(module)
 
     if replays:
-        ray_start.install(activate)
+        if nodes is not None:
+            recorded_nodes.tell(recorded_nodes.RecordedNodes.of_plain(nodes))
+        placement.install(pins=_pins)
+        ray_start.install(activate, pins=_pins)
     else:
         placement.install(_reservations)
         ray_start.install(activate, _reservations)
     after_import("chia.trace.profiler", profiler_imported)
     after_import("chia_bypass.function", activate)
     after_import("chia.base.ChiaFunction", chia_imported)
+
+
+def _pins() -> placement.Pins:
+    from chia_bypass.replay_engine import node_pins
+
+    return node_pins.process()
 
 
 def _reservations() -> placement.Observer:

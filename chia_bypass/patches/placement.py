@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ from chia_bypass.patches.patching import Patch, Undo, undo_all
 from chia_bypass.patches.post_import import after_import
 
 _GROUPS = "ray.util.placement_group"
+_SOFT_TARGET = "_soft_target_node_id"
 _UTIL = "ray.util"
 """Where loops import it from."""
 
@@ -30,6 +32,48 @@ class Observer(Protocol):
     def actor(self, class_name: str, name: str, options: Mapping[str, Any]) -> None:
         """A plain actor: module and qualified name of its class, the name given, its options."""
         ...
+
+
+class Pins(Protocol):
+    """Says on which nodes of this Ray is placed what a loop pins to nodes of another."""
+
+    def task(self, options: dict[str, Any], is_call: bool) -> dict[str, Any]:
+        """The options of a task for Ray; ``is_call``: it carries a call of a ChiaFunction."""
+        ...
+
+    def actor(self, options: dict[str, Any]) -> dict[str, Any]:
+        """The options of a plain actor."""
+        ...
+
+    def bundles(self, bundles: list[Any]) -> list[Any]:
+        """The bundles of a placement group."""
+        ...
+
+    def target(self, node: str) -> str:
+        """The id of the node on which a placement group would best be."""
+        ...
+
+
+@dataclass(frozen=True)
+class Told:
+    """Who has a say in what a process asks for. Each is asked for when it is needed, because it
+    may import what Ray itself is importing.
+    """
+
+    observer: Callable[[], Observer] | None = None
+    pins: Callable[[], Pins] | None = None
+
+
+def names_node(options: Mapping[str, Any]) -> bool:
+    """Whether what has these options is pinned to a node: by its id, or by its address."""
+    resources = options.get("resources")
+    return getattr(options.get("scheduling_strategy"), "node_id", None) is not None or (
+        isinstance(resources, Mapping) and any(map(_is_node, resources))
+    )
+
+
+def _is_node(resource: object) -> bool:
+    return str(resource).startswith("node:") and resource != "node:__internal_head__"
 
 
 class Observers:
@@ -49,16 +93,15 @@ class Observers:
             observer.actor(class_name, name, options)
 
 
-def install(observer: Callable[[], Observer]) -> Undo:
-    """Tell an observer of groups from now on, in whichever order Ray is imported; returns the
-    undoing.
-
-    ``observer`` is asked for it each time, because it may import what Ray itself is importing.
-    """
+def install(
+    observer: Callable[[], Observer] | None = None, pins: Callable[[], Pins] | None = None
+) -> Undo:
+    """Tell them of groups from now on, in whichever order Ray is imported; returns the undoing."""
+    told = Told(observer, pins)
     undone: list[Undo] = []
 
     def imported(module: ModuleType) -> None:
-        undone.append(_GROUP.install(module, sys.modules[_UTIL], setting=observer))
+        undone.append(_GROUP.install(module, sys.modules[_UTIL], setting=told))
 
     undone.append(after_import(_GROUPS, imported))
     return undo_all(undone)
@@ -69,10 +112,15 @@ def _watched(original: Any) -> Any:
     def placement_group(
         bundles: Any, strategy: str = "PACK", name: str = "", *args: Any, **kwargs: Any
     ) -> Any:
-        observer = _GROUP.setting
+        told = _GROUP.setting
         # Ray knows how to complain about anything else.
-        if observer is not None and _are_bundles(bundles):
-            observer().group(bundles, strategy, name)
+        if told is not None and _are_bundles(bundles):
+            if told.pins is not None and any(_is_node(name) for b in bundles for name in b):
+                bundles = told.pins().bundles(bundles)
+            if told.pins is not None and kwargs.get(_SOFT_TARGET) is not None:
+                kwargs = {**kwargs, _SOFT_TARGET: told.pins().target(kwargs[_SOFT_TARGET])}
+            if told.observer is not None:
+                told.observer().group(bundles, strategy, name)
         return original(bundles, strategy, name, *args, **kwargs)
 
     return placement_group
@@ -85,4 +133,4 @@ def _are_bundles(bundles: Any) -> bool:
     )
 
 
-_GROUP: Patch[Callable[[], Observer]] = Patch("placement_group", _watched)
+_GROUP: Patch[Told] = Patch("placement_group", _watched)

@@ -12,7 +12,7 @@ from typing import Any
 from chia_bypass import engine as engines
 from chia_bypass import ray_private
 from chia_bypass.patches.patching import Patch, Undo, undo_all
-from chia_bypass.patches.placement import Observer
+from chia_bypass.patches.placement import Observer, Pins, names_node
 
 _OURS = "chia_bypass."
 """Actors of our own, the recorder and file servers, are no part of the loop."""
@@ -34,13 +34,19 @@ class Told:
     """Makes sure that there is an engine, which is told afterwards."""
     observer: Callable[[], Observer] | None = None
     """Gives what is told of plain actors before Ray is: see placement.py."""
+    pins: Callable[[], Pins] | None = None
+    """Gives what says on which nodes all of them are placed."""
 
 
-def install(prepare: Callable[[], None], observer: Callable[[], Observer] | None = None) -> Undo:
+def install(
+    prepare: Callable[[], None],
+    observer: Callable[[], Observer] | None = None,
+    pins: Callable[[], Pins] | None = None,
+) -> Undo:
     """Tell the engine of the process, and an observer, about each one from now on; returns what
     undoes it. For the arguments see Told.
     """
-    told = Told(prepare, observer)
+    told = Told(prepare, observer, pins)
     return undo_all(
         [
             _ACTOR.install(ray_private.actor_class(), setting=told),
@@ -55,6 +61,8 @@ def _watched_actor(original: Any) -> Any:
         told = None if _is_starting() else _ACTOR.setting
         if told is None:
             return original(self, args, kwargs, **options)
+        if told.pins is not None and names_node(options):
+            options = told.pins().actor(options)
         if told.observer is not None:
             _show(told.observer, self, options)
         with _starting():
@@ -71,6 +79,8 @@ def _watched_task(original: Any) -> Any:
         told = None if _is_starting() else _TASK.setting
         if told is None:
             return original(self, args, kwargs, **options)
+        if told.pins is not None and names_node(options):
+            options = told.pins().task(options, _is_call(self))
         with _starting():
             returned = original(self, args, kwargs, **options)
         _tell(told, _task(self, returned, options))
@@ -135,6 +145,13 @@ def _task(remote: Any, returned: Any, options: Mapping[str, Any]) -> Facts | Non
     if (kind == "task" and _is_ours(module)) or not hasattr(first, "task_id"):
         return None
     return kind, name, first.task_id().binary()
+
+
+def _is_call(remote: Any) -> bool:
+    """Whether its tasks carry calls, real or served."""
+    function = ray_private.function_of(remote)
+    module = getattr(function, "__globals__", {}).get("__name__", "")
+    return _is_ours(module) and function.__name__ != _PROVIDED
 
 
 def _is_ours(module: str) -> bool:

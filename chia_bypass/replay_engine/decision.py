@@ -46,6 +46,8 @@ class Asked:
     """Why the recorded value must not be rebuilt."""
     unplaceable: str = ""
     """Why this replay's Ray can never place the call; empty: it can, or may yet."""
+    astray: str = ""
+    """Why it must not run for real: no node here is certainly the one that it is pinned to."""
     doubtful: tuple[str, ...] = ()
     """Arguments whose values only the worker sees."""
     reads: bool = False
@@ -194,6 +196,8 @@ def _unanswered(asked: Asked, rules: Rules) -> Verdict:
 def _run(asked: Asked, why: str, rules: Rules, *, filtered: bool = False) -> Verdict:
     if rules.invented and not named(asked.call.function, rules.policy.allow_local):
         return Forbid()
+    if asked.astray:
+        return Refuse(Missed(MissReason.OTHER_NODE, None, detail=asked.astray))
     return _stale(asked, Kind.REAL) or Run(why, filtered)
 
 

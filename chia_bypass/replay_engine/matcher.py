@@ -43,6 +43,7 @@ class MissReason(str, Enum):
     STALE = "stale"
     NOT_SERVED = "not in the bypass YAML"
     NEVER_PLACED = "can never be placed"
+    OTHER_NODE = "pinned to a node that this cluster may not have"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,10 @@ from chia_bypass.names import short_name
 from chia_bypass.recording.records import Call
 from chia_bypass.replay_engine.matcher import Missed, MissReason
 
+NODE_REMEDY = (
+    "Start the cluster as it was when it was recorded, or have the call served; what is no call "
+    "can be replayed without --address"
+)
 PLACE_REMEDY = "Record the loop again with what it asks for, or replay on a cluster with --address"
 
 
@@ -79,6 +83,8 @@ def _remedy(call: Call, missed: Missed, yaml: str) -> str:
         )
     if missed.reason is MissReason.NEVER_PLACED:
         return PLACE_REMEDY
+    if missed.reason is MissReason.OTHER_NODE:
+        return NODE_REMEDY
     if missed.reason is MissReason.STALE:
         return (
             "Serve all calls that use it, or run the earlier ones for real too (--redo CALL, "

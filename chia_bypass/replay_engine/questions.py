@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from chia_bypass.bypass.config import Entry
 from chia_bypass.engine import Dispatch
@@ -15,7 +16,7 @@ from chia_bypass.identity.handles import Given
 from chia_bypass.identity.producers import Producers
 from chia_bypass.names import find, named
 from chia_bypass.recording.records import Call
-from chia_bypass.replay_engine import placement_check
+from chia_bypass.replay_engine import node_pins, placement_check
 from chia_bypass.replay_engine.argument_checks import doubtful
 from chia_bypass.replay_engine.context import ReplayHome
 from chia_bypass.replay_engine.decision import Asked, Rules
@@ -70,12 +71,14 @@ class Questions:
         entry = find(self._home.config.entries, call.function)
         known = self._parents.of(here.parent)
         rule = self._policy.rule(entry)
+        placed = node_pins.process().of_call(dispatch.options)
         asked = Asked(
             call,
             entry,
             known.matcher.match(call, rule),
             known.after,
-            unplaceable=self._unplaceable(dispatch),
+            unplaceable=self._unplaceable(dispatch, placed.options),
+            astray=placed.doubt,
             doubtful=doubtful(call.arguments, rule.ignored, self._ran),
             states=self._states_of(call, entry, dispatch, given or ()),
         )
@@ -104,10 +107,10 @@ class Questions:
             return ()
         return question.known.matcher.others(question.call, rule, found.call.path)
 
-    def _unplaceable(self, dispatch: Dispatch) -> str:
+    def _unplaceable(self, dispatch: Dispatch, options: Mapping[str, Any]) -> str:
         if not self._home.run:  # a Bypass of the loop's own, which changes nothing of its Ray
             return ""
-        why = placement_check.process.why_call_never_placed(dispatch.options)
+        why = placement_check.process.why_call_never_placed(options)
         if why and not self._rules.invented:
             placement_check.warn(getattr(dispatch.function, "__qualname__", "a call"), why)
         return why

@@ -58,7 +58,7 @@ def shaped(tmp_path: Path) -> Any:
             append_records(segment, [Cluster("loop.0", (*nodes, dead)), *records])
             segment.close()
             made.close(0, 0.0)
-        return shape(Recording.open(folder))
+        return shape(Recording.open(folder)).nodes
 
     return of
 
