@@ -86,7 +86,7 @@ class Nodes:
         cluster.add_node(num_cpus=1, include_dashboard=False, object_store_memory=80_000_000)
         for resources in nodes:
             cluster.add_node(num_cpus=1, resources=resources, object_store_memory=80_000_000)
-        self.loops.environment["THE_CLUSTER"] = cluster.address
+        self.loops.environment["THE_CLUSTER"] = str(cluster.address)
 
     def stop(self) -> None:
         """End the cluster that was started last."""
