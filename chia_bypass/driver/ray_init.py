@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from chia_bypass import ray_private
+from chia_bypass.driver import shared_ray
 from chia_bypass.driver.local_ray import CARRIED, Adaptation, adapt, cluster_wanted
+from chia_bypass.driver.shared_ray import SharedRay
 from chia_bypass.hook.announcing import announce
 from chia_bypass.patches.patching import Patch, Undo
 from chia_bypass.session import Session
@@ -77,12 +79,30 @@ def _init_for_replay(session: Session, original: Init, arguments: dict[str, Any]
     wanted = cluster_wanted(
         arguments, os.environ, lambda: ray_private.running_cluster(arguments.get("_temp_dir"))
     )
+    named = arguments.get("address") not in (None, "auto") or bool(os.environ.get("RAY_ADDRESS"))
+    shared = shared_ray.wanted(session, wanted, named) if session.own_ray else None
+    if shared is not None:
+        return _join_shared(session, original, arguments, shared)
     adaptation = adapt(session, arguments, wanted, _machine)
     if adaptation.notice:
         print(adaptation.notice, file=sys.stderr, flush=True)
     with _all_gpus_visible("GPU" in adaptation.invented):
         context = _start(original, adaptation)
     _invented = adaptation.invented
+    _note(session, context, adaptation)
+    if session.own_ray:
+        shared_ray.tell(session, _address(context), adaptation.invented)
+    return context
+
+
+def _join_shared(
+    session: Session, original: Init, arguments: dict[str, Any], shared: SharedRay
+) -> Any:
+    """Join the Ray of another driver of this replay, as the loop would."""
+    global _invented
+    adaptation = Adaptation({**arguments, "address": shared.address}, shared.invented)
+    context = original(**adaptation.arguments)
+    _invented = shared.invented
     _note(session, context, adaptation)
     return context
 
@@ -100,15 +120,18 @@ def _start(original: Init, adaptation: Adaptation) -> Any:
 
 
 def _note(session: Session, context: Any, adaptation: Adaptation) -> None:
-    # A Ray client's context knows no address but the one that it was given.
-    known = getattr(context, "address_info", {}).get("gcs_address")
     announce(
         session.control,
         "connected",
-        address=str(known or adaptation.arguments.get("address") or ""),
+        address=str(_address(context) or adaptation.arguments.get("address") or ""),
         invented=dict(adaptation.invented),
         instead_of=adaptation.instead_of,
     )
+
+
+def _address(context: Any) -> str:
+    """Of the Ray; a Ray client's context knows none but the one that it was given."""
+    return str(getattr(context, "address_info", {}).get("gcs_address") or "")
 
 
 def _machine() -> dict[str, float]:

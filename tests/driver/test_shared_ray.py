@@ -1,0 +1,72 @@
+"""Drivers of one command that meet in the Ray of one of them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from support.loop_runner import IMPORTS, Loops
+
+FIRST = """
+import subprocess
+ray.init(ARGUMENTS, namespace="lab", log_to_driver=False)
+
+@ray.remote(num_cpus=0)
+class Notes:
+    def __init__(self):
+        self.notes = []
+    def add(self, note):
+        self.notes.append(note)
+        return len(self.notes)
+
+@ChiaFunction()
+def build(x):
+    real("build")
+    return x + 1
+
+notes = Notes.options(name="notes").remote()
+print("first", get(build.chia_remote(1)), ray.get(notes.add.remote("a")), flush=True)
+address = ray.get_runtime_context().gcs_address
+HOW
+subprocess.run([sys.executable, "second.py", *given], check=True, env=environment)
+print("first", ray.get(notes.add.remote("c")), flush=True)
+"""
+SECOND = """
+ray.init(address=sys.argv[1] if sys.argv[1:] else None, namespace="lab", log_to_driver=False)
+
+@ChiaFunction()
+def check(x):
+    real("check")
+    return x * 10
+
+notes = ray.get_actor("notes")
+print("second", get(check.chia_remote(2)), ray.get(notes.add.remote("b")), flush=True)
+"""
+WAYS = {
+    "argument": "given, environment = [address], {**os.environ}",
+    "RAY_ADDRESS": 'given, environment = [], {**os.environ, "RAY_ADDRESS": address}',
+    "auto": 'given, environment = ["auto"], {**os.environ}',
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_second_stage_meets_the_actors_of_the_first(
+    tmp_path: Path, short: Path, way: str
+) -> None:
+    root = Path(__file__).resolve().parents[2]
+    path = os.pathsep.join([str(root), str(root / "cli"), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path.rstrip(os.pathsep), "RAY_TMPDIR": str(short)}
+    loops = Loops(tmp_path, environment, "")
+    head = IMPORTS.format(log=str(loops.log))
+    first = FIRST.replace("HOW", WAYS[way]).replace("ARGUMENTS", '"local", num_cpus=2')
+    (loops.folder / "loop.py").write_text(head + first)
+    (loops.folder / "second.py").write_text(head + SECOND)
+    recorded = loops.record()
+    assert recorded.returncode == 0, recorded.stderr
+    assert recorded.stdout == "first 2 1\nsecond 20 2\nfirst 3\n"
+    assert loops.real_runs() == ["build", "check"]
+    checked = loops.chia_bypass("check", "r")
+    assert checked.returncode == 0, checked.stderr
+    assert checked.stdout == recorded.stdout
+    assert loops.real_runs() == []
