@@ -57,9 +57,9 @@ def test_machines_alike_are_told_by_their_names() -> None:
 def test_nodes_that_stay_stand_for_themselves_and_for_no_other_for_certain(
     staying: list[dict[str, float]], gone: list[dict[str, float]]
 ) -> None:
-    nodes = [here(f"n{number}", **offers) for number, offers in enumerate(staying)]
-    cluster = [recorded(f"n{number}", **offers) for number, offers in enumerate(staying)]
-    cluster += [recorded(f"g{number}", **offers) for number, offers in enumerate(gone)]
+    nodes = [Here(f"n{number}", "", f"ip{number}", offers) for number, offers in enumerate(staying)]
+    cluster = [RecordedNode(f"n{number}", "", offers) for number, offers in enumerate(staying)]
+    cluster += [RecordedNode(f"g{number}", "", offers) for number, offers in enumerate(gone)]
     found = on_cluster([cluster], nodes)
     assert all(found[node.id].node == node and not found[node.id].doubt for node in nodes)
     assert all(found[f"g{number}"].node is None for number in range(len(gone)))
