@@ -104,7 +104,7 @@ def kind(resources: Amounts) -> dict[str, float]:
     """What tells nodes apart, and is the same after a restart."""
     return {
         name: amount
-        for name, amount in resources.items()
+        for name, amount in sorted(resources.items())
         if amount and not name.startswith(NODE) and "_group_" not in name and name not in _OWN
     }
 
