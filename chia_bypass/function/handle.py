@@ -42,6 +42,8 @@ class RemoteHandle(Generic[P, R]):
         self._exports, self._overrides = exports, overrides
         self._options = {**exports.options, **overrides}
         self._streams = exports.streams(self._options)
+        if self._streams and self._options.get("num_returns") is None:
+            self._options["num_returns"] = "streaming"  # as Ray has it for a generator function
 
     def __getstate__(self) -> dict[str, Any]:
         keep = ("_exports", "_overrides", "_options", "_streams")

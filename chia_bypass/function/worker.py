@@ -87,7 +87,7 @@ def run_real(function: Body, args: Any, kwargs: dict[str, Any]) -> Any:
 def stream_real(function: Body, args: Any, kwargs: dict[str, Any]) -> Iterator[Any]:
     """One real call that yields: state and hooks last until the last value.
 
-    The token sees the generator and not its values.
+    The token is given the generator, and gives back what is to be drained in its place.
     """
     envelope: RealCall = _unpack(kwargs) or RealCall()
 

@@ -19,7 +19,7 @@ import inspect
 import pickle
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from importlib import import_module
 from typing import Any, cast
 
@@ -150,7 +150,8 @@ def run_served(served: Served | bytes, /, *args: Any, **kwargs: Any) -> Any:
     """What Ray runs for a served call. Its arguments are Ray's to resolve, whatever their names."""
     try:
         call: Served = pickle.loads(served) if isinstance(served, bytes) else served
-        return call(*args, **kwargs)
+        got = call(*args, **kwargs)
+        return _hiding(got) if inspect.isgenerator(got) else got
     except BaseException as error:
         hide_our_frames(error)
         raise
@@ -202,7 +203,8 @@ def trampoline(original: Function) -> Function:
                 return original(*args, **kwargs)
             token: Token = pickle.loads(luggage)
             invocation = Invocation(_plain(args[0]), args[place + 1 :], kwargs, original)
-            return _run(token, lambda: original(*args, **kwargs), invocation)
+            got = _run(token, lambda: original(*args, **kwargs), invocation)
+            return _hiding(got) if inspect.isgenerator(got) else got
         except BaseException as error:
             hide_our_frames(error)
             raise
@@ -210,6 +212,15 @@ def trampoline(original: Function) -> Function:
     if sys.version_info < (3, 11):  # its own frame stays, and Ray shows none of its own files
         stand_in.__code__ = stand_in.__code__.replace(co_filename="ray/_private/worker.py")
     return stand_in
+
+
+def _hiding(values: Generator[Any, Any, Any]) -> Generator[Any, Any, None]:
+    """The same values; what is raised among them comes without frames of ours."""
+    try:
+        yield from values
+    except BaseException as error:
+        hide_our_frames(error)
+        raise
 
 
 def _run(token: Token, body: Callable[[], Any], invocation: Invocation) -> Any:

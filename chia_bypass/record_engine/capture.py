@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from functools import lru_cache, partial
 from types import FunctionType
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import ray
 from ray.exceptions import TaskCancelledError
@@ -20,6 +20,7 @@ from chia_bypass.ray_private import attempt_number, is_cancelled
 from chia_bypass.record_engine.engine import RecordEngine
 from chia_bypass.record_engine.noting import NOTHING_NOTED, Noting, begin_noting
 from chia_bypass.record_engine.raised import alone, as_ray_tells
+from chia_bypass.record_engine.yielding import Part, Yielded, yields
 from chia_bypass.recording.records import Call, Outcome, Result
 from chia_bypass.runtime import shared_facts
 from chia_bypass.tracebacks import hide_our_frames
@@ -38,6 +39,7 @@ def captured(
     """Run ``body`` as that attempt of ``call`` and keep its outcome, durably, before it is out.
 
     If Ray runs it again, and what it returned before is kept, that is returned, and nothing runs.
+    Of a generator the outcome is what it yields and how it ends, kept before the end is out.
     """
     if attempt_number():
         before = returned_before(engine, call, invocation)
@@ -48,7 +50,7 @@ def captured(
     started = time.time()
     clock = time.perf_counter()
 
-    def keep(outcome: Outcome, value: object) -> None:
+    def keep(outcome: Outcome, value: object, yielded: Yielded | None = None) -> None:
         finished = started + time.perf_counter() - clock
         node, host, pid = _place(os.getpid())
         make = partial(
@@ -62,7 +64,7 @@ def captured(
             pid=pid,
             resolved=resolved,
         )
-        _keep(engine, call, make, outcome, value, invocation, noting)
+        _keep(engine, call, make, outcome, value, invocation, noting, yielded)
 
     try:
         value = body()
@@ -70,8 +72,26 @@ def captured(
         hide_our_frames(error)
         keep(_outcome_of(error), error)
         raise
+    if yields(call, value):
+        yielded = Yielded(partial(_part, engine, call.function))
+        return cast("R", _drained(cast("Generator[Any, Any, Any]", value), yielded, keep))
     keep(Outcome.VALUE, value)
     return value
+
+
+def _drained(
+    values: Generator[Any, Any, Any], yielded: Yielded, keep: Callable[..., None]
+) -> Generator[Any, Any, None]:
+    """The same values, of which a copy is kept when they have ended."""
+    try:
+        for value in values:
+            yielded.add(value)
+            yield value
+    except (Exception, KeyboardInterrupt) as error:
+        hide_our_frames(error)
+        keep(_outcome_of(error), error, yielded)
+        raise
+    keep(Outcome.VALUE, values, yielded)
 
 
 def _resolved(engine: RecordEngine, call: Call, invocation: Invocation) -> Mapping[str, bytes]:
@@ -111,6 +131,7 @@ def _keep(
     value: object,
     invocation: Invocation,
     noting: Noting | None,
+    yielded: Yielded | None,
 ) -> None:
     """Keep ``value``, the outcome of ``call``. Whatever goes wrong here, the loop must not notice.
 
@@ -122,22 +143,40 @@ def _keep(
         if outcome is not Outcome.VALUE and isinstance(value, BaseException):
             told = as_ray_tells(value, invocation.task, engine.redaction, call.function)
             make, value = partial(make, traceback=told.traceback, raised=told.raised), told.error
-        result, encoded = _described(engine, call.function, make, outcome, value)
+        result, encoded = _described(engine, call.function, make, outcome, value, yielded)
         engine.sink.keep(result, encoded, noted.buffers)
     except Exception as error:  # the user's run goes on; the recording says that it is spoiled
         engine.spoil(f"{call.path} ({call.function}): {type(error).__name__}: {error}")
 
 
 def _described(
-    engine: RecordEngine, function: str, make: partial[Result], outcome: Outcome, value: object
+    engine: RecordEngine,
+    function: str,
+    make: partial[Result],
+    outcome: Outcome,
+    value: object,
+    yielded: Yielded | None,
 ) -> tuple[Result, Encoded | None]:
     """The record of the outcome and the encoded value, None if there is no stored form."""
-    redactor = engine.redaction.redactor(function)
     described = partial(
         make,
         type=f"{type(value).__module__}:{type(value).__qualname__}",
         shown=engine.redaction.rendered(value, function),
     )
+    if yielded is not None:
+        return yielded.described(described, outcome, value)
+    try:
+        part = _part(engine, function, value)
+    except CannotKeep as refused:
+        reason = engine.redaction.shown(str(refused), function)
+        return described(outcome=Outcome.UNKEPT, reason=reason), None
+    result = described(outcome=outcome, references=part.references, redacted=part.redacted)
+    return result, part.encoded
+
+
+def _part(engine: RecordEngine, function: str, value: object) -> Part:
+    """``value`` in its stored form. Raises CannotKeep."""
+    redactor = engine.redaction.redactor(function)
     found: list[Reference] = []
 
     def reference(item: object) -> Reference | None:
@@ -146,15 +185,10 @@ def _described(
             found.append(producer)
         return producer
 
-    try:
-        with alone(value):
-            encoded = encode(value, reference=reference, redactor=redactor)
-    except CannotKeep as refused:
-        reason = engine.redaction.shown(str(refused), function)
-        return described(outcome=Outcome.UNKEPT, reason=reason), None
+    with alone(value):
+        encoded = encode(value, reference=reference, redactor=redactor)
     redacted = 0 if redactor is None else redactor.count
-    references = tuple(dict.fromkeys(found))
-    return described(outcome=outcome, references=references, redacted=redacted), encoded
+    return Part(encoded, tuple(dict.fromkeys(found)), redacted)
 
 
 def _told(engine: RecordEngine, item: object) -> Reference | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -19,6 +20,7 @@ from chia_bypass.record_engine.capture import captured
 from chia_bypass.record_engine.context import Home, unpack
 from chia_bypass.record_engine.engine import Nested, RecordEngine, Sent
 from chia_bypass.record_engine.sinks import Sink, sink_for
+from chia_bypass.record_engine.yielding import drained_within
 from chia_bypass.recording.records import Call, attempt_path
 from chia_bypass.recording.schema import unpack as unpack_record
 from chia_bypass.runtime import shared_facts
@@ -50,14 +52,22 @@ class RecordToken(NamedTuple):  # pickled in half the time that a dataclass take
         for object_id, path, index in self.producers:
             engine.producers.learn_object(object_id, Reference(path, index))
         attempt = attempt_number()
-        previous = engines.activate(engine)
-        try:
-            with position.inside(position.Parent(attempt_path(call.path, attempt))):
-                if not self.captured:
-                    return body()
-                return captured(engine, call, attempt, body, invocation)
-        finally:
-            engines.activate(previous)
+        entered = partial(_entered, engine, position.Parent(attempt_path(call.path, attempt)))
+        with entered():
+            kept = self.captured
+            value = captured(engine, call, attempt, body, invocation) if kept else body()
+        return drained_within(value, entered)
+
+
+@contextmanager
+def _entered(engine: Engine, parent: position.Parent) -> Iterator[None]:
+    """Inside, ``engine`` is that of the process, and ``parent`` dispatches."""
+    previous = engines.activate(engine)
+    try:
+        with position.inside(parent):
+            yield
+    finally:
+        engines.activate(previous)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,4 +49,5 @@ def kept_value(folder: Path, run: str, path: str) -> Kept | None:
 
 
 def _as_returned(result: Result) -> bool:
-    return result.outcome is Outcome.VALUE and not result.references and not result.redacted
+    whole = not result.references and not result.redacted and result.yielded < 0
+    return result.outcome is Outcome.VALUE and whole

@@ -199,6 +199,9 @@ class Result:
     """What was at the paths that the arguments name before it ran."""
     wrote: tuple[Written, ...] = ()
     """What was different there afterwards."""
+    yielded: int = -1
+    """How many values a generator yielded: the value is then a list of byte strings, the encoded
+    form of each, followed by that of the exception if it raised one. -1: it is no generator."""
 
     @property
     def blobs(self) -> Iterator[Blob]:

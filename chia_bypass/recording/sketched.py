@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from chia_bypass.errors import ChiaBypassError, UsageError
 from chia_bypass.recording.reader import Recording, Stored
+from chia_bypass.recording.records import Result
 from chia_bypass.values.class_lookup import Sketch, Sketches
 from chia_bypass.values.decode import decode
 from chia_bypass.values.kinds import Reference
@@ -28,12 +29,20 @@ def rebuilt(
     ``reference`` gives what stands for the result of another call inside it. Raises
     RecordingCorrupt, and CannotRebuild or PickleRefused.
     """
-    return decode(
-        bytes(recording.document(stored)),
-        classes=Sketches(),
-        buffer=recording.buffer,
-        reference=reference,
-    )
+
+    def one(document: bytes) -> Any:
+        return decode(document, classes=Sketches(), buffer=recording.buffer, reference=reference)
+
+    return whole(stored.result, bytes(recording.document(stored)), one)
+
+
+def whole(result: Result, document: bytes, one: Callable[[bytes], Any]) -> Any:
+    """The value that ``document`` stands for, by what decodes ``one`` document.
+
+    Of a generator it is the list of what it yielded, with what it raised at the end.
+    """
+    value = one(document)
+    return value if result.yielded < 0 else [one(part) for part in value]
 
 
 def sketched(recording: Recording, stored: Stored) -> Any:

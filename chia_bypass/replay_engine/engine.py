@@ -259,6 +259,8 @@ class ReplayEngine:
         result = self._index.answer(reference.call)
         if result is None or result.outcome is not Outcome.VALUE or self._provision.refused(result):
             return None
+        if result.yielded >= 0:  # what Ray hands over has references in it, not the values
+            return None
         several = result.call.options.get("num_returns", 1) not in (None, 1)
         return self._provision.serve(result), reference.index if several else None
 

@@ -18,7 +18,7 @@ from itertools import islice
 
 from chia_bypass.errors import RecordingCorrupt
 from chia_bypass.recording.reader import Stored
-from chia_bypass.recording.records import Call, Outcome
+from chia_bypass.recording.records import Call, Outcome, Result
 from chia_bypass.replay_engine.answers import Answers
 from chia_bypass.replay_engine.buckets import Bucket, RecordedCalls
 from chia_bypass.replay_engine.match_keys import Keys, Rule
@@ -144,6 +144,8 @@ class Matcher:
         result = stored.result
         if result.outcome is Outcome.UNKEPT:
             return Missed(MissReason.NOT_KEPT, result.call, detail=result.reason)
+        if _is_cut_off(result):
+            return Missed(MissReason.UNFINISHED, result.call, detail=_CUT_OFF)
         return Found(stored, differing(result.call, call, rule.ignored))
 
     def _never(self, recorded: RecordedCalls, call: Call) -> Missed:
@@ -176,6 +178,15 @@ class Matcher:
             return None
         names, nearest = min(found, key=lambda item: len(item[0]))
         return Missed(MissReason.OTHER_ARGUMENTS, nearest, names)
+
+
+_CUT_OFF = "it is a generator that had not ended: its values are kept when it has ended"
+
+
+def _is_cut_off(result: Result) -> bool:
+    """Whether the loop may have seen values of a generator that are in no recording."""
+    streamed = result.call.options.get("num_returns") == "streaming"
+    return streamed and result.outcome is Outcome.CANCELLED and result.yielded < 0
 
 
 def _taken(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -81,6 +81,8 @@ class Answer:
     """How long the call's resources are held: a share of its recorded duration."""
     text: RecordedText | None = None
     """What Ray told of the recorded exception; None for a value, and in older recordings."""
+    yielded: int = -1
+    """How many values the call yielded; -1: it is no generator."""
 
     @property
     def plain(self) -> bool:
@@ -88,16 +90,33 @@ class Answer:
         return not self.references
 
     def __call__(self, tag: str | None, data_path: str | None, /, *args: Any, **kwargs: Any) -> Any:
-        """The recorded value, or the recorded exception raised."""
+        """The recorded value, or a generator of them, or the recorded exception raised."""
         if self.seconds > 0:
             _hold(self.seconds)
-        value = decode(
-            self._bytes(),
+        return self._decoded(self._bytes()) if self.yielded < 0 else self._values()
+
+    def _values(self) -> Generator[Any, None, None]:
+        """What was yielded, and then the end that it came to."""
+        documents = self._decode(self._bytes())
+        for document in documents[: self.yielded]:
+            yield self._decode(document)
+        if self.outcome is Outcome.EXCEPTION:
+            self._decoded(documents[self.yielded])
+        elif self.outcome is Outcome.CANCELLED:
+            Pending(self.text)(None, None)
+
+    def _decode(self, document: bytes) -> Any:
+        return decode(
+            document,
             classes=ImportedClasses(self.modules, class_table.unpack(self.table)),
             buffer=lambda digest, length: self.source.read(Blob(digest, length)),
             reference=self.references.__getitem__,
             allow_pickle=self.allow_pickle,
         )
+
+    def _decoded(self, document: bytes) -> Any:
+        """The value, or the exception raised."""
+        value = self._decode(document)
         if self.outcome is Outcome.EXCEPTION and isinstance(value, BaseException):
             _tell(value, self.text)
             raise value

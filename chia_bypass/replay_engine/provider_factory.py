@@ -11,6 +11,7 @@ from chia_bypass.errors import ChiaBypassError
 from chia_bypass.identity.producers import Producers
 from chia_bypass.patches.ray_errors import RecordedText
 from chia_bypass.recording.records import Blob, Outcome, Result
+from chia_bypass.recording.sketched import whole
 from chia_bypass.replay_engine.answers import Answers
 from chia_bypass.replay_engine.class_table import loaded_modules
 from chia_bypass.replay_engine.context import ReplayHome
@@ -55,7 +56,7 @@ class Provision:
 
     def provider(self, result: Result) -> Answer | Pending:
         """What serves ``result``. Raises RecordingCorrupt."""
-        if result.outcome is Outcome.CANCELLED:
+        if result.outcome is Outcome.CANCELLED and result.yielded < 0:
             return Pending(_text(result))
         return self.serve(result)
 
@@ -71,6 +72,7 @@ class Provision:
             allow_pickle=self._policy.allow_pickle,
             seconds=result.seconds * self._policy.latency,
             text=_text(result),
+            yielded=result.yielded,
         )
 
     def _references(self, result: Result) -> Mapping[Reference, Any]:
@@ -95,6 +97,9 @@ class Provision:
         document = self._index.document(result.call.path)
         if isinstance(document, Blob):
             document = bytes(self._source.read(document))
+        return whole(result, document, self._sketch)
+
+    def _sketch(self, document: bytes) -> object:
         return decode(
             document,
             classes=Sketches(),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from chia_bypass import engine as engines
@@ -18,6 +20,7 @@ from chia_bypass.patches import ray_api
 from chia_bypass.ray_private import attempt_number
 from chia_bypass.record_engine.capture import captured
 from chia_bypass.record_engine.worker import worker as recording_worker
+from chia_bypass.record_engine.yielding import drained_within
 from chia_bypass.recording.records import Call, attempt_path
 from chia_bypass.recording.schema import unpack as unpack_record
 from chia_bypass.replay_engine import class_table
@@ -57,31 +60,45 @@ class LiveToken:
         for object_id, path, index in self.call.nested:
             engine.producers.learn_object(object_id, Reference(path, index))
         engine.real.ran.update(self.call.ran)
-        previous = engines.activate(engine)
-        try:
-            return self._run(engine, body, invocation)
-        finally:
-            engines.activate(previous)
-            engine.flush()
+        entered = partial(_entered, engine, position.Parent(self.call.path))
+        with entered() as parent:
+            value = self._run(engine, parent, body, invocation)
+        return drained_within(value, entered)
 
-    def _run(self, engine: ReplayEngine, body: Callable[[], R], invocation: Invocation) -> R:
-        parent = position.Parent(self.call.path)
+    def _run(
+        self,
+        engine: ReplayEngine,
+        parent: position.Parent,
+        body: Callable[[], R],
+        invocation: Invocation,
+    ) -> R:
         if self.call.keep is None or engine.real.growth is None:
             engine.parents.place(
                 parent, self.call.recorded, self.call.recorded, after=self.call.after
             )
-            with position.inside(parent):
-                value = body()
+            value = body()
         else:
             call = unpack_record(self.call.keep.call)
             assert isinstance(call, Call)
             attempt = self.call.keep.attempt + attempt_number()
             kept = attempt_path(call.path, attempt)
             engine.parents.place(parent, self.call.recorded, kept, after=self.call.after)
-            with position.inside(parent):
-                value = captured(engine.real.growth.recorder, call, attempt, body, invocation)
-        engine.returned(self.call.path, self.call.function, value)
+            value = captured(engine.real.growth.recorder, call, attempt, body, invocation)
+        if not isinstance(value, GeneratorType):  # to look into it would consume it
+            engine.returned(self.call.path, self.call.function, value)
         return value
+
+
+@contextmanager
+def _entered(engine: ReplayEngine, parent: position.Parent) -> Iterator[position.Parent]:
+    """Inside, ``engine`` is that of the process, and ``parent`` dispatches."""
+    previous = engines.activate(engine)
+    try:
+        with position.inside(parent):
+            yield parent
+    finally:
+        engines.activate(previous)
+        engine.flush()
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,8 +30,7 @@ from chia_bypass.recording.reader import Recording, Stored
 from chia_bypass.recording.records import Result, Run
 from chia_bypass.recording.schema import Malformed
 from chia_bypass.recording.segments import Segments
-from chia_bypass.values.class_lookup import Sketches
-from chia_bypass.values.decode import decode
+from chia_bypass.recording.sketched import rebuilt
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +154,7 @@ class _Check:
         if not result.content:  # there is no value: it was not kept, or was cancelled
             return
         try:
-            document = self._recording.document(stored)
-            decode(
-                bytes(document),
-                classes=Sketches(),
-                buffer=self._recording.buffer,
-                reference=lambda reference: reference,
-            )
+            rebuilt(self._recording, stored)
         except RecordingCorrupt as error:
             self._fault(file, error.problem, result.call.path)
         except ChiaBypassError as error:
