@@ -237,6 +237,7 @@ class ReplaySession:
             nodes=found.nodes[1:],
             clusters=found.clusters,
             resume=self._resume,
+            ended_well=self.recording.tells_all_ends,
             script=self._script,
         )
         self._session.save()

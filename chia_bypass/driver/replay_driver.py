@@ -37,7 +37,7 @@ _CLAIMS = "replayed"
 def start(session: Session) -> DriverEngine[ReplayEngine]:
     """Replay the calls of this process from now on. Raises RecordingError and ConfigError."""
     names.set_script(session.script or claims.script_name())
-    index = Index.open(Path(session.recording))
+    index = Index.open(Path(session.recording), session.ended_well)
     rules = load_config(session.yaml)
     parent = DriverParent(lambda: _claim(session, index, parent))
     producers = Producers(partial(shared_facts.ask_producer, session.run))
@@ -78,7 +78,9 @@ def _build(
         growth = Growth(recorder, index)
     home = ReplayHome(
         run=session.run,
-        source=Source(str(folder), nonce, session.control, DriverProcess.here()),
+        source=Source(
+            str(folder), nonce, session.control, DriverProcess.here(), session.ended_well
+        ),
         script=names.script(),
         config=rules,
         policy=policy,

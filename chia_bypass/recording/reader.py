@@ -90,12 +90,14 @@ class Recording:
 
     @property
     def tells_all_ends(self) -> bool:
-        """Whether a call without a result did not end although the newest run did, in order.
+        """Whether a call without a result did not end although the newest run ended well.
 
-        The loop gave it up. Where the run does not tell, the result may only be unknown.
+        The loop gave it up. Where the run does not tell, the result may only be unknown; and a
+        loop that was killed, or raised, might have waited for it yet.
         """
         runs = self.contents.runs
-        return self.complete and runs[-1].tells_ends
+        ended_well = {closed.run for closed in self.contents.closed if closed.status == 0}
+        return bool(runs) and runs[-1].tells_ends and runs[-1].id in ended_well
 
     @property
     def _ended(self) -> frozenset[str]:

@@ -28,20 +28,26 @@ class Answers(Protocol):
 class Index:
     """An open recording; a record is read when it is asked for."""
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: Recording, ended_well: bool | None = None) -> None:
+        """The arguments are as in `open`."""
         self.recording = recording
+        self._ended_well = recording.tells_all_ends if ended_well is None else ended_well
         self._writes: list[Sequence[Written]] | None = None
 
     @staticmethod
-    def open(folder: Path) -> Index:
-        """The recording in ``folder``. Raises RecordingError."""
-        return Index(Recording.open(folder))
+    def open(folder: Path, ended_well: bool | None = None) -> Index:
+        """The recording in ``folder``. Raises RecordingError.
+
+        ``ended_well``: whether its calls without a result never ended, as
+        `Recording.tells_all_ends` said before this replay began to add to it; None: it does not.
+        """
+        return Index(Recording.open(folder), ended_well)
 
     def children(self, parent: str | None) -> Siblings:
         """What the recorded parent dispatched; nothing for a parent that was not recorded."""
         if parent is None:
             return NONE
-        unfinished = Outcome.CANCELLED if self.recording.tells_all_ends else None
+        unfinished = Outcome.CANCELLED if self._ended_well else None
         return siblings(self.recording.index, parent, unfinished)
 
     def fresh_number(self, parent: str) -> int:
@@ -92,7 +98,7 @@ class Index:
         """Calls without an answer that were dispatched again: a replay dispatches them once."""
         if not self.recording.complete:  # there, it is what was under way at the end
             return []
-        index, told = self.recording.index, self.recording.tells_all_ends
+        index, told = self.recording.index, self._ended_well
         none = (Outcome.RESUBMITTED,) if told else (Outcome.RESUBMITTED, None)
         numbers = index.children.get(parent, ())
         paths = (index.paths[number] for number in numbers if index.end(number) in none)

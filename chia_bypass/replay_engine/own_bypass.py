@@ -51,7 +51,8 @@ def engine_of(bypass: Bypass) -> ReplayEngine:
 def _build_for(bypass: Bypass) -> ReplayEngine:
     folder = _only_recording(bypass)
     index = Index.open(folder)
-    source = Source(str(folder), (folder / NONCE).read_bytes(), "", DriverProcess.here())
+    nonce, ended_well = (folder / NONCE).read_bytes(), index.recording.tells_all_ends
+    source = Source(str(folder), nonce, "", DriverProcess.here(), ended_well)
     parent = _root()
     policy = Policy(closed=False, redaction=Redaction.of_runs(index.recording.contents.runs))
     home = ReplayHome(source, names.script(), bypass.config, policy, invented={})

@@ -38,6 +38,8 @@ class Source:
     control: str
     """The control folder on the same node; empty without a command line."""
     driver: DriverProcess
+    ended_well: bool = False
+    """Whether its calls without a result never ended, as `Index.open` takes it."""
 
     def is_here(self) -> bool:
         """Whether this process sees the folder, and not just one of the same name."""
@@ -59,7 +61,7 @@ def _server(source: Source) -> RemoteServer:
     from chia_bypass.replay_engine.server import RemoteServer
 
     name = sha256(f"{source.folder}:{source.control}:{source.driver}".encode()).hexdigest()[:32]
-    return RemoteServer(source.folder, source.control, name, source.driver)
+    return RemoteServer(source.folder, source.control, name, source.driver, source.ended_well)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from chia_bypass.runtime.companion import Asked, DriverProcess, companion
 class ReplayServer:
     """The recording and the outcomes of one replay, as an actor hands them out."""
 
-    def __init__(self, folder: str, control: str) -> None:
+    def __init__(self, folder: str, control: str, ended_well: bool) -> None:
+        self._ended_well = ended_well
         self._folder = Path(folder)
         self._index: Index | None = None
         self._log = Log(Path(control)) if control else None
@@ -31,7 +32,7 @@ class ReplayServer:
 
     def _opened(self) -> Index:
         if self._index is None:  # whoever only fetches large values needs no index
-            self._index = Index.open(self._folder)
+            self._index = Index.open(self._folder, self._ended_well)
         return self._index
 
     def children(self, parent: str | None) -> Siblings:
@@ -101,9 +102,11 @@ class ReplayServer:
 class RemoteServer:
     """The server, asked from a worker: one method a method of ReplayServer."""
 
-    def __init__(self, folder: str, control: str, name: str, driver: DriverProcess) -> None:
+    def __init__(
+        self, folder: str, control: str, name: str, driver: DriverProcess, ended_well: bool
+    ) -> None:
         self._server = Asked(
-            lambda: companion(ReplayServer, f"replay-{name}", driver, folder, control)
+            lambda: companion(ReplayServer, f"replay-{name}", driver, folder, control, ended_well)
         )
         self._ahead: tuple[str, bytes | Blob] = ("", b"")
         """Path and document of the call that was asked for last: one question, not two."""

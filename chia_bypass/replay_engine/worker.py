@@ -207,7 +207,8 @@ def _build_on_worker(packed_home: bytes, table: bytes) -> ReplayEngine:
     index: Answers
     keeper: Keeper
     if source.is_here():
-        index, keeper = Index.open(Path(source.folder)), Log(Path(source.control))
+        index = Index.open(Path(source.folder), source.ended_well)
+        keeper = Log(Path(source.control))
     else:
         index = keeper = source.server()
     outcomes = Outcomes(keeper) if source.control else None

@@ -21,7 +21,7 @@ class Counting(RemoteServer):
 
     def __init__(self, folder: Path) -> None:
         name = secrets.token_hex(8)  # each recording has a server of its own
-        super().__init__(str(folder), "", name, DriverProcess.here())
+        super().__init__(str(folder), "", name, DriverProcess.here(), True)
         self.asked: list[str] = []
 
     def _ask(self, method: str, *arguments: Any) -> Any:
