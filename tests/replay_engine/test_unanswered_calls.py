@@ -109,7 +109,8 @@ def late(x):
 ref = late.chia_remote(1)
 while not os.path.exists({str(flag)!r}) and not os.path.exists({str(loops.log)!r}):
     pass  # until it has begun
-print(ray.wait([ref], timeout=2)[0] and get(ref))
+patience = 60 if {status == "cut off"} and os.path.exists({str(flag)!r}) else 1
+print(ray.wait([ref], timeout=patience)[0] and get(ref))
 if not os.path.exists({str(flag)!r}):
     {end or "pass"}
 """
