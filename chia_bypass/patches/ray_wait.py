@@ -17,6 +17,7 @@ from chia_bypass import ray_private
 from chia_bypass.engine import Completions
 from chia_bypass.identity import position
 from chia_bypass.patches.patching import Patch, Undo, undo_all
+from chia_bypass.tracebacks import hide_our_frames
 
 
 def install() -> Undo:
@@ -59,19 +60,27 @@ def _wrap_wait(original: Any) -> Any:
 def _wrap_get(original: Any) -> Any:
     @functools.wraps(original)
     def get(object_refs: Any, **kwargs: Any) -> Any:
-        here = position.current()
-        if here is None or engines.current() is None:
-            return original(object_refs, **kwargs)
-        here.parent.is_used_by(here.lane)
-        if not here.parent.is_placed and not here.parent.has_several_lanes:
-            return original(object_refs, **kwargs)  # who it is need not be asked yet
-        completions = _completions()
-        if completions is None:
-            return original(object_refs, **kwargs)
-        references = object_refs if isinstance(object_refs, list) else [object_refs]
-        return completions.get(lambda: original(object_refs, **kwargs), references, _plain_wait)
+        try:
+            return _get(original, object_refs, kwargs)
+        except BaseException as error:
+            hide_our_frames(error)
+            raise
 
     return get
+
+
+def _get(original: Any, object_refs: Any, options: dict[str, Any]) -> Any:
+    here = position.current()
+    if here is None or engines.current() is None:
+        return original(object_refs, **options)
+    here.parent.is_used_by(here.lane)
+    if not here.parent.is_placed and not here.parent.has_several_lanes:
+        return original(object_refs, **options)  # who it is need not be asked yet
+    completions = _completions()
+    if completions is None:
+        return original(object_refs, **options)
+    references = object_refs if isinstance(object_refs, list) else [object_refs]
+    return completions.get(lambda: original(object_refs, **options), references, _plain_wait)
 
 
 def _plain_wait(references: list[Any], number: int, seconds: float | None) -> Any:

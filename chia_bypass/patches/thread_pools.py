@@ -96,8 +96,12 @@ class _Item:
     def __call__(self, item: tuple[position.Position, Any]) -> Any:
         """Run one of the items."""
         lane, argument = item
-        arguments = tuple(argument) if self._unpack else (argument,)
-        return _in_lane(lane, self._function, *arguments)
+        try:
+            arguments = tuple(argument) if self._unpack else (argument,)
+            return _in_lane(lane, self._function, *arguments)
+        except BaseException as error:
+            hide_our_frames(error)
+            raise
 
 
 _PATCHES: tuple[Patch[None], ...] = (

@@ -11,6 +11,7 @@ from typing import Any
 from chia_bypass.identity import position
 from chia_bypass.patches import thread_pools
 from chia_bypass.patches.patching import Patch, Undo, undo_all
+from chia_bypass.tracebacks import hide_our_frames
 
 
 def install() -> Undo:
@@ -52,8 +53,12 @@ class _Work:
         self._function, self._lane = function, lane
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        with position.running_as(self._lane):
-            return self._function(*args, **kwargs)
+        try:
+            with position.running_as(self._lane):
+                return self._function(*args, **kwargs)
+        except BaseException as error:
+            hide_our_frames(error)
+            raise
 
 
 _START: Patch[None] = Patch("start", _starting)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import traceback
 from pathlib import Path
 from typing import Any, Literal
 
@@ -162,3 +163,38 @@ def test_what_a_replay_adds_is_in_the_order_in_which_the_loop_learned_of_it(
                 assert search(calls) == grown
             replayed = replaying.outcome
             assert (len(replayed.served), replayed.out_of_order) == (calls, ())
+
+
+@ChiaFunction(num_cpus=0)
+def fail(x: int) -> int:
+    raise ValueError(x)
+
+
+def failures() -> list[str]:
+    """The tracebacks of calls that fail, got by the main thread and by another."""
+
+    def look() -> None:
+        try:
+            get(fail.chia_remote(1))
+        except ValueError:
+            texts.append(traceback.format_exc())
+
+    texts: list[str] = []
+    look()
+    other = threading.Thread(target=look)
+    other.start()
+    other.join()
+    return texts
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_errors_that_a_get_raises_do_not_tell_of_us(tmp_path: Path) -> None:
+    with chia_bypass.record(tmp_path / "r") as folder:
+        recorded = failures()
+    with chia_bypass.replay(folder):
+        replayed = failures()
+    ours = Path(chia_bypass.__file__).parent / "completion"
+    assert len(recorded) == len(replayed) == 2
+    for text in (*recorded, *replayed):
+        assert str(ours) not in text
+        assert "ray_wait.py" not in text

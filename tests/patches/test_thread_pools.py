@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing import dummy
 from multiprocessing.pool import Pool, ThreadPool
@@ -97,6 +98,19 @@ def test_items_and_errors_are_those_of_the_loop() -> None:
             pool.starmap(divide, [1])  # type: ignore[list-item]
         with pytest.raises(TypeError):
             list(pool.imap(divide, 1))  # type: ignore[arg-type]
+
+
+def test_errors_of_items_do_not_tell_of_us() -> None:
+    def fail(_: int = 0) -> None:
+        raise ZeroDivisionError
+
+    with ThreadPool(1) as pool:
+        for ask in (lambda: pool.map(fail, [0]), lambda: pool.apply(fail)):
+            with pytest.raises(ZeroDivisionError) as raised:
+                ask()
+            files = [entry.filename for entry in traceback.extract_tb(raised.value.__traceback__)]
+            assert len(files) > 1
+            assert not [name for name in files if "/chia_bypass/" in name]
 
 
 def test_an_item_that_asks_another_pool_is_who_asks() -> None:
