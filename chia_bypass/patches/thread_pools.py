@@ -16,6 +16,7 @@ from typing import Any
 from chia_bypass.identity import position
 from chia_bypass.patches.patching import Patch, Undo, undo_all
 from chia_bypass.patches.post_import import after_import
+from chia_bypass.tracebacks import hide_our_frames
 
 
 def install() -> Undo:
@@ -73,8 +74,12 @@ def _apply_async(original: Any) -> Any:
 def _in_lane(
     lane: position.Position, function: Callable[..., Any], /, *args: Any, **kw: Any
 ) -> Any:
-    with position.running_as(lane):
-        return function(*args, **kw)
+    try:
+        with position.running_as(lane):
+            return function(*args, **kw)
+    except BaseException as error:
+        hide_our_frames(error)
+        raise
 
 
 class _Item:
