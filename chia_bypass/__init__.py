@@ -71,7 +71,7 @@ __all__ = [
     "replay",
 ]
 
-_HOMES = {
+_DEFINED_IN = {
     "Bypass": "bypass.runtime",
     "get_active_bypass": "bypass.runtime",
     "ChiaFunction": "function.decorator",
@@ -90,8 +90,8 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
-    home = importlib.import_module(f"{__name__}.{_HOMES.get(name, 'errors')}")
-    return getattr(home, name)
+    module = importlib.import_module(f"{__name__}.{_DEFINED_IN.get(name, 'errors')}")
+    return getattr(module, name)
 
 
 def __dir__() -> list[str]:

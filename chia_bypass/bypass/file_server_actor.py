@@ -49,8 +49,8 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
-    """Where the process is that constructed a Bypass: its YAML means the files there."""
+class FileLocation:
+    """Where the files are that a Bypass serves: with the process that constructed it."""
 
     roots: tuple[str, ...]
     """Folders in which a relative path is looked up, in this order."""
@@ -60,47 +60,47 @@ class Home:
     """Of the actor: whoever starts it first, there is one for each Bypass."""
 
     @staticmethod
-    def here(yaml_folder: str | None) -> Home:
-        """This process as a home."""
+    def here(yaml_folder: str | None) -> FileLocation:
+        """The files of this process."""
         working = str(Path.cwd())
-        return Home((working,) if yaml_folder is None else (yaml_folder, working))
+        return FileLocation((working,) if yaml_folder is None else (yaml_folder, working))
 
 
 class FileServerLink:
     """The file server of one Bypass: started when first needed, and anew in another cluster."""
 
-    def __init__(self, home: Home, actor: Any = None) -> None:
-        self._home, self._actor = home, actor
+    def __init__(self, location: FileLocation, actor: Any = None) -> None:
+        self._location, self._actor = location, actor
         self._connection = None if actor is None else Connection.current()
 
     def actor(self) -> Any:
         """The handle of the actor, started if need be."""
         connection = Connection.current()
         if self._connection != connection:
-            self._actor, self._connection = _start(self._home, connection), connection
+            self._actor, self._connection = _start(self._location, connection), connection
         return self._actor
 
     def recording(self, path: str) -> str | None:
-        """The folder of recordings that ``path`` means, where this Bypass is at home."""
-        candidates = (Path(root, path) for root in self._home.roots)
+        """The folder of recordings that ``path`` means where the files of this Bypass are."""
+        candidates = (Path(root, path) for root in self._location.roots)
         return next((str(found) for found in candidates if is_recording(found)), None)
 
-    def travelling(self, start: bool) -> tuple[Home, Any]:
-        """What a worker makes its own link from: the home, and the handle if there is one.
+    def travelling(self, start: bool) -> tuple[FileLocation, Any]:
+        """What a worker makes its own link from: the location, and the handle if there is one.
 
         ``start``: there has to be one.
         """
         if start:
             self.actor()
         if not ray.is_initialized():
-            return self._home, None
+            return self._location, None
         connection = Connection.current()
         actor = self._actor if self._connection == connection else None
-        return replace(self._home, node=self._home.node or connection.node), actor
+        return replace(self._location, node=self._location.node or connection.node), actor
 
 
-def _start(home: Home, connection: Connection) -> Any:
-    name = f"{home.name}-{connection.job}"
+def _start(location: FileLocation, connection: Connection) -> Any:
+    name = f"{location.name}-{connection.job}"
     if name in _started_for_others:
         return _started_for_others[name]
     actor = FileServerActor.options(
@@ -108,10 +108,10 @@ def _start(home: Home, connection: Connection) -> Any:
         namespace=NAMESPACE,
         get_if_exists=True,
         scheduling_strategy=NodeAffinitySchedulingStrategy(
-            node_id=home.node or connection.node, soft=False
+            node_id=location.node or connection.node, soft=False
         ),
-    ).remote(home.roots)
-    if home.node is not None:
+    ).remote(location.roots)
+    if location.node is not None:
         _started_for_others[name] = actor
     return actor
 

@@ -40,7 +40,9 @@ class Bypass:
         self._settings = Settings.of(loaded)
         self._providers: dict[str, Provider] = {}
         self._conds: dict[str, Condition] = {}
-        self._files = file_server_actor.FileServerLink(file_server_actor.Home.here(loaded.folder))
+        self._files = file_server_actor.FileServerLink(
+            file_server_actor.FileLocation.here(loaded.folder)
+        )
         self._recordings: Mapping[str, str] | None = None
         self.config = loaded
         """The YAML as it was read; empty on a worker."""
@@ -131,7 +133,7 @@ class Bypass:
 
         To be pickled by Ray, as an argument or result: it may hold handles and references.
         """
-        home, actor = self._files.travelling(
+        location, actor = self._files.travelling(
             start=self._settings.names_files and ray.is_initialized()
         )
         return {
@@ -139,7 +141,7 @@ class Bypass:
             "providers": dict(self._providers),
             "conds": dict(self._conds),
             "recordings": self.recordings,
-            "home": home,
+            "location": location,
             "file_server": actor,
         }
 
@@ -149,7 +151,7 @@ class Bypass:
         self._providers.update(state["providers"])
         self._conds.update(state["conds"])
         self._recordings = {**(self._recordings or {}), **state["recordings"]}
-        self._files = file_server_actor.FileServerLink(state["home"], state["file_server"])
+        self._files = file_server_actor.FileServerLink(state["location"], state["file_server"])
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Bypass:
@@ -159,7 +161,7 @@ class Bypass:
         bypass._providers, bypass._conds = state["providers"], state["conds"]
         bypass._recordings = state["recordings"]
         bypass.config = BypassConfig()
-        bypass._files = file_server_actor.FileServerLink(state["home"], state["file_server"])
+        bypass._files = file_server_actor.FileServerLink(state["location"], state["file_server"])
         return bypass
 
 

@@ -20,7 +20,7 @@ class Connection:
     address: str
     """Where Ray's global control store listens, ``192.0.2.7:6379``; "" if not known."""
     invented: Mapping[str, float] = field(default_factory=dict)
-    """Replay: resources that we added. Empty: the loop is at home, or on a real cluster."""
+    """Replay: resources that we added. Empty: none, since the loop runs on a real cluster."""
     instead_of: str | None = None
     """Replay: the cluster that the loop asked for and did not get."""
 

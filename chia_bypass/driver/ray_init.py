@@ -39,7 +39,7 @@ def install(session: Session) -> Undo:
 
 
 def invented() -> Mapping[str, float]:
-    """Resources of this process's Ray that we added; empty: the loop is at home on it."""
+    """Resources of this process's Ray that we added; empty: it is the loop's own Ray."""
     return _invented
 
 

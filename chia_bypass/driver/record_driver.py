@@ -17,7 +17,7 @@ from chia_bypass import names
 from chia_bypass.driver import claims
 from chia_bypass.identity.producers import Producers
 from chia_bypass.record_engine import reservations, worker
-from chia_bypass.record_engine.context import Home
+from chia_bypass.record_engine.context import RecordContext
 from chia_bypass.record_engine.engine import RecordEngine
 from chia_bypass.record_engine.sinks import LocalSink
 from chia_bypass.recording.layout import NONCE
@@ -49,13 +49,13 @@ def _claim(session: Session) -> str:
 
 
 def build(session: Session, parent: DriverParent, producers: Producers) -> RecordEngine:
-    home = Home(
+    context = RecordContext(
         session=session,
         script=names.script(),
         nonce=(Path(session.recording) / NONCE).read_bytes(),
         driver=DriverProcess.here(),
     )
-    engine = worker.build(home, LocalSink(home, "driver"), producers)
+    engine = worker.build(context, LocalSink(context, "driver"), producers)
     started = time.time()
     argv = hide_in_command(sys.argv)
     driver = Driver(parent.path, argv, socket.gethostname(), os.getpid(), started)

@@ -18,7 +18,7 @@ from chia_bypass.recording.redaction import hide_in_command
 from chia_bypass.replay_engine import permission
 from chia_bypass.replay_engine.answers import Index
 from chia_bypass.replay_engine.class_table import ClassTable
-from chia_bypass.replay_engine.context import ReplayHome
+from chia_bypass.replay_engine.context import ReplayContext
 from chia_bypass.replay_engine.engine import ReplayEngine
 from chia_bypass.replay_engine.events import Log, Outcomes
 from chia_bypass.replay_engine.growth import Growth, new_ones
@@ -76,7 +76,7 @@ def _build(
         recorder = record_driver.build(session, parent, producers)
         reservations.process.attach(new_ones(index.recording.contents, recorder.add))
         growth = Growth(recorder, index)
-    home = ReplayHome(
+    context = ReplayContext(
         run=session.run,
         source=Source(
             str(folder), nonce, session.control, DriverProcess.here(), session.ended_well
@@ -85,9 +85,9 @@ def _build(
         config=rules,
         policy=policy,
         invented=ray_init.invented(),
-        recorder=None if growth is None else growth.recorder.home.packed(),
+        recorder=None if growth is None else growth.recorder.context.packed(),
     )
-    permission.refuse_asked(home)
+    permission.refuse_asked(context)
     outcomes = Outcomes(Log(Path(session.control)))
     table = ClassTable(index.classes())
-    return build(home, index, producers, outcomes, table.packed, growth)
+    return build(context, index, producers, outcomes, table.packed, growth)

@@ -14,7 +14,7 @@ from pathlib import Path
 from pickle import PickleBuffer
 from typing import Any
 
-from chia_bypass.record_engine.context import Home, unpack
+from chia_bypass.record_engine.context import RecordContext, unpack
 from chia_bypass.record_engine.failures import SpoiledLog
 from chia_bypass.record_engine.own_segment import OwnSegment
 from chia_bypass.recording.attempts import Kept, kept_value
@@ -24,7 +24,7 @@ from chia_bypass.recording.schema import Malformed
 from chia_bypass.recording.schema import unpack as unpack_record
 from chia_bypass.recording.segments import Segments
 from chia_bypass.recording.writer import store_blob
-from chia_bypass.runtime.companion import Asked, companion
+from chia_bypass.runtime.companion import CompanionLink, companion
 from chia_bypass.values.encode import Buffer
 
 Identity = tuple[str, int]
@@ -38,11 +38,11 @@ class Recorder:
     Its methods run in several threads: results that come together share a sync.
     """
 
-    def __init__(self, home: bytes) -> None:
+    def __init__(self, context: bytes) -> None:
         """Opens nothing: on a full disk it must still be able to say so."""
-        self._home = unpack(home)
-        self._own = OwnSegment(self._home, ROLE)
-        self._spoiled = SpoiledLog(Path(self._home.session.control))
+        self._context = unpack(context)
+        self._own = OwnSegment(self._context, ROLE)
+        self._spoiled = SpoiledLog(Path(self._context.session.control))
         self._lock = threading.Lock()
         self._kept: dict[Identity, Future[None]] | None = None
 
@@ -79,12 +79,12 @@ class Recorder:
     def _earlier(self) -> dict[Identity, Future[None]]:
         """What is kept or being kept; at first what recorders before this one have kept."""
         if self._kept is None:
-            self._kept = dict.fromkeys(_kept_in(self._home), _DONE)
+            self._kept = dict.fromkeys(_kept_in(self._context), _DONE)
         return self._kept
 
     def store(self, digest: bytes, data: Any) -> None:
         """Store bytes as a file of their own, durably. Raises OSError."""
-        store_blob(self._home.folder, Buffer(digest, memoryview(data)))
+        store_blob(self._context.folder, Buffer(digest, memoryview(data)))
 
     def note(self, records: Sequence[bytes]) -> None:
         """Append records that need not be durable at once. Raises OSError."""
@@ -92,7 +92,7 @@ class Recorder:
 
     def kept(self, path: str) -> Kept | None:
         """As :func:`kept_value`; large buffers travel out of band."""
-        found = kept_value(self._home.folder, self._home.session.run, path)
+        found = kept_value(self._context.folder, self._context.session.run, path)
         if found is None:
             return None
         return found._replace(buffers={d: PickleBuffer(b) for d, b in found.buffers.items()})
@@ -106,17 +106,17 @@ _DONE: Future[None] = Future()
 _DONE.set_result(None)
 
 
-def _kept_in(home: Home) -> Iterator[Identity]:
+def _kept_in(context: RecordContext) -> Iterator[Identity]:
     """The results that earlier recorders of this run have written."""
-    segments = Segments(home.folder)
-    for name in segments.written_by(home.session.run, ROLE):
+    segments = Segments(context.folder)
+    for name in segments.written_by(context.session.run, ROLE):
         for content, spot in segments.maps(name):
             record = segments.build(content, spot) if content["kind"] == "result" else None
             if isinstance(record, Result):
                 yield record.call.path, record.attempt
 
 
-def recorder_of(home: Home) -> Asked:
+def recorder_of(context: RecordContext) -> CompanionLink:
     """The run's recorder, which is started if there is none."""
-    name = f"recorder-{home.session.run}"
-    return Asked(lambda: companion(Recorder, name, home.driver, home.packed()))
+    name = f"recorder-{context.session.run}"
+    return CompanionLink(lambda: companion(Recorder, name, context.driver, context.packed()))

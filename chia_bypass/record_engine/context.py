@@ -13,7 +13,7 @@ from chia_bypass.session import Session
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class RecordContext:
     """Where the recording lives, seen from anywhere in the cluster."""
 
     session: Session
@@ -38,7 +38,7 @@ class Home:
 
 
 @lru_cache(maxsize=8)
-def unpack(packed: bytes) -> Home:
-    """The home in ``packed``, built once per process."""
-    home: Home = pickle.loads(packed)
-    return home
+def unpack(packed: bytes) -> RecordContext:
+    """The context in ``packed``, built once per process."""
+    context: RecordContext = pickle.loads(packed)
+    return context

@@ -16,7 +16,7 @@ from chia_bypass.identity.describe import describe
 from chia_bypass.identity.producers import Producers
 from chia_bypass.names import function_name
 from chia_bypass.record_engine.batches import Notes
-from chia_bypass.record_engine.context import Home
+from chia_bypass.record_engine.context import RecordContext
 from chia_bypass.record_engine.failure_reports import SpoiledReports
 from chia_bypass.record_engine.filters import Filters
 from chia_bypass.record_engine.sinks import Sink
@@ -43,14 +43,16 @@ class Sent:
 class RecordEngine:
     """Records the calls of one process: the driver, or a worker."""
 
-    def __init__(self, home: Home, sink: Sink, producers: Producers, sent: Sent) -> None:
-        self.home, self.sink, self.producers, self._sent = home, sink, producers, sent
-        self._spoiled = SpoiledReports(home)
+    def __init__(
+        self, context: RecordContext, sink: Sink, producers: Producers, sent: Sent
+    ) -> None:
+        self.context, self.sink, self.producers, self._sent = context, sink, producers, sent
+        self._spoiled = SpoiledReports(context)
         self.notes_at_once = False
         """Whether what was seen is written at once: of a worker, since the recording may be closed
         as soon as its call has ended."""
-        self.redaction = Redaction.of(home.session.record)
-        self._filters = Filters.of(home.session.record)
+        self.redaction = Redaction.of(context.session.record)
+        self._filters = Filters.of(context.session.record)
         self._uncaptured: Counter[tuple[str, str, str]] = Counter()
         self._changed: set[tuple[str, str, str]] = set()
         self.notes = Notes(sink.note, self.spoil, self._counts)
@@ -60,7 +62,7 @@ class RecordEngine:
     @property
     def run(self) -> str:
         """Id of the run."""
-        return self.home.session.run
+        return self.context.session.run
 
     def plan(self, dispatch: Dispatch) -> Plan:
         """Run it for real, with a token that captures the result unless it is filtered out."""

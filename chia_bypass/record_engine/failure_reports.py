@@ -6,7 +6,7 @@ import json
 import logging
 from pathlib import Path
 
-from chia_bypass.record_engine.context import Home
+from chia_bypass.record_engine.context import RecordContext
 from chia_bypass.record_engine.failures import SpoiledLog
 from chia_bypass.session import FILE
 
@@ -16,10 +16,10 @@ _logger = logging.getLogger("chia_bypass")
 class SpoiledReports:
     """Tells from one process that results are missing."""
 
-    def __init__(self, home: Home) -> None:
-        self._home = home
-        control = Path(home.session.control)
-        self._log = SpoiledLog(control) if _is_control(control, home.session.run) else None
+    def __init__(self, context: RecordContext) -> None:
+        self._context = context
+        control = Path(context.session.control)
+        self._log = SpoiledLog(control) if _is_control(control, context.session.run) else None
 
     def add(self, reason: str) -> None:
         """Note ``reason`` in the control folder, through the recorder if need be, and in the log
@@ -30,7 +30,7 @@ class SpoiledReports:
             if self._log is None:
                 from chia_bypass.record_engine.actor import recorder_of  # few processes need it
 
-                recorder_of(self._home).ask("spoiled", reason)
+                recorder_of(self._context).ask("spoiled", reason)
             else:
                 self._log.add(reason)
         except Exception as error:  # the user's run goes on, whatever ails Ray or the disk

@@ -54,14 +54,14 @@ def begin_noting(engine: RecordEngine, function: str, invocation: Invocation) ->
     """
     if not (may_name(invocation.args) or may_name(invocation.kwargs.values())):
         return None
-    options = engine.home.session.record
+    options = engine.context.session.record
     if options.inputs == "none":
         return None
     try:
         found = paths_in(bind(*invocation.call))
         if not found.named and not found.cut:
             return None
-        scope = _Scope(Limits(*options.inputs_limits), _recording_of(str(engine.home.folder)))
+        scope = _Scope(Limits(*options.inputs_limits), _recording_of(str(engine.context.folder)))
         return Noting(engine.redaction, function, found, scope)
     except Exception:  # what is no path after all, to the operating system
         return None

@@ -7,15 +7,15 @@ import socket
 import threading
 import time
 
-from chia_bypass.record_engine.context import Home
+from chia_bypass.record_engine.context import RecordContext
 from chia_bypass.recording.writer import ResultWriter, SegmentWriter, segment_header
 
 
 class OwnSegment:
     """Opens a segment in the recording folder, a new one in a forked child."""
 
-    def __init__(self, home: Home, role: str) -> None:
-        self._home, self._role = home, role
+    def __init__(self, context: RecordContext, role: str) -> None:
+        self._context, self._role = context, role
         self._lock = threading.Lock()
         self._pid = 0
         self._segment: SegmentWriter | None = None
@@ -30,10 +30,10 @@ class OwnSegment:
         with self._lock:
             # A forked child must not write to its parent's segment.
             if self._segment is None or self._results is None or self._pid != os.getpid():
-                run, pid = self._home.session.run, os.getpid()
+                run, pid = self._context.session.run, os.getpid()
                 header = segment_header(run, self._role, socket.gethostname(), pid, time.time())
-                self._segment = SegmentWriter.unique(self._home.folder, header)
-                self._results = ResultWriter(self._home.folder, self._segment)
+                self._segment = SegmentWriter.unique(self._context.folder, header)
+                self._results = ResultWriter(self._context.folder, self._segment)
                 self._pid = pid
             return self._segment, self._results
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pickle import PickleBuffer
 from typing import TYPE_CHECKING, Any, Protocol
 
-from chia_bypass.record_engine.context import Home
+from chia_bypass.record_engine.context import RecordContext
 from chia_bypass.record_engine.own_segment import OwnSegment
 from chia_bypass.recording.frames import FrameType
 from chia_bypass.recording.records import Result
@@ -40,8 +40,8 @@ class Sink(Protocol):
 class LocalSink:
     """Writes a segment of this process in the recording folder."""
 
-    def __init__(self, home: Home, role: str) -> None:
-        self._home, self._own = home, OwnSegment(home, role)
+    def __init__(self, context: RecordContext, role: str) -> None:
+        self._context, self._own = context, OwnSegment(context, role)
 
     def open(self) -> LocalSink:
         """Make sure that it can write. Raises OSError."""
@@ -60,16 +60,16 @@ class LocalSink:
         """Read it from the folder."""
         from chia_bypass.recording.attempts import kept_value  # few workers read
 
-        return kept_value(self._home.folder, self._home.session.run, path)
+        return kept_value(self._context.folder, self._context.session.run, path)
 
 
 class RemoteSink:
     """Sends everything to the recorder on the driver's node and waits for its answer."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, context: RecordContext) -> None:
         from chia_bypass.record_engine.actor import recorder_of
 
-        self._recorder = recorder_of(home)
+        self._recorder = recorder_of(context)
 
     def _ask(self, method: str, *arguments: Any, large: bool = False) -> Any:
         try:
@@ -98,11 +98,11 @@ class RemoteSink:
         return found
 
 
-def sink_for(home: Home, role: str) -> Sink:
+def sink_for(context: RecordContext, role: str) -> Sink:
     """The sink of this process: local if it sees the recording folder and can write to it."""
-    if home.is_here():
+    if context.is_here():
         try:
-            return LocalSink(home, role).open()
+            return LocalSink(context, role).open()
         except OSError:  # a share that is mounted read-only, another user, no file handles
             pass
-    return RemoteSink(home)
+    return RemoteSink(context)

@@ -17,7 +17,7 @@ from chia_bypass.patches import ray_api
 from chia_bypass.ray_private import attempt_number
 from chia_bypass.record_engine import reservations
 from chia_bypass.record_engine.capture import captured
-from chia_bypass.record_engine.context import Home, unpack
+from chia_bypass.record_engine.context import RecordContext, unpack
 from chia_bypass.record_engine.engine import Nested, RecordEngine, Sent
 from chia_bypass.record_engine.sinks import Sink, sink_for
 from chia_bypass.record_engine.yielding import drained_within
@@ -36,7 +36,7 @@ R = TypeVar("R")
 class RecordToken(NamedTuple):  # pickled in half the time that a dataclass takes
     """Travels with a real call: who it is, and where its result goes."""
 
-    home: bytes
+    context: bytes
     call: bytes
     """The packed record of the call."""
     producers: Nested
@@ -45,10 +45,10 @@ class RecordToken(NamedTuple):  # pickled in half the time that a dataclass take
 
     def run(self, body: Callable[[], R], invocation: Invocation) -> R:
         """Run ``body`` as this call. It returns only after the result is durable."""
-        engine = worker(self.home)
+        engine = worker(self.context)
         call = unpack_record(self.call)
         assert isinstance(call, Call)
-        names.set_script(unpack(self.home).script)
+        names.set_script(unpack(self.context).script)
         for object_id, path, index in self.producers:
             engine.producers.learn_object(object_id, Reference(path, index))
         attempt = attempt_number()
@@ -74,37 +74,37 @@ def _entered(engine: Engine, parent: position.Parent) -> Iterator[None]:
 class RecordOrigin:
     """What its process must know to record what it dispatches; told by its starter."""
 
-    home: bytes
+    context: bytes
     path: str
     """Its path as a parent."""
 
     def enter(self, parent: ToldParent, incarnation: int) -> Engine:
         """Tell ``parent`` that it is this one; ``incarnation``: how often it was started before."""
-        names.set_script(unpack(self.home).script)
+        names.set_script(unpack(self.context).script)
         parent.is_at(attempt_path(self.path, incarnation))
-        return worker(self.home)
+        return worker(self.context)
 
 
-def build(home: Home, sink: Sink, producers: Producers) -> RecordEngine:
+def build(context: RecordContext, sink: Sink, producers: Producers) -> RecordEngine:
     """An engine whose calls are captured by the workers that run them."""
-    packed = home.packed()
+    packed = context.packed()
     sent = Sent(partial(RecordToken, packed), partial(RecordOrigin, packed))
-    return RecordEngine(home, sink, producers, sent)
+    return RecordEngine(context, sink, producers, sent)
 
 
 _engines: Registry[bytes, RecordEngine] = Registry()
 
 
-def worker(packed_home: bytes) -> RecordEngine:
-    """The engine of this worker process for the run of that home."""
-    return _engines.get(packed_home, partial(_build_on_worker, packed_home))
+def worker(packed_context: bytes) -> RecordEngine:
+    """The engine of this worker process for the run that the context is of."""
+    return _engines.get(packed_context, partial(_build_on_worker, packed_context))
 
 
-def _build_on_worker(packed_home: bytes) -> RecordEngine:
-    home = unpack(packed_home)
+def _build_on_worker(packed_context: bytes) -> RecordEngine:
+    context = unpack(packed_context)
     ray_api.install()
-    producers = Producers(partial(shared_facts.ask_producer, home.session.run))
-    engine = build(home, sink_for(home, "worker"), producers)
+    producers = Producers(partial(shared_facts.ask_producer, context.session.run))
+    engine = build(context, sink_for(context, "worker"), producers)
     engine.notes_at_once = True
     reservations.process.attach(engine.add)
     return engine

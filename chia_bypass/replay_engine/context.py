@@ -13,7 +13,7 @@ from chia_bypass.replay_engine.provider import Source
 
 
 @dataclass(frozen=True, slots=True)
-class ReplayHome:
+class ReplayContext:
     """Where a replay's recording lives and what its rules are."""
 
     source: Source
@@ -33,7 +33,7 @@ class ReplayHome:
 
 
 @lru_cache(maxsize=8)
-def unpack(packed: bytes) -> ReplayHome:
-    """The home in ``packed``, built once per process."""
-    home: ReplayHome = pickle.loads(packed)
-    return home
+def unpack(packed: bytes) -> ReplayContext:
+    """The context in ``packed``, built once per process."""
+    context: ReplayContext = pickle.loads(packed)
+    return context

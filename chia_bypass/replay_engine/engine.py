@@ -23,7 +23,7 @@ from chia_bypass.recording.records import Call, Outcome, Result
 from chia_bypass.replay_engine import decision, misses, permission
 from chia_bypass.replay_engine.answers import Answers
 from chia_bypass.replay_engine.argument_checks import CannotCompare, checks
-from chia_bypass.replay_engine.context import ReplayHome
+from chia_bypass.replay_engine.context import ReplayContext
 from chia_bypass.replay_engine.decision import (
     Asked,
     Compare,
@@ -80,7 +80,7 @@ class ReplayEngine:
 
     def __init__(
         self,
-        home: ReplayHome,
+        context: ReplayContext,
         index: Answers,
         producers: Producers,
         outcomes: Outcomes | None,
@@ -89,19 +89,25 @@ class ReplayEngine:
         growth: Growth | None,
     ) -> None:
         """``table`` gives the packed classes that travel by value."""
-        policy = home.policy
-        self.home, self.producers, self.outcomes = home, producers, outcomes
+        policy = context.policy
+        self.context, self.producers, self.outcomes = context, producers, outcomes
         self._policy, self._index, self._table, self._sent = policy, index, table, sent
-        self.parents = Parents(home.source.folder, index)
+        self.parents = Parents(context.source.folder, index)
         self.real = RealCalls(producers, growth)
-        self._provision = Provision(home, index, producers, table)
-        mixed = not permission.serves_all(policy, home.config)
-        self._rules = Rules(policy, mixed=mixed, invented=bool(home.invented))
+        self._provision = Provision(context, index, producers, table)
+        mixed = not permission.serves_all(policy, context.config)
+        self._rules = Rules(policy, mixed=mixed, invented=bool(context.invented))
         self._states = States(outcomes) if outcomes is not None and mixed else None
         self._questions = Questions(
-            home, self._rules, producers, self.parents, self._provision, self._states, self.real.ran
+            context,
+            self._rules,
+            producers,
+            self.parents,
+            self._provision,
+            self._states,
+            self.real.ran,
         )
-        self._inputs = InputChecks(home, index)
+        self._inputs = InputChecks(context, index)
         self._log = None if growth is None else growth.seen(self.parents.memory_of)
         self._waits = Waits(
             self.parents.order_of, producers, policy.patience, self._out_of_order, self._log
@@ -142,7 +148,7 @@ class ReplayEngine:
         self._waits.serves(question.parent, result, result.seconds * self._policy.latency)
         return Plan(
             provider=provider,
-            data=self.home.source.folder,
+            data=self.context.source.folder,
             plain=provider.plain,
             dispatched=self._learner(result.call.path),
         )
@@ -222,7 +228,7 @@ class ReplayEngine:
         if isinstance(verdict, Refuse):
             raise self._missed(call, verdict.missed)
         if isinstance(verdict, Forbid):
-            raise permission.refused(self.home, call.function, call.tag)
+            raise permission.refused(self.context, call.function, call.tag)
         assert isinstance(verdict, Run)
         self.refuse_after_a_miss(call.function, call.tag)
         self._use_states(asked, StateKind.REAL)
@@ -265,7 +271,7 @@ class ReplayEngine:
         return self._provision.serve(result), reference.index if several else None
 
     def _missed(self, call: Call, missed: Missed) -> Miss:
-        error = misses.miss(call, missed, self.home.config.path or "the bypass YAML")
+        error = misses.miss(call, missed, self.context.config.path or "the bypass YAML")
         noted = event(
             Kind.MISSED,
             call,
@@ -341,7 +347,7 @@ class ReplayEngine:
             None if recorded is None else f"{recorded}/{started}",
             self._table(),
         )
-        shared_facts.tell_origin(self.home.run, process, pickle.dumps(origin))
+        shared_facts.tell_origin(self.context.run, process, pickle.dumps(origin))
 
     def ran_in_place(self, function: Callable[..., Any]) -> None:
         """It ran here, without Ray: counted."""

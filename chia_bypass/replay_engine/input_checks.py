@@ -17,7 +17,7 @@ from chia_bypass.inputs.paths import paths_in
 from chia_bypass.recording.listings import add_writes, recorded
 from chia_bypass.recording.records import UNSEEN, Blob, Result
 from chia_bypass.replay_engine.answers import Answers
-from chia_bypass.replay_engine.context import ReplayHome
+from chia_bypass.replay_engine.context import ReplayContext
 from chia_bypass.values.digest import bind
 
 MOST: Final = 200
@@ -61,8 +61,8 @@ def reads_something(result: Result) -> bool:
 class InputChecks:
     """Those of one process."""
 
-    def __init__(self, home: ReplayHome, index: Answers) -> None:
-        self._policy, self._source, self._index = home.policy, home.source, index
+    def __init__(self, context: ReplayContext, index: Answers) -> None:
+        self._policy, self._source, self._index = context.policy, context.source, index
 
     def look(self, invocation: Invocation) -> Look:
         """What is now at the paths that the arguments name."""

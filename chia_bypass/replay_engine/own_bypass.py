@@ -22,7 +22,7 @@ from chia_bypass.recording.layout import NONCE
 from chia_bypass.recording.redaction import Redaction, hide_in_command
 from chia_bypass.replay_engine.answers import Index
 from chia_bypass.replay_engine.class_table import ClassTable
-from chia_bypass.replay_engine.context import ReplayHome
+from chia_bypass.replay_engine.context import ReplayContext
 from chia_bypass.replay_engine.engine import ReplayEngine
 from chia_bypass.replay_engine.policy import Policy
 from chia_bypass.replay_engine.provider import Source
@@ -39,7 +39,7 @@ def engine_of(bypass: Bypass) -> ReplayEngine:
     Raises UsageError if its functions name more than one recording.
     """
     running = engines.current()
-    if isinstance(running, ReplayEngine) and not running.home.source.control:
+    if isinstance(running, ReplayEngine) and not running.context.source.control:
         return running  # inside a real call that such an engine dispatched
     connection = ray_private.connection()
     known = _engines.get(bypass)
@@ -55,9 +55,9 @@ def _build_for(bypass: Bypass) -> ReplayEngine:
     source = Source(str(folder), nonce, "", DriverProcess.here(), ended_well)
     parent = _root()
     policy = Policy(closed=False, redaction=Redaction.of_runs(index.recording.contents.runs))
-    home = ReplayHome(source, names.script(), bypass.config, policy, invented={})
+    context = ReplayContext(source, names.script(), bypass.config, policy, invented={})
     producers = Producers(lambda object_id: None)
-    engine = build(home, index, producers, None, ClassTable(index.classes()).packed)
+    engine = build(context, index, producers, None, ClassTable(index.classes()).packed)
     argv = hide_in_command(sys.argv)
     recorded = sorted(index.drivers(names.script()), key=lambda d: d.argv != argv)
     path = recorded[0].path if recorded else None

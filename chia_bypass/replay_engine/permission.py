@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from chia_bypass.bypass.config import BypassConfig
 from chia_bypass.errors import RealRunRefused
 from chia_bypass.names import short_name
-from chia_bypass.replay_engine.context import ReplayHome
+from chia_bypass.replay_engine.context import ReplayContext
 from chia_bypass.replay_engine.policy import OnMiss, Policy
 from chia_bypass.session import Session
 
@@ -24,16 +24,16 @@ def serves_all(policy: Policy, yaml: BypassConfig) -> bool:
     return policy.serves_only and all(e.bypass and e.tags is None for e in yaml.entries.values())
 
 
-def refuse_asked(home: ReplayHome) -> None:
+def refuse_asked(context: ReplayContext) -> None:
     """Raise RealRunRefused if something was asked to run for real on resources that we invented.
 
     Before anything is dispatched: a real build meant for a lab machine must not run on the laptop
     that pretends to be it. What ``--allow-local`` exempts is told call by call.
     """
-    if not home.invented or home.policy.allow_local:
+    if not context.invented or context.policy.allow_local:
         return
-    for asked, function in _asked(home.policy, home.config):
-        raise refused(home, function, asked=asked)
+    for asked, function in _asked(context.policy, context.config):
+        raise refused(context, function, asked=asked)
 
 
 def _asked(policy: Policy, yaml: BypassConfig) -> Iterator[tuple[str, str]]:
@@ -51,12 +51,12 @@ def _asked(policy: Policy, yaml: BypassConfig) -> Iterator[tuple[str, str]]:
 
 
 def refused(
-    home: ReplayHome, function: str, tag: str | None = None, *, asked: str = ""
+    context: ReplayContext, function: str, tag: str | None = None, *, asked: str = ""
 ) -> RealRunRefused:
     """Why ``function`` must not run here; ``asked``: what asked for it."""
     short = short_name(function)
     shown = repr(short) if short == "*" else short  # what a shell would take for file names
-    why = f"this Ray only pretends to have {', '.join(sorted(home.invented))}"
+    why = f"this Ray only pretends to have {', '.join(sorted(context.invented))}"
     return RealRunRefused(
         function if function != "*" else "the loop",
         tag,

@@ -14,7 +14,7 @@ from chia_bypass.recording.records import Blob, Outcome, Result
 from chia_bypass.recording.sketched import whole
 from chia_bypass.replay_engine.answers import Answers
 from chia_bypass.replay_engine.class_table import loaded_modules
-from chia_bypass.replay_engine.context import ReplayHome
+from chia_bypass.replay_engine.context import ReplayContext
 from chia_bypass.replay_engine.matcher import Missed, MissReason
 from chia_bypass.replay_engine.provider import Answer, Pending, serve_reference
 from chia_bypass.values.class_lookup import Sketches
@@ -30,10 +30,14 @@ class Provision:
     """Makes the providers of one process."""
 
     def __init__(
-        self, home: ReplayHome, index: Answers, producers: Producers, table: Callable[[], bytes]
+        self,
+        context: ReplayContext,
+        index: Answers,
+        producers: Producers,
+        table: Callable[[], bytes],
     ) -> None:
         """``table`` gives the packed classes that travel by value."""
-        self._source, self._policy = home.source, home.policy
+        self._source, self._policy = context.source, context.policy
         self._index, self._producers, self._table = index, producers, table
 
     def refused(self, result: Result) -> Missed | None:

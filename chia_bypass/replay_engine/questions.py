@@ -18,7 +18,7 @@ from chia_bypass.names import find, named
 from chia_bypass.recording.records import Call
 from chia_bypass.replay_engine import node_pins, placement_check
 from chia_bypass.replay_engine.argument_checks import doubtful
-from chia_bypass.replay_engine.context import ReplayHome
+from chia_bypass.replay_engine.context import ReplayContext
 from chia_bypass.replay_engine.decision import Asked, Rules
 from chia_bypass.replay_engine.input_checks import reads_something
 from chia_bypass.replay_engine.matcher import Found
@@ -49,7 +49,7 @@ class Questions:
 
     def __init__(
         self,
-        home: ReplayHome,
+        context: ReplayContext,
         rules: Rules,
         producers: Producers,
         parents: Parents,
@@ -58,7 +58,7 @@ class Questions:
         ran: Collection[str],
     ) -> None:
         """``states``: None where everything is served; ``ran``: calls that ran for real."""
-        self._home, self._rules, self._policy = home, rules, rules.policy
+        self._context, self._rules, self._policy = context, rules, rules.policy
         self._producers, self._parents, self._provision = producers, parents, provision
         self._states, self._ran = states, ran
 
@@ -68,7 +68,7 @@ class Questions:
         assert here is not None, "a replaying process has a parent"
         given: set[Given] | None = None if self._states is None else set()
         call = describe(dispatch, here, self._producers, time.time(), self._policy.redaction, given)
-        entry = find(self._home.config.entries, call.function)
+        entry = find(self._context.config.entries, call.function)
         known = self._parents.of(here.parent)
         rule = self._policy.rule(entry)
         placed = node_pins.process().of_call(dispatch.options)
@@ -108,7 +108,7 @@ class Questions:
         return question.known.matcher.others(question.call, rule, found.call.path)
 
     def _unplaceable(self, dispatch: Dispatch, options: Mapping[str, Any]) -> str:
-        if not self._home.run:  # a Bypass of the loop's own, which changes nothing of its Ray
+        if not self._context.run:  # a Bypass of the loop's own, which changes nothing of its Ray
             return ""
         why = placement_check.process.why_call_never_placed(options)
         if why and not self._rules.invented:

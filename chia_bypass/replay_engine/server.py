@@ -17,7 +17,7 @@ from chia_bypass.recording.reader import Stored, read_blob
 from chia_bypass.recording.records import Blob, Call, Result, Seen, Written
 from chia_bypass.replay_engine.answers import Index
 from chia_bypass.replay_engine.events import Log
-from chia_bypass.runtime.companion import Asked, DriverProcess, companion
+from chia_bypass.runtime.companion import CompanionLink, DriverProcess, companion
 
 
 class ReplayServer:
@@ -105,7 +105,7 @@ class RemoteServer:
     def __init__(
         self, folder: str, control: str, name: str, driver: DriverProcess, ended_well: bool
     ) -> None:
-        self._server = Asked(
+        self._server = CompanionLink(
             lambda: companion(ReplayServer, f"replay-{name}", driver, folder, control, ended_well)
         )
         self._ahead: tuple[str, bytes | Blob] = ("", b"")

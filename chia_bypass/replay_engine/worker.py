@@ -26,7 +26,7 @@ from chia_bypass.recording.schema import unpack as unpack_record
 from chia_bypass.replay_engine import class_table
 from chia_bypass.replay_engine.answers import Answers, Index
 from chia_bypass.replay_engine.argument_checks import Check
-from chia_bypass.replay_engine.context import ReplayHome, unpack
+from chia_bypass.replay_engine.context import ReplayContext, unpack
 from chia_bypass.replay_engine.decision import Asked, Compared
 from chia_bypass.replay_engine.engine import ReplayEngine, Sent
 from chia_bypass.replay_engine.events import Keeper, Log, Outcomes
@@ -48,15 +48,15 @@ R = TypeVar("R")
 class LiveToken:
     """Travels with a call that runs for real."""
 
-    home: bytes
+    context: bytes
     table: bytes
     call: RealCall
 
     def run(self, body: Callable[[], R], invocation: Invocation) -> R:
         """Run ``body`` as this call, unless a call missed since it was dispatched."""
-        engine = worker(self.home, self.table)
+        engine = worker(self.context, self.table)
         engine.refuse_after_a_miss(self.call.function, self.call.tag)
-        names.set_script(unpack(self.home).script)
+        names.set_script(unpack(self.context).script)
         for object_id, path, index in self.call.nested:
             engine.producers.learn_object(object_id, Reference(path, index))
         engine.real.ran.update(self.call.ran)
@@ -105,7 +105,7 @@ def _entered(engine: ReplayEngine, parent: position.Parent) -> Iterator[position
 class ReplayOrigin:
     """What its process must know to replay what it dispatches; told by its starter."""
 
-    home: bytes
+    context: bytes
     path: str
     """Its path as a parent in this run."""
     recorded: str | None
@@ -115,8 +115,8 @@ class ReplayOrigin:
     def enter(self, parent: ToldParent, incarnation: int) -> Engine:
         """Tell ``parent`` that it is this one; ``incarnation``: how often it was started before."""
 
-        engine = worker(self.home, self.table)
-        names.set_script(unpack(self.home).script)
+        engine = worker(self.context, self.table)
+        names.set_script(unpack(self.context).script)
         parent.is_at(attempt_path(self.path, incarnation))
         recorded = self.recorded
         path = recorded and attempt_path(recorded, incarnation)
@@ -140,7 +140,7 @@ class ComparingToken:
 
     def run(self, body: Callable[[], R], invocation: Invocation) -> R:
         """The recorded answer, or what the miss policy makes of it."""
-        engine = worker(self.live.home, self.live.table)
+        engine = worker(self.live.context, self.live.table)
         asked: Asked = pickle.loads(self.asked)
         try:
             chosen, found = self._compare(engine, asked, invocation)
@@ -168,7 +168,7 @@ class ComparingToken:
     def _differing(
         self, engine: ReplayEngine, function: str, invocation: Invocation
     ) -> tuple[str, ...]:
-        redactor = engine.home.policy.redaction.redactor(function)
+        redactor = engine.context.policy.redaction.redactor(function)
 
         def digest_of(value: Any) -> bytes:
             return digest(value, reference=engine.producers.find, redactor=redactor).value
@@ -178,7 +178,7 @@ class ComparingToken:
 
 
 def build(
-    home: ReplayHome,
+    context: ReplayContext,
     index: Answers,
     producers: Producers,
     outcomes: Outcomes | None,
@@ -186,24 +186,24 @@ def build(
     growth: Growth | None = None,
 ) -> ReplayEngine:
     """An engine; ``table`` gives the packed classes that travel by value."""
-    packed = home.packed()
+    packed = context.packed()
     sent = Sent(partial(LiveToken, packed), ComparingToken, partial(ReplayOrigin, packed))
-    return ReplayEngine(home, index, producers, outcomes, table, sent, growth)
+    return ReplayEngine(context, index, producers, outcomes, table, sent, growth)
 
 
 _engines: Registry[tuple[bytes, bytes], ReplayEngine] = Registry()
 
 
-def worker(packed_home: bytes, table: bytes) -> ReplayEngine:
-    """The engine of this worker process for the replay of that home."""
-    return _engines.get((packed_home, table), lambda: _build_on_worker(packed_home, table))
+def worker(packed_context: bytes, table: bytes) -> ReplayEngine:
+    """The engine of this worker process for the replay that the context is of."""
+    return _engines.get((packed_context, table), lambda: _build_on_worker(packed_context, table))
 
 
-def _build_on_worker(packed_home: bytes, table: bytes) -> ReplayEngine:
-    home = unpack(packed_home)
+def _build_on_worker(packed_context: bytes, table: bytes) -> ReplayEngine:
+    context = unpack(packed_context)
     class_table.unpack(table)
     ray_api.install()
-    source = home.source
+    source = context.source
     index: Answers
     keeper: Keeper
     if source.is_here():
@@ -212,9 +212,13 @@ def _build_on_worker(packed_home: bytes, table: bytes) -> ReplayEngine:
     else:
         index = keeper = source.server()
     outcomes = Outcomes(keeper) if source.control else None
-    if home.recorder is None:
-        ask = partial(shared_facts.ask_producer, home.run) if home.run else lambda object_id: None
-        return build(home, index, Producers(ask), outcomes, lambda: table)
-    recorder = recording_worker(home.recorder)
+    if context.recorder is None:
+        ask = (
+            partial(shared_facts.ask_producer, context.run)
+            if context.run
+            else lambda object_id: None
+        )
+        return build(context, index, Producers(ask), outcomes, lambda: table)
+    recorder = recording_worker(context.recorder)
     growth = Growth(recorder, index)
-    return build(home, index, recorder.producers, outcomes, lambda: table, growth)
+    return build(context, index, recorder.producers, outcomes, lambda: table, growth)

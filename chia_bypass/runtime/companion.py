@@ -82,7 +82,7 @@ def companion(kind: type, name: str, driver: DriverProcess, *arguments: Any) -> 
     )
 
 
-class Asked:
+class CompanionLink:
     """A companion as its callers see it: if it is gone for good, the next one answers."""
 
     def __init__(self, start: Callable[[], Any]) -> None:
@@ -95,12 +95,12 @@ class Asked:
         for last in (False,) * (_LIVES - 1) + (True,):
             if self._actor is None:
                 self._actor = self._start()
-            asked = getattr(self._actor, method)
+            bound = getattr(self._actor, method)
             if large:
-                asked = asked.options(concurrency_group=LARGE)
+                bound = bound.options(concurrency_group=LARGE)
             try:
                 # Not ray.get: that would release the CPU of the task and start a spare worker.
-                return asked.remote(*arguments).future().result()
+                return bound.remote(*arguments).future().result()
             except RayActorError:
                 self._actor = None
                 if last:

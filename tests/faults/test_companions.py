@@ -10,7 +10,7 @@ from support.remote_worker_loops import write
 from support.sample_records import encoded, make_call, make_result, make_run
 
 from chia_bypass.record_engine.actor import Recorder
-from chia_bypass.record_engine.context import Home
+from chia_bypass.record_engine.context import RecordContext
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.layout import NONCE
 from chia_bypass.recording.reader import Recording
@@ -89,7 +89,7 @@ print(len(get(f.chia_remote(11, _chia_tag="again"))))
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
+def context(tmp_path: Path) -> RecordContext:
     """Of a recording that has begun."""
     folder, control = tmp_path / "r", tmp_path / "control"
     control.mkdir()
@@ -97,7 +97,7 @@ def home(tmp_path: Path) -> Home:
     session.save()
     RunFolder.create(folder, make_run(), "host").abandon()
     nonce = (folder / NONCE).read_bytes()
-    return Home(session, "loop", nonce, DriverProcess("node", 1, ""))
+    return RecordContext(session, "loop", nonce, DriverProcess("node", 1, ""))
 
 
 def keep(recorder: Recorder, number: int, attempt: int = 0) -> None:
@@ -105,31 +105,33 @@ def keep(recorder: Recorder, number: int, attempt: int = 0) -> None:
     recorder.keep(pack(packed.result), packed.document)
 
 
-def test_a_result_that_is_sent_twice_is_kept_once_also_after_a_restart(home: Home) -> None:
-    first = Recorder(home.packed())
+def test_a_result_that_is_sent_twice_is_kept_once_also_after_a_restart(
+    context: RecordContext,
+) -> None:
+    first = Recorder(context.packed())
     keep(first, 0)
     keep(first, 0)
     keep(first, 0, attempt=1)
-    second = Recorder(home.packed())  # as Ray makes one when the first was killed
+    second = Recorder(context.packed())  # as Ray makes one when the first was killed
     keep(second, 0)
     keep(second, 1)
-    results = Recording.open(home.folder).contents.results
+    results = Recording.open(context.folder).contents.results
     attempts = {path: [one.result.attempt for one in results[path]] for path in results}
     assert attempts == {"loop.0/0": [0, 1], "loop.0/1": [0]}
 
 
-def test_a_recorder_that_cannot_open_a_segment_still_tells(home: Home) -> None:
-    segments = home.folder / "segments"
+def test_a_recorder_that_cannot_open_a_segment_still_tells(context: RecordContext) -> None:
+    segments = context.folder / "segments"
     segments.rmdir()
     segments.touch()
-    recorder = Recorder(home.packed())
+    recorder = Recorder(context.packed())
     with pytest.raises(OSError):
         keep(recorder, 0)
     recorder.spoiled("a result is missing")
     from chia_bypass.record_engine.failures import spoiled_reasons
 
-    assert spoiled_reasons(Path(home.session.control)) == ("a result is missing",)
+    assert spoiled_reasons(Path(context.session.control)) == ("a result is missing",)
     segments.unlink()
     segments.mkdir()
     keep(recorder, 0)  # the disk is back
-    assert len(Recording.open(home.folder).contents.results) == 1
+    assert len(Recording.open(context.folder).contents.results) == 1
