@@ -135,3 +135,10 @@ def test_what_is_sent_to_workers_is_whole_rooms_and_the_page_says_which() -> Non
     sent = {room_of(name) for name, _ in worker_modules() if name != FACE}
     assert {room for row in table() for room in row.rooms if row.where == "everywhere"} == sent
     assert not any(room_of(name) in STAYS for name, _ in worker_modules() if name != FACE)
+
+
+def test_every_module_that_the_page_names_is_there() -> None:
+    named = re.findall(r"`([a-z_]+/[a-z_/]*\.(?:py|md))`", PAGE.read_text())
+    places = (PACKAGE, PACKAGE.parent)
+    assert named, "the page leads to modules"
+    assert [n for n in named if not any((place / n).is_file() for place in places)] == []
