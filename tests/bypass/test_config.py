@@ -87,7 +87,7 @@ def test_a_key_without_a_value_is_not_given(tmp_path: Path) -> None:
     assert entries(tmp_path, "bypass: {f: {bypass: true, data: , tags: }}")["f"] == Entry(True)
 
 
-KEYS = "bypass, data, tags, match, ignore_args, repeats, state, failed, was, files"
+KEYS = "bypass, data, tags, match, ignore_args, ignore_inputs, repeats, state, failed, was, files"
 FLAG = "It must be true or false, without quotes"
 ENTRY = "It must be true, false or a mapping such as {bypass: true}"
 QUOTES = "A key must be the name of a function; put it in quotes if YAML misreads it"
@@ -259,6 +259,54 @@ def test_a_file_that_is_no_bypass_yaml(tmp_path: Path, content: bytes, part: str
     (tmp_path / "b.yaml").write_bytes(content)
     with pytest.raises(ConfigError, match=part):
         load_config(tmp_path / "b.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"- a", "line 1, column 1: the top level must be a mapping"),
+        (
+            b"[a]: 1\na: 1\n  # twice\na: 2\n",
+            "line 4, column 1: the key 'a' is given twice in one mapping. Keep one of them",
+        ),
+        (
+            b"bypass:\n  ? [a]\n  : 1\n  f: true\n  f: true\n",
+            "line 5, column 3: the key 'f' is given twice in one mapping. Keep one of them",
+        ),
+        (
+            b"bypass:\n  f: {tags: [{a: 1, a: 2}]}\n",
+            "line 2, column 21: the key 'a' is given twice in one mapping. Keep one of them",
+        ),
+        (b"a: b\x00", "character 4: not YAML text: special characters are not allowed"),
+        (b"[" * 5000, "nested too deeply to be a bypass YAML"),
+        (
+            b"bypass: {f: [1",
+            "line 1, column 15: not valid YAML: while parsing a flow sequence, "
+            "expected ',' or ']', but got '<stream end>'",
+        ),
+    ],
+)
+def test_a_fault_of_a_file_says_where_what_and_what_to_do(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    (tmp_path / "b.yaml").write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path / "b.yaml")
+    assert str(caught.value) == f"{tmp_path / 'b.yaml'}: {message}"
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path / "absent.yaml")
+    problem = "cannot be read: No such file or directory. Check the path"
+    assert str(caught.value) == f"{tmp_path / 'absent.yaml'}: {problem}"
+    assert caught.value.where == ""
+
+
+@pytest.mark.parametrize("content", [b"", b"~", b"null", b"other: 1", b"? [bypass]\n: {f: 1}\n"])
+def test_a_file_without_the_section(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "b.yaml").write_bytes(content)
+    assert load_config(tmp_path / "b.yaml").entries == {}
 
 
 def test_an_absent_file_and_a_folder_are_config_errors(tmp_path: Path) -> None:
