@@ -324,3 +324,15 @@ def upload(client: Any, path: str) -> str:
 def job_server(client: Any) -> str:
     """Address of the job server of ``client``; for a message, so it may be missing."""
     return str(getattr(client, "_address", "the cluster"))
+
+
+def is_loss(error: BaseException) -> bool:
+    """Whether Ray says by this error that a call has no answer: its worker or node is gone.
+
+    Errors that the function raised, time-outs, and cancellations, which who cancels knows, are
+    none.
+    """
+    from ray.exceptions import GetTimeoutError, RayError, RayTaskError, TaskCancelledError
+
+    others = (RayTaskError, GetTimeoutError, TaskCancelledError)
+    return isinstance(error, RayError) and not isinstance(error, others)

@@ -14,7 +14,7 @@ from typing import Any
 
 from chia_bypass import engine as engines
 from chia_bypass import ray_private
-from chia_bypass.engine import Completions
+from chia_bypass.engine import Completions, Engine, Unanswered
 from chia_bypass.identity import position
 from chia_bypass.patches.patching import Patch, Undo, undo_all
 from chia_bypass.tracebacks import hide_our_frames
@@ -66,7 +66,27 @@ def _wrap_get(original: Any) -> Any:
             hide_our_frames(error)
             raise
 
-    return get
+    @functools.wraps(original)
+    def telling_get(object_refs: Any, **kwargs: Any) -> Any:
+        try:
+            return get(object_refs, **kwargs)
+        except Exception as error:
+            engine = engines.current()
+            if engine is not None and ray_private.is_loss(error):
+                _tell_lost(engine, original, object_refs, error)
+            raise
+
+    return telling_get
+
+
+def _tell_lost(engine: Engine, get: Any, object_refs: Any, error: BaseException) -> None:
+    """Tell which of the references stands for a call that Ray has given up."""
+    for reference in object_refs if isinstance(object_refs, list) else [object_refs]:
+        try:
+            get(reference, timeout=0)
+        except Exception as own:  # pending, or failed otherwise: none of this error's
+            if type(own) is type(error):
+                engine.unanswered(reference, Unanswered.LOST, error)
 
 
 def _get(original: Any, object_refs: Any, options: dict[str, Any]) -> Any:

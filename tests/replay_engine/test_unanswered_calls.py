@@ -93,6 +93,33 @@ def test_what_the_loop_gave_up_does_not_end_in_a_replay_either(loops: Loops) -> 
     assert checked.returncode == 0, checked.stderr
 
 
+LOST = (
+    PLACE
+    + """
+try:
+    get(crash.chia_remote(0))
+except WorkerCrashedError:
+    print("lost")
+print(get(quick.chia_remote(1)))
+"""
+)
+
+
+def test_a_call_that_was_lost_raises_rays_error_if_asked(loops: Loops) -> None:
+    loops.write(LOST)
+    recorded = loops.record()
+    assert recorded.returncode == 0, recorded.stderr
+    assert recorded.stdout.startswith("lost\n")
+    loops.real_runs()
+    refused = loops.replay()
+    assert refused.returncode == 20
+    assert "--replay-ray-errors" in refused.stderr
+    raised = loops.replay("--replay-ray-errors")
+    assert raised.returncode == 0, raised.stderr
+    assert raised.stdout == recorded.stdout
+    assert loops.real_runs() == []
+
+
 @pytest.mark.parametrize("status", ["complete", "cut off"])
 def test_what_had_not_ended_when_a_run_was_cut_off_is_finished(loops: Loops, status: str) -> None:
     flag = loops.folder / "second"
