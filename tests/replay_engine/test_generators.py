@@ -57,9 +57,9 @@ def with_calls(n):
 
 def show(name, make):
     try:
-        print(name, make(), flush=True)
+        print(name, make())
     except Exception as error:
-        print(name, type(error).__mro__, str(error), flush=True)
+        print(name, type(error).__mro__, str(error))
 
 def every(items):
     found = []
