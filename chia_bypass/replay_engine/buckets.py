@@ -82,11 +82,9 @@ class RecordedCalls:
             else:
                 self._by_key[key].append(place)
 
-    def key_of(self, call: Call) -> Hashable:
-        """What a recorded call that may answer ``call`` is found by."""
-        if call.tag is None or self.keys.rule.match is Match.ORDER:
-            return self.keys.of(call)
-        return call.tag
+    def key_of(self, call: Call, arguments: Hashable) -> Hashable:
+        """What a recorded call that may answer ``call`` is found by; ``arguments``: their key."""
+        return arguments if call.tag is None or self.keys.rule.match is Match.ORDER else call.tag
 
     def bucket(self, key: Hashable) -> Bucket | None:
         """The ended calls with that match key."""

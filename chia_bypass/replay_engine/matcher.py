@@ -108,7 +108,8 @@ class Matcher:
             recorded = self._recorded(call.function, rule)
             if call.tag is not None:
                 return ()
-            bucket = recorded.bucket(recorded.key_of(call)) or recorded.volatile_bucket(call)
+            key = recorded.key_of(call, recorded.keys.of(call))
+            bucket = recorded.bucket(key) or recorded.volatile_bucket(call)
             places = () if bucket is None else bucket.places
             numbers = [self._siblings.numbers[place] for place in places[:LOOKED_AT]]
         return tuple(c.path for c in self._answers.calls(numbers) if c.path != found)
@@ -116,7 +117,10 @@ class Matcher:
     def _match(self, call: Call, rule: Rule) -> Found | Missed:
         recorded = self._recorded(call.function, rule)
         arguments = recorded.keys.of(call)
-        exact, loose = recorded.bucket(recorded.key_of(call)), recorded.volatile_bucket(call)
+        exact, loose = (
+            recorded.bucket(recorded.key_of(call, arguments)),
+            recorded.volatile_bucket(call),
+        )
         place = None
         if exact is not None:
             strictly = rule.strict and call.tag is not None
@@ -149,7 +153,7 @@ class Matcher:
         return Found(stored, differing(result.call, call, rule.ignored))
 
     def _never(self, recorded: RecordedCalls, call: Call) -> Missed:
-        unfinished = recorded.unfinished.get(recorded.key_of(call))
+        unfinished = recorded.unfinished.get(recorded.key_of(call, recorded.keys.of(call)))
         if unfinished is not None:
             return Missed(MissReason.UNFINISHED, self._call(unfinished))
         if call.tag is None:
