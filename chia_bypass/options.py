@@ -146,8 +146,8 @@ class ReplayOptions:
     """In which order the loop learns that calls have finished."""
     patience: Annotated[float, _not_negative] = 30.0
     """Seconds without progress to wait for the call that finished next in the recording."""
-    inputs: Literal["check", "ignore"] = "check"
-    """Whether files and folders that arguments name must be what they were."""
+    ignore_inputs: bool = False
+    """Serve calls although files and folders that their arguments name are not what they were."""
     inputs_limit: Annotated[str, _limits] = "10000:256"
     """How much of one call's files and folders is compared by content, as when recording."""
     latency: Annotated[str | float, _factor] = 0.0

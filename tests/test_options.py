@@ -157,7 +157,7 @@ def test_a_session_is_what_its_file_says(
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"runn": "1"}, "runn in {} is unknown. Known: calls, control, jobs"),
+        ({"runn": "1"}, "runn in {} is unknown. Known: calls, clusters, control"),
         ({"run": None}, "run in {} must be a word, not None"),
         ({"mode": "rec"}, "mode in {} must be record or replay, not rec"),
         ({"jobs": 1}, "jobs in {} must be True or False, not 1"),
@@ -411,6 +411,8 @@ def test_what_follows_from_the_options() -> None:
         free_order=True,
         patience=7.5,
         latency=0.5,
+        checks_inputs=False,
+        limits=(5, 1024**2),
         allow_local=("one", "two"),
         allow_import=("one", "two"),
         allow_pickle=True,

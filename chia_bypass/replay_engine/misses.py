@@ -68,7 +68,7 @@ def _remedy(call: Call, missed: Missed, yaml: str) -> str:
     if missed.reason is MissReason.OTHER_INPUTS:
         return (
             f"Run it for real with --live {key} or --on-miss run; or accept with "
-            f"'ignore_inputs: [GLOB]' {entry}, or --inputs ignore"
+            f"'ignore_inputs: [GLOB]' {entry}, or --ignore-inputs"
         )
     if missed.reason is MissReason.NEEDS_IMPORT:
         return "Allow it with --allow-import " + " --allow-import ".join(missed.differing)

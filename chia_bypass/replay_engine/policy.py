@@ -60,7 +60,7 @@ class Policy:
     patience: float = ReplayOptions().patience
     """``--patience``: seconds without any progress that a call waits for another one's turn."""
     checks_inputs: bool = True
-    """``--inputs check``: what a call reads must be what it read."""
+    """Not ``--ignore-inputs``: what a call reads must be what it read."""
     limits: tuple[int, int] = ReplayOptions().inputs_limits
     """``--inputs-limit``: entries and bytes that are compared for one call."""
     latency: float = 0.0
@@ -103,7 +103,7 @@ class Policy:
             infrastructure=options.replay_ray_errors,
             free_order=options.order == "free",
             patience=options.patience,
-            checks_inputs=options.inputs == "check",
+            checks_inputs=not options.ignore_inputs,
             limits=options.inputs_limits,
             latency=float(options.latency),
             allow_local=tuple(options.allow_local),

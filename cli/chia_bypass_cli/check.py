@@ -26,7 +26,7 @@ def check(
     match: given.MatchBy = None,
     allow_import: given.AllowImport = None,
     allow_pickle: given.AllowPickle = False,
-    inputs: given.Inputs = given.DEFAULT.inputs,
+    ignore_inputs: given.IgnoreInputs = given.DEFAULT.ignore_inputs,
     inputs_limit: given.InputsLimit = given.DEFAULT.inputs_limit,
     report: given.Report = None,
     grace: given.Grace = given.GRACE,

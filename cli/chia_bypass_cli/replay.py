@@ -45,7 +45,7 @@ def replay(
     order: given.Order = given.DEFAULT.order,
     patience: given.Patience = given.DEFAULT.patience,
     latency: given.Latency = "0",
-    inputs: given.Inputs = given.DEFAULT.inputs,
+    ignore_inputs: given.IgnoreInputs = given.DEFAULT.ignore_inputs,
     inputs_limit: given.InputsLimit = given.DEFAULT.inputs_limit,
     dry_run: given.DryRun = False,
     report: given.Report = None,

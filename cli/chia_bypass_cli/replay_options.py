@@ -119,11 +119,11 @@ Report = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Write what became of each call to FILE, as JSON."),
 ]
-Inputs = Annotated[
-    str,
+IgnoreInputs = Annotated[
+    bool,
     typer.Option(
-        metavar="check|ignore",
-        help="Whether files and folders that arguments name must be what they were.",
+        "--ignore-inputs",
+        help="Serve calls although files and folders that arguments name have changed.",
     ),
 ]
 InputsLimit = Annotated[

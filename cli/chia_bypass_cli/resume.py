@@ -27,7 +27,7 @@ def resume(
     match: given.MatchBy = None,
     allow_import: given.AllowImport = None,
     allow_pickle: given.AllowPickle = False,
-    inputs: given.Inputs = given.DEFAULT.inputs,
+    ignore_inputs: given.IgnoreInputs = given.DEFAULT.ignore_inputs,
     inputs_limit: given.InputsLimit = given.DEFAULT.inputs_limit,
     dry_run: given.DryRun = False,
     report: given.Report = None,

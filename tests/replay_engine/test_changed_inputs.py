@@ -85,7 +85,7 @@ def test_a_tagged_call_is_served_with_drift_and_globs_accept_changes(loops: Loop
     assert "drift: loop:measure (tag first)" in served.stderr
     assert "input changed: job['netlist']" in served.stderr
     yaml.write_text(before)
-    accepted = loops.chia_bypass("check", "r", "--address", loops.address, "--inputs", "ignore")
+    accepted = loops.chia_bypass("check", "r", "--address", loops.address, "--ignore-inputs")
     assert accepted.returncode == 0, accepted.stderr
     assert loops.real_runs() == []
 
