@@ -33,7 +33,8 @@ _DISPATCHES = ("ray", "_remote"), ("chia_bypass", "_submit"), ("chia_bypass", "_
 """Package and name of functions that dispatch: a thread in one may wait for Ray, and goes on."""
 
 _Place = tuple[int, int] | None
-"""A frame and the instruction in it, where a thread is; None: it dispatches."""
+"""A frame and the instruction in it, where a thread is; None: it dispatches, or is about to begin
+and has no identity yet."""
 
 
 class Quiet:
@@ -73,17 +74,18 @@ class Quiet:
 
     def _places(self) -> dict[int, _Place]:
         """Where each thread is that may react to anything."""
-        me = threading.get_ident()
         frames = sys._current_frames()
-        return {
-            thread.ident: None if _dispatches(frame) else (id(frame), frame.f_lasti)
-            for thread in threading.enumerate()
-            if thread.ident is not None
-            and thread.ident != me
-            and thread.ident not in self._excused
-            and not thread.name.startswith(_OURS)
-            and (frame := frames.get(thread.ident)) is not None
-        }
+        del frames[threading.get_ident()]
+        places: dict[int, _Place] = {}
+        for thread in threading.enumerate():
+            ident = thread.ident
+            if thread.name.startswith(_OURS) or ident in self._excused:
+                continue
+            if ident is None:
+                places[id(thread)] = None
+            elif (frame := frames.get(ident)) is not None:
+                places[ident] = None if _dispatches(frame) else (id(frame), frame.f_lasti)
+        return places
 
 
 def _dispatches(frame: FrameType | None) -> bool:

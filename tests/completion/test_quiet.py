@@ -53,6 +53,21 @@ def test_it_ends_when_all_that_one_set_off_has_happened(chain: Chain) -> None:
         assert chain.arrived[-1:] == [str(number)]
 
 
+def test_threads_that_are_only_beginning_are_waited_for() -> None:
+    begun: list[int] = []
+
+    def begin(number: int) -> None:
+        begun.append(number)
+        if number < 30:
+            threading.Thread(target=begin, args=(number + 1,)).start()
+
+    for _ in range(20):
+        begun.clear()
+        threading.Thread(target=begin, args=(0,)).start()
+        Quiet().wait(FOR_EVER)
+        assert begun[-1] == 30
+
+
 def test_threads_that_wait_are_no_reason_to_wait(chain: Chain) -> None:
     sleeping = threading.Event()
     sleeper = threading.Thread(target=sleeping.wait)
