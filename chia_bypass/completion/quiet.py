@@ -11,8 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import CodeType, FrameType
@@ -41,22 +40,20 @@ class Quiet:
     """Looks at the threads of this process."""
 
     def __init__(self) -> None:
-        self._excused: set[int] = set()
+        self._looking: set[int] = set()
+        """Threads that wait here: each wakes now and then."""
         self._strikes: Counter[int] = Counter()
-
-    @contextmanager
-    def excused(self) -> Iterator[None]:
-        """While a thread of the loop waits here for its turn, it may move."""
-        me = threading.get_ident()
-        self._excused.add(me)
-        try:
-            yield
-        finally:
-            self._excused.discard(me)
 
     def wait(self, seconds: float) -> None:
         """Return as soon as all other threads wait for something, or after so many seconds."""
-        deadline = time.monotonic() + seconds
+        me = threading.get_ident()
+        self._looking.add(me)
+        try:
+            self._look_until(time.monotonic() + seconds)
+        finally:
+            self._looking.discard(me)
+
+    def _look_until(self, deadline: float) -> None:
         before: Mapping[int, _Place] = {}
         while True:
             places = self._places()
@@ -73,19 +70,14 @@ class Quiet:
             time.sleep(_PAUSE)
 
     def _places(self) -> dict[int, _Place]:
-        """Where each thread is that may react to anything."""
-        frames = sys._current_frames()
-        del frames[threading.get_ident()]
-        places: dict[int, _Place] = {}
-        for thread in threading.enumerate():
-            ident = thread.ident
-            if thread.name.startswith(_OURS) or ident in self._excused:
-                continue
-            if ident is None:
-                places[id(thread)] = None
-            elif (frame := frames.get(ident)) is not None:
-                places[ident] = None if _dispatches(frame) else (id(frame), frame.f_lasti)
-        return places
+        """Where each thread is. One of ours, or of Ray's, that moves may keep others from it."""
+        places: dict[int, _Place] = {
+            ident: None if _dispatches(frame) else (id(frame), frame.f_lasti)
+            for ident, frame in sys._current_frames().items()
+            if ident not in self._looking
+        }
+        beginning = (thread for thread in threading.enumerate() if thread.ident is None)
+        return {**places, **{id(thread): None for thread in beginning}}
 
 
 def _dispatches(frame: FrameType | None) -> bool:
@@ -103,9 +95,12 @@ def _is_dispatch(code: CodeType) -> bool:
 
 
 def _runs(ident: int) -> bool:
-    """Whether the system would have the thread run now: it had no processor, or computes in C."""
+    """Whether the system would have the thread run now: it had no processor, or computes in C.
+
+    Not of ours: what they wait for is the disk.
+    """
     thread = threading._active.get(ident)  # type: ignore[attr-defined]
-    if not _TELLS or thread is None:
+    if not _TELLS or thread is None or thread.name.startswith(_OURS):
         return False
     try:
         state = (_TASKS / str(thread.native_id) / "stat").read_bytes()

@@ -155,8 +155,7 @@ class Waits:
         if several and any(order.awaits(call) for call in calls):
             pause = min(order.pause_before(calls), _LONGEST_PAUSE)
             left = self._learned + pause - time.monotonic() if self._learned else 0.0
-            with self._quiet.excused():
-                self._quiet.wait(max(LONGEST, left))
+            self._quiet.wait(max(LONGEST, left))
 
     def _served(self, order: Order, reference: Any) -> str | None:
         call = self._producers.call_of(reference)
@@ -190,7 +189,7 @@ class Waits:
 
     def await_change(self, seconds: float) -> None:
         """Wait until something happens, or so long."""
-        with self._quiet.excused(), self.changed:
+        with self.changed:
             self.changed.wait(seconds)
 
     def give_up(self, order: Order, choice: Choice) -> None:

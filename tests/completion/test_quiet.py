@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -98,19 +97,42 @@ def test_a_thread_that_computes_is_waited_for_so_long_and_at_last_not_at_all() -
         busy.join()
 
 
-def test_who_is_excused_may_move() -> None:
-    quiet, stop = Quiet(), False
+def test_two_that_wait_do_not_wait_for_each_other() -> None:
+    quiet = Quiet()
+    others = [threading.Thread(target=quiet.wait, args=(FOR_EVER,)) for _ in range(5)]
+    for other in others:
+        other.start()
+    quiet.wait(FOR_EVER)
+    for other in others:
+        other.join()  # returns
 
-    def turn() -> None:
-        with quiet.excused():
-            while not stop:
-                time.sleep(0)
 
-    turning = threading.Thread(target=turn)
-    turning.start()
+class Crowd:
+    """Threads that all wake when something happens, and find that it is not their turn."""
+
+    def __init__(self) -> None:
+        self.changed, self.over = threading.Condition(), False
+        self.threads = [threading.Thread(target=self.look) for _ in range(20)]
+        for thread in self.threads:
+            thread.start()
+
+    def look(self) -> None:
+        while not self.over:
+            with self.changed:
+                self.changed.wait(1)
+            sum(range(2_000))
+
+
+def test_who_cannot_move_because_others_do_is_waited_for(chain: Chain) -> None:
+    crowd, quiet = Crowd(), Quiet()
     try:
-        quiet.wait(FOR_EVER)  # returns
-        assert turning.is_alive()
+        for number in range(20):
+            with crowd.changed:
+                crowd.changed.notify_all()
+            chain.queues[0].put(str(number))
+            quiet.wait(FOR_EVER)
+            assert chain.arrived[-1:] == [str(number)]
     finally:
-        stop = True
-        turning.join()
+        crowd.over = True
+        for thread in crowd.threads:
+            thread.join()
