@@ -31,9 +31,9 @@ _OURS = "chia-bypass"
 _DISPATCHES = ("ray", "_remote"), ("chia_bypass", "_submit"), ("chia_bypass", "_try_proxy")
 """Package and name of functions that dispatch: a thread in one may wait for Ray, and goes on."""
 
-_Place = tuple[int, int] | None
-"""A frame and the instruction in it, where a thread is; None: it dispatches, or is about to begin
-and has no identity yet."""
+_Place = tuple[int, int, bytes] | None
+"""A frame and the instruction in it, where a thread is, and how often it has been woken and
+stopped, for it may be there again. None: it dispatches, or has yet to begin."""
 
 
 class Quiet:
@@ -72,7 +72,7 @@ class Quiet:
     def _places(self) -> dict[int, _Place]:
         """Where each thread is. One of ours, or of Ray's, that moves may keep others from it."""
         places: dict[int, _Place] = {
-            ident: None if _dispatches(frame) else (id(frame), frame.f_lasti)
+            ident: None if _dispatches(frame) else (id(frame), frame.f_lasti, _switches(ident))
             for ident, frame in sys._current_frames().items()
             if ident not in self._looking
         }
@@ -94,16 +94,29 @@ def _is_dispatch(code: CodeType) -> bool:
     return any(code.co_name == name and package in folders for package, name in _DISPATCHES)
 
 
+def _switches(ident: int) -> bytes:
+    """The lines in which the system counts them; empty where it does not."""
+    counts = _told(ident, "status").partition(b"voluntary_ctxt_switches")
+    return counts[2]
+
+
 def _runs(ident: int) -> bool:
     """Whether the system would have the thread run now: it had no processor, or computes in C.
 
     Not of ours: what they wait for is the disk.
     """
     thread = threading._active.get(ident)  # type: ignore[attr-defined]
-    if not _TELLS or thread is None or thread.name.startswith(_OURS):
+    if thread is None or thread.name.startswith(_OURS):
         return False
+    return _told(ident, "stat").rpartition(b")")[2][1:2] in (b"R", b"D")
+
+
+def _told(ident: int, what: str) -> bytes:
+    """What the system tells of a thread of Python's; nothing of one that has ended."""
+    thread = threading._active.get(ident)  # type: ignore[attr-defined]
+    if not _TELLS or thread is None:
+        return b""
     try:
-        state = (_TASKS / str(thread.native_id) / "stat").read_bytes()
-    except OSError:  # it has ended
-        return False
-    return state.rpartition(b")")[2][1:2] in (b"R", b"D")
+        return (_TASKS / str(thread.native_id) / what).read_bytes()
+    except OSError:
+        return b""
