@@ -102,6 +102,8 @@ class Waits:
             plain = partial(self.log.get, plain, references, plain_wait)
         with self.changed:
             order = self._order_of(here.parent)
+            if not (order.has_several_lanes or here.parent.has_several_lanes):
+                references = []  # nobody else could have learned of them before
             served = filter(None, (self._served(order, reference) for reference in references))
             calls = [call for call in served if order.awaits(call)]
         if not calls:

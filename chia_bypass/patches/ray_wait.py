@@ -63,20 +63,13 @@ def _wrap_get(original: Any) -> Any:
         try:
             return _get(original, object_refs, kwargs)
         except BaseException as error:
+            engine = engines.current()
+            if engine is not None and isinstance(error, Exception) and ray_private.is_loss(error):
+                _tell_lost(engine, original, object_refs, error)
             hide_our_frames(error)
             raise
 
-    @functools.wraps(original)
-    def telling_get(object_refs: Any, **kwargs: Any) -> Any:
-        try:
-            return get(object_refs, **kwargs)
-        except Exception as error:
-            engine = engines.current()
-            if engine is not None and ray_private.is_loss(error):
-                _tell_lost(engine, original, object_refs, error)
-            raise
-
-    return telling_get
+    return get
 
 
 def _tell_lost(engine: Engine, get: Any, object_refs: Any, error: BaseException) -> None:
