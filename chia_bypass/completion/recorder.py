@@ -50,7 +50,8 @@ class SeenLog:
         self.remember: Callable[[position.Parent], Memory] = lambda parent: Memory()
         """What there is of a parent already."""
         self._lock = threading.Lock()
-        self._turns, self._quiet = threading.Lock(), Quiet()
+        self.turns, self._quiet = threading.RLock(), Quiet()
+        """Held by the one lane that learns something."""
         self._deliveries = Deliveries(self._next)
 
     def wait(
@@ -70,7 +71,7 @@ class SeenLog:
             value = plain()
         except Exception as error:
             if here and here.parent.has_several_lanes and not isinstance(error, GetTimeoutError):
-                self.learns(here, _finished(references, plain_wait))
+                self.learns(here, finished(references, plain_wait))
             raise
         if here and here.parent.has_several_lanes:
             self.learns(here, references)
@@ -86,7 +87,7 @@ class SeenLog:
         if not here.parent.has_several_lanes:
             self.saw(here.parent, sorted(fresh), here.lane, here.dispatches)
             return
-        with self._turns:
+        with self.turns:
             self._quiet.wait(LONGEST)
             self.saw(here.parent, sorted(fresh), here.lane, here.dispatches)
 
@@ -141,7 +142,7 @@ def _fresh(memory: Memory, calls: Iterable[str]) -> tuple[str, ...]:
     return tuple(call for call in dict.fromkeys(calls) if call not in memory.calls)
 
 
-def _finished(references: list[Any], plain_wait: PlainWait) -> list[Any]:
+def finished(references: list[Any], plain_wait: PlainWait) -> list[Any]:
     """Those of which a get that raised may have been told."""
     proper = {reference for reference in references if is_reference(reference)}
     if not proper or not ray.is_initialized():

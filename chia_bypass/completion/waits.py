@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from chia_bypass.completion.deliveries import Deliveries, Delivery
 from chia_bypass.completion.order import Choice, Look, Order
 from chia_bypass.completion.quiet import LONGEST, Quiet
-from chia_bypass.completion.recorder import SeenLog
+from chia_bypass.completion.recorder import SeenLog, finished
 from chia_bypass.engine import PlainWait
 from chia_bypass.identity import position
 from chia_bypass.identity.producers import Producers
@@ -98,22 +98,41 @@ class Waits:
         here = position.current()
         if here is None:
             return plain()
-        if self.log is not None:
-            plain = partial(self.log.get, plain, references, plain_wait)
         with self.changed:
             order = self._order_of(here.parent)
-            if not (order.has_several_lanes or here.parent.has_several_lanes):
-                references = []  # nobody else could have learned of them before
-            served = filter(None, (self._served(order, reference) for reference in references))
-            calls = [call for call in served if order.awaits(call)]
+            # Else nobody could have learned anything before.
+            several = order.has_several_lanes or here.parent.has_several_lanes
+            served = (self._served(order, one) for one in (references if several else ()))
+            calls = [call for call in served if call is not None and order.awaits(call)]
         if not calls:
-            return plain()
+            return plain() if self.log is None else self.log.get(plain, references, plain_wait)
         self._await_turn(order, here, calls)
-        self.notes(order, here.parent, references, here.lane, here.dispatches)
+        learned = references
         try:
             return plain()
+        except Exception:
+            learned = finished(references, plain_wait)
+            raise
         finally:
+            self.learns(order, here, calls, learned)
+
+    def learns(
+        self,
+        order: Order,
+        here: position.Position,
+        calls: Collection[str],
+        references: Iterable[Any],
+    ) -> None:
+        """A lane is about to be told of ``references``, of which ``calls`` are served."""
+        if self.log is None:
+            self.settle(order, here, calls)
             self.report(order, calls)
+            return
+        with self.log.turns:  # of those whose calls run for real, too
+            self.settle(order, here, calls)
+            self.notes(order, here.parent, references, here.lane, here.dispatches)
+            self.report(order, calls)
+            self.log.learns(here, references)
 
     def notes(
         self,
@@ -146,7 +165,6 @@ class Waits:
                 self.give_up(order, choice)
             else:
                 self.await_change(_SLICE)
-        self.settle(order, here, calls)
 
     def settle(self, order: Order, here: position.Position, calls: Collection[str]) -> None:
         """Wait until all lanes have done what they do about what they learned before.
@@ -327,12 +345,7 @@ class _Wait:
     def _result(self, ready: list[Any]) -> tuple[list[Any], list[Any]]:
         chosen = set(ready)
         calls = [call for r, call in self._each() if call is not None and r in chosen]
-        here = self.here
-        self.waits.settle(self.order, here, calls)
-        self.waits.notes(self.order, here.parent, ready, here.lane, here.dispatches)
-        self.waits.report(self.order, calls)
-        if self.waits.log is not None:
-            self.waits.log.learns(here, ready)
+        self.waits.learns(self.order, self.here, calls, ready)
         # In the order in which they were given, as Ray has it.
         return (
             [reference for reference in self.references if reference in chosen],
