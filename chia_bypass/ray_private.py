@@ -332,7 +332,15 @@ def is_loss(error: BaseException) -> bool:
     Errors that the function raised, time-outs, and cancellations, which who cancels knows, are
     none.
     """
-    from ray.exceptions import GetTimeoutError, RayError, RayTaskError, TaskCancelledError
+    from ray.exceptions import (
+        GetTimeoutError,
+        RayError,
+        RaySystemError,
+        RayTaskError,
+        TaskCancelledError,
+    )
 
     others = (RayTaskError, GetTimeoutError, TaskCancelledError)
+    if type(error) in (RayError, RaySystemError):  # an exception that cannot be unpickled here
+        return False
     return isinstance(error, RayError) and not isinstance(error, others)
