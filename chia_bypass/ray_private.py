@@ -327,20 +327,21 @@ def job_server(client: Any) -> str:
 
 
 def is_loss(error: BaseException) -> bool:
-    """Whether Ray says by this error that a call has no answer: its worker or node is gone.
+    """Whether Ray says by this error that a call has no answer: its worker or node is gone, say.
 
-    Errors that the function raised, time-outs, and cancellations, which who cancels knows, are
-    none.
+    Errors that the function raised, in whatever form they come, time-outs, and cancellations, which
+    who cancels knows, are none.
     """
-    from ray.exceptions import (
-        GetTimeoutError,
-        RayError,
-        RaySystemError,
-        RayTaskError,
-        TaskCancelledError,
-    )
+    from ray import exceptions
 
-    others = (RayTaskError, GetTimeoutError, TaskCancelledError)
-    if type(error) in (RayError, RaySystemError):  # an exception that cannot be unpickled here
-        return False
-    return isinstance(error, RayError) and not isinstance(error, others)
+    lost = (
+        exceptions.WorkerCrashedError,
+        exceptions.NodeDiedError,
+        exceptions.OutOfMemoryError,
+        exceptions.ObjectLostError,
+        exceptions.LocalRayletDiedError,
+        exceptions.RuntimeEnvSetupError,
+        exceptions.TaskUnschedulableError,
+        exceptions.TaskPlacementGroupRemoved,
+    )
+    return isinstance(error, lost) and not isinstance(error, exceptions.RayTaskError)
