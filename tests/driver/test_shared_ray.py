@@ -57,6 +57,7 @@ def test_a_second_stage_meets_the_actors_of_the_first(
     root = Path(__file__).resolve().parents[2]
     path = os.pathsep.join([str(root), str(root / "cli"), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": path.rstrip(os.pathsep), "RAY_TMPDIR": str(short)}
+    environment.pop("RAY_ADDRESS", None)  # "auto" would join the Ray of the session
     loops = Loops(tmp_path, environment, "")
     head = IMPORTS.format(log=str(loops.log))
     first = FIRST.replace("HOW", WAYS[way]).replace("ARGUMENTS", '"local", num_cpus=2')
