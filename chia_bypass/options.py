@@ -77,6 +77,11 @@ Globs = Sequence[str]
 Calls = Sequence[str]
 """Recorded calls, as `inspect` names them: ``build#3`` or ``loop.0/3``."""
 Regexes = Sequence[Annotated[str, _regex]]
+OnMiss = Literal["fail", "run", "record"]
+OtherArguments = Literal["report", "strict"]
+MatchBy = Literal["arguments", "order"]
+LearnedIn = Literal["recorded", "free"]
+Noting = Literal["note", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +100,7 @@ class RecordOptions:
     """``GLOB=REGEX``: the same, in functions that the glob matches."""
     keep_env: Sequence[str] = ()
     """Environment variables whose values are stored, not only their names."""
-    inputs: Literal["note", "none"] = "note"
+    inputs: Noting = "note"
     """Whether it is noted what is at the paths that arguments name, and what calls write there."""
     inputs_limit: Annotated[str, _limits] = "10000:256"
     """``ENTRIES:MB``: how many files and folders, and how much in them, are looked at for a call.
@@ -113,7 +118,7 @@ class ReplayOptions:
 
     address: str | None = None
     """A Ray cluster to run on; None: a local Ray that is made for the replay."""
-    on_miss: Literal["fail", "run", "record"] = "fail"
+    on_miss: OnMiss = "fail"
     """What happens to a call that was not recorded: an error, or it runs for real, which
     ``record`` adds to the recording."""
     live: Sequence[str] = ()
@@ -132,9 +137,9 @@ class ReplayOptions:
     """Functions that may mix served and real calls that share state."""
     allow_local: Globs = ()
     """Functions that may run for real on resources that are only pretended."""
-    args: Literal["report", "strict"] = "report"
+    args: OtherArguments = "report"
     """Whether a tagged call with other arguments than recorded is reported, or a miss."""
-    match: Literal["arguments", "order"] | None = None
+    match: MatchBy | None = None
     """How untagged calls are found; None: as the YAML says."""
     allow_import: Sequence[str] = ()
     """Modules that may be imported to rebuild values."""
@@ -142,7 +147,7 @@ class ReplayOptions:
     """Load values that were kept as pickle, which runs code of the recording."""
     replay_ray_errors: bool = False
     """Raise recorded errors of Ray's own again, too."""
-    order: Literal["recorded", "free"] = "recorded"
+    order: LearnedIn = "recorded"
     """In which order the loop learns that calls have finished."""
     patience: Annotated[float, _not_negative] = 30.0
     """Seconds without progress to wait for the call that finished next in the recording."""

@@ -7,28 +7,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
-from enum import Enum
 from functools import cache
 from typing import Any, NamedTuple
 
 from chia_bypass.errors import UsageError
 from chia_bypass.names import named, names_of, short_name, tag_fits
 from chia_bypass.recording.index import CallIndex
+from chia_bypass.recording.listing_order import Order as Order
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Call, Outcome, Result, attempt_path
-
-
-class Order(str, Enum):
-    """How calls can be listed."""
-
-    TREE = "tree"
-    """Each parent's in the order of their dispatch, children below their parent."""
-    TIME = "time"
-    """The longest first."""
-    SIZE = "size"
-    """The largest result first."""
-    FUNCTION = "function"
-    """By name, those of one function as they were dispatched."""
 
 
 @dataclass(frozen=True, slots=True)

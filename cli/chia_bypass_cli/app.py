@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
@@ -15,6 +16,7 @@ from chia_bypass_cli import (
     doctor,
     exit_statuses,
     export,
+    help_pages,
     inspect,
     pack,
     prune,
@@ -24,22 +26,41 @@ from chia_bypass_cli import (
     resume,
     terminal,
     verify,
+    versions,
 )
 from chia_bypass_cli.command_line import split_command
 
 app = typer.Typer(
     name="chia-bypass",
-    help="Record a CHIA loop once, replay it on Ray without paying for the work again.",
+    cls=help_pages.Group,
     epilog=exit_statuses.listed(ExitStatus, OF_COMMAND),
+    context_settings=help_pages.NAMES,
     no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
+    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
 for module in (record, replay, resume, check):
     module.register(app)
-for module in (inspect, verify, pack, prune, diff, export, report, doctor):
+for module in (inspect, diff, report, export):
     module.register(app)
+for module in (verify, pack, prune):
+    module.register(app)
+doctor.register(app)
+
+
+@app.callback()
+def _of_the_app(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the versions of chia-bypass and of what it runs with.",
+            callback=versions.print_and_exit,
+            is_eager=True,
+        ),
+    ] = False,
+) -> None:
+    """Record a CHIA loop once, replay it on Ray without paying for the work again."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

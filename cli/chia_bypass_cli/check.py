@@ -6,9 +6,10 @@ import typer
 
 from chia_bypass.exit_status import ExitStatus
 from chia_bypass.options import ReplayOptions
-from chia_bypass_cli import exit_statuses
+from chia_bypass_cli import exit_statuses, panels
 from chia_bypass_cli import replay_options as given
 from chia_bypass_cli.command_line import command_of, options_of
+from chia_bypass_cli.help_pages import LoopCommand
 
 _EXAMPLE = "Example: chia-bypass check recordings/golden -- python loop.py"
 _STATUSES = sorted((*exit_statuses.REPLAYED, ExitStatus.DRIFTED, ExitStatus.UNUSED))
@@ -16,7 +17,12 @@ _STATUSES = sorted((*exit_statuses.REPLAYED, ExitStatus.DRIFTED, ExitStatus.UNUS
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("check", epilog=exit_statuses.of_loop(_EXAMPLE, _STATUSES))(check)
+    app.command(
+        "check",
+        cls=LoopCommand,
+        rich_help_panel=panels.RUN,
+        epilog=exit_statuses.of_loop(_EXAMPLE, _STATUSES),
+    )(check)
 
 
 def check(
@@ -24,12 +30,12 @@ def check(
     source: given.Source = None,
     address: given.Address = None,
     match: given.MatchBy = None,
-    allow_import: given.AllowImport = None,
-    allow_pickle: given.AllowPickle = False,
     ignore_inputs: given.IgnoreInputs = given.DEFAULT.ignore_inputs,
     inputs_limit: given.InputsLimit = given.DEFAULT.inputs_limit,
-    report: given.Report = None,
     grace: given.Grace = given.GRACE,
+    allow_import: given.AllowImport = None,
+    allow_pickle: given.AllowPickle = False,
+    report: given.Report = None,
 ) -> None:
     """Replay for CI: a miss, any drift and an unused recorded call are failures."""
     options = options_of(context, ReplayOptions)

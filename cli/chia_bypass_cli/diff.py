@@ -10,7 +10,8 @@ import typer
 
 from chia_bypass.exit_status import ExitStatus
 from chia_bypass.wording import CUT
-from chia_bypass_cli import exit_statuses, terminal
+from chia_bypass_cli import completing, exit_statuses, panels, terminal
+from chia_bypass_cli.help_pages import Command
 
 if TYPE_CHECKING:
     from chia_bypass.look.analysis.diff import Change, Diff, Drift
@@ -22,7 +23,7 @@ _LONG = 160
 """Characters of a rendering that are shown; --json has all that is kept."""
 _BEFORE = 20
 """Characters that are shown before the first one that differs."""
-_EXAMPLE = """\b
+_EXAMPLE = """\
 Example: chia-bypass diff recordings/monday recordings/tuesday
          chia-bypass diff --json a b > difference.json
 
@@ -31,16 +32,31 @@ The module chia_bypass.look.analysis.diff_json documents the fields of --json.""
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("diff", epilog=exit_statuses.after(_EXAMPLE, _STATUSES))(diff)
+    app.command(
+        "diff",
+        cls=Command,
+        rich_help_panel=panels.LOOK,
+        epilog=exit_statuses.after(_EXAMPLE, _STATUSES),
+    )(diff)
 
 
 def diff(
-    a: Annotated[Path, typer.Argument(metavar="A", help="A recording.")],
-    b: Annotated[Path, typer.Argument(metavar="B", help="Another recording of the same loop.")],
+    a: Annotated[
+        Path,
+        typer.Argument(metavar="A", help="A recording.", autocompletion=completing.recordings),
+    ],
+    b: Annotated[
+        Path,
+        typer.Argument(
+            metavar="B",
+            help="Another recording of the same loop.",
+            autocompletion=completing.recordings,
+        ),
+    ],
     all_rows: Annotated[
         bool, typer.Option("--all", help=f"Show all differences, not only {_LISTED} of each kind.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
     """Compare two recordings: calls, results field by field, arguments, durations."""
     from chia_bypass.look.analysis.diff import diff as compare

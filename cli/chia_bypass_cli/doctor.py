@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from chia_bypass.exit_status import ExitStatus
-from chia_bypass_cli import exit_statuses, terminal
+from chia_bypass_cli import exit_statuses, panels, terminal
+from chia_bypass_cli.help_pages import Command
 
-_EXAMPLE = """\b
+_EXAMPLE = """\
 Example: chia-bypass doctor --python .venv/bin/python
 
 With --json, a list of objects: verdict (ok, note or wrong), subject, found and remedy."""
@@ -19,14 +20,20 @@ _STATUSES = (ExitStatus.OK, ExitStatus.DIFFERENT)
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("doctor", epilog=exit_statuses.after(_EXAMPLE, _STATUSES))(doctor)
+    app.command(
+        "doctor",
+        cls=Command,
+        rich_help_panel=panels.LEARN,
+        epilog=exit_statuses.after(_EXAMPLE, _STATUSES),
+    )(doctor)
 
 
 def doctor(
     python: Annotated[
-        str, typer.Option(help="The Python of your loops: --python /opt/loops/bin/python.")
+        str,
+        typer.Option(metavar="PYTHON", help="The Python of your loops."),
     ] = "python",
-    as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
     """Check what is installed, and whether recording can work here."""
     import os

@@ -17,7 +17,7 @@ REPLAYED = (
 def listed(statuses: Iterable[ExitStatus], *more: str) -> str:
     """A paragraph for the end of a command's help, a line for each; then ``more`` lines."""
     lines = [f"  {status.value:3}  {status.meaning}" for status in statuses]
-    return "\n".join(("\b", "Exit status:", *lines, *(f"       {line}" for line in more)))
+    return "\n".join(("Exit status:", *lines, *(f"       {line}" for line in more)))
 
 
 def after(example: str, statuses: Iterable[ExitStatus], *more: str) -> str:

@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from chia_bypass.look.analysis.formats import Format
-from chia_bypass_cli import terminal
+from chia_bypass_cli import panels, terminal
+from chia_bypass_cli.completing import OneRecording
+from chia_bypass_cli.help_pages import Command
 
-_EXAMPLE = """\b
+_EXAMPLE = """\
 Example: chia-bypass export recordings/tuesday --format trace -o tuesday.json
          chia-bypass export recordings/tuesday | jq -r 'select(.seconds > 60) | .call'
 
@@ -21,17 +23,23 @@ profiler, which `chia viz-profile` draws."""
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("export", epilog=_EXAMPLE)(export)
+    app.command("export", cls=Command, rich_help_panel=panels.LOOK, epilog=_EXAMPLE)(export)
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A recording.")],
+    folder: OneRecording,
     format_: Annotated[
-        Format, typer.Option("--format", help="The format to write: --format trace.")
+        Format, typer.Option("--format", help="The format to write.")
     ] = Format.JSONL,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="File to write [default: standard output]"),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="The file to write.",
+            show_default="standard output",
+        ),
     ] = None,
     values: Annotated[
         bool,

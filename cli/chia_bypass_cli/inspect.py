@@ -7,10 +7,14 @@ from typing import Annotated
 
 import typer
 
-from chia_bypass.recording.call_tree import Order
+from chia_bypass.recording.listing_order import Order
+from chia_bypass_cli import completing, panels
+from chia_bypass_cli.help_pages import Command
 
 ROWS = 200
-_EXAMPLE = """\b
+CALLS = "The calls of a recording"
+ONE = "One call"
+_EXAMPLE = """\
 Example: chia-bypass inspect recordings/tuesday --function '*.run' --sort time --limit 10
          chia-bypass inspect recordings/tuesday --failed      what went wrong
          chia-bypass inspect recordings/tuesday build#0       everything about one call
@@ -22,57 +26,113 @@ module chia_bypass.look.analysis.as_json documents the fields of --json."""
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("inspect", epilog=_EXAMPLE)(inspect)
+    app.command("inspect", cls=Command, rich_help_panel=panels.LOOK, epilog=_EXAMPLE)(inspect)
 
 
 def inspect(
     folder: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[DIR]", help="A recording, or a folder of them [default: recordings/]"
+            metavar="DIR",
+            help="A recording, or a folder of them.",
+            show_default="recordings/",
+            autocompletion=completing.recordings,
         ),
     ] = None,
     call: Annotated[
         str | None,
-        typer.Argument(metavar="[CALL]", help="A call: its path, function#n or tag."),
+        typer.Argument(
+            metavar="CALL",
+            help="A call: its path, function#n or tag.",
+            autocompletion=completing.calls,
+        ),
     ] = None,
     function: Annotated[
         str | None,
-        typer.Option(help="Only calls of functions that match this glob: 'GccNode.*'."),
+        typer.Option(
+            metavar="GLOB",
+            help="Show only calls of functions that match GLOB, such as 'GccNode.*'.",
+            rich_help_panel=CALLS,
+            autocompletion=completing.functions,
+        ),
     ] = None,
     tag: Annotated[
-        str | None, typer.Option(help="Only calls whose whole tag matches this regex: 'iter0_.*'.")
+        str | None,
+        typer.Option(
+            metavar="REGEX",
+            help="Show only calls whose whole tag matches REGEX, such as 'iter0_.*'.",
+            rich_help_panel=CALLS,
+        ),
     ] = None,
     failed: Annotated[
-        bool, typer.Option("--failed", help="Only calls that did not return a value.")
+        bool,
+        typer.Option(
+            "--failed",
+            help="Show only calls that did not return a value.",
+            rich_help_panel=CALLS,
+        ),
     ] = False,
     sort: Annotated[
-        Order, typer.Option(help="Order of the rows: --sort time has the longest first.")
+        Order,
+        typer.Option(
+            help="The order of the rows: with time and size, the largest come first.",
+            rich_help_panel=CALLS,
+        ),
     ] = Order.TREE,
-    limit: Annotated[int, typer.Option(min=0, help="At most this many rows: --limit 10.")] = ROWS,
-    all_rows: Annotated[bool, typer.Option("--all", help="All rows, however many.")] = False,
+    limit: Annotated[
+        int,
+        typer.Option(
+            min=0, metavar="ROWS", help="Show at most so many rows.", rich_help_panel=CALLS
+        ),
+    ] = ROWS,
+    all_rows: Annotated[
+        bool,
+        typer.Option("--all", help="Show all rows, however many.", rich_help_panel=CALLS),
+    ] = False,
     follow: Annotated[
         bool,
-        typer.Option("--follow", help="Show calls as they end, while the loop is being recorded."),
+        typer.Option(
+            "--follow",
+            help="Show calls as they end, while the loop is being recorded.",
+            rich_help_panel=CALLS,
+        ),
     ] = False,
     raw: Annotated[
         bool,
-        typer.Option("--raw", help="Write the bytes or text that the call returned: > FILE."),
+        typer.Option(
+            "--raw",
+            help="Write the bytes or the text that the call returned to standard output.",
+            rich_help_panel=ONE,
+        ),
     ] = False,
     part: Annotated[
         str | None,
-        typer.Option(help="Only this part of what the call returned: 'runs[0].output'."),
+        typer.Option(
+            metavar="PART",
+            help="Show only this part of what the call returned, such as 'runs[0].output'.",
+            rich_help_panel=ONE,
+        ),
     ] = None,
     history: Annotated[
         bool,
         typer.Option(
-            "--history", help="Show all attempts of the call, not only the one that counts."
+            "--history",
+            help="Show all attempts of the call, not only the one that counts.",
+            rich_help_panel=ONE,
         ),
     ] = False,
     scan_secrets: Annotated[
-        bool, typer.Option("--scan-secrets", help="List values that look like keys or passwords.")
+        bool,
+        typer.Option(
+            "--scan-secrets",
+            help="List values that look like keys or passwords.",
+            rich_help_panel=panels.SAFETY,
+        ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts.")] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print JSON for scripts.", rich_help_panel=panels.OUTPUT),
+    ] = False,
 ) -> None:
     """List recordings, list the calls of a recording, or show everything about one call."""
     from chia_bypass.errors import UsageError

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from chia_bypass_cli import terminal
+from chia_bypass_cli import completing, panels, terminal
+from chia_bypass_cli.completing import OneRecording
+from chia_bypass_cli.help_pages import Command
 
 if TYPE_CHECKING:
     from chia_bypass.look.archive.pack import Leaving
@@ -15,35 +17,38 @@ if TYPE_CHECKING:
 _PACK = "Example: chia-bypass pack recordings/tuesday -o bug.tar.gz --keep loop.0/3 --keep sum"
 _UNPACK = "Example: chia-bypass unpack bug.tar.gz -o recordings/bug"
 _SHOWN = 20
+Rest = Literal["none", "all"]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command("pack", epilog=_PACK)(pack)
-    app.command("unpack", epilog=_UNPACK)(unpack)
+    app.command("pack", cls=Command, rich_help_panel=panels.KEEP, epilog=_PACK)(pack)
+    app.command("unpack", cls=Command, rich_help_panel=panels.KEEP, epilog=_UNPACK)(unpack)
 
 
 def pack(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A recording.")],
+    folder: OneRecording,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help="The archive to write.")
     ],
     keep: Annotated[
         list[str] | None,
-        typer.Option(metavar="CALL|FUNCTION", help="Include the values of this call or function."),
+        typer.Option(
+            metavar="CALL|FUNCTION",
+            help="Include the values of this call or function.",
+            autocompletion=completing.functions_and_calls,
+        ),
     ] = None,
     values: Annotated[
-        str, typer.Option(help="none|all: include the values of calls that no --keep names.")
+        Rest,
+        typer.Option(help="Whether to include the values of calls that no --keep names."),
     ] = "none",
     yes: Annotated[bool, typer.Option("--yes", help="Write the archive without asking.")] = False,
 ) -> None:
     """Pack a recording into one file, for CI or a bug report. Values are left out unless named."""
-    from chia_bypass.errors import UsageError
     from chia_bypass.look.archive import pack as library
     from chia_bypass.recording.reader import Recording
 
-    if values not in ("none", "all"):
-        raise UsageError(f"--values must be none or all, not {values}")
     recording = Recording.open(folder)
     choice = library.Choice(values == "all", tuple(keep or ()))
     _print(library.leaving(recording, choice))
@@ -94,11 +99,18 @@ def unpack(
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", metavar="DIR", help="The folder to make [default: as it was packed]"
+            "-o",
+            "--output",
+            metavar="DIR",
+            help="The folder to make.",
+            show_default="as it was packed",
         ),
     ] = None,
     max_size: Annotated[
-        int | None, typer.Option(metavar="BYTES", help="Refuse an archive of more [default: 10 GB]")
+        int | None,
+        typer.Option(
+            metavar="BYTES", help="Refuse an archive that holds more.", show_default="10 GB"
+        ),
     ] = None,
 ) -> None:
     """Unpack a recording. The file may come from anybody: it is checked, and nothing in it runs."""

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chia_bypass_cli import terminal
+from chia_bypass_cli import panels, terminal
+from chia_bypass_cli.completing import OneRecording
+from chia_bypass_cli.help_pages import Command
 
 if TYPE_CHECKING:
     from chia_bypass.look.archive.prune import Prunable
@@ -17,11 +19,11 @@ _EXAMPLE = "Example: chia-bypass prune recordings/tuesday --dry-run"
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("prune", epilog=_EXAMPLE)(prune)
+    app.command("prune", cls=Command, rich_help_panel=panels.KEEP, epilog=_EXAMPLE)(prune)
 
 
 def prune(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A recording.")],
+    folder: OneRecording,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only list what would be removed.")
     ] = False,

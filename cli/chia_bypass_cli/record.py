@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chia_bypass import options as allowed
 from chia_bypass.exit_status import ExitStatus
 from chia_bypass.options import RecordOptions
-from chia_bypass_cli import exit_statuses, terminal
+from chia_bypass_cli import exit_statuses, panels, terminal
 from chia_bypass_cli.command_line import command_of, options_of
+from chia_bypass_cli.help_pages import RecordCommand
 
 if TYPE_CHECKING:
     from chia_bypass.control.record_session import Recorded
     from chia_bypass.recording.summary import FunctionSummary
 
+DEFAULT = RecordOptions()
 _EXAMPLE = "Example: chia-bypass record -o recordings/tuesday -- python loop.py --iterations 3"
 _STATUSES = (
     *(ExitStatus.OK, ExitStatus.USAGE, ExitStatus.SPOILED),
@@ -26,7 +29,12 @@ _STATUSES = (
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("record", epilog=exit_statuses.of_loop(_EXAMPLE, _STATUSES))(record)
+    app.command(
+        "record",
+        cls=RecordCommand,
+        rich_help_panel=panels.RUN,
+        epilog=exit_statuses.of_loop(_EXAMPLE, _STATUSES),
+    )(record)
 
 
 def record(
@@ -34,58 +42,80 @@ def record(
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", help="Folder for the recording [default: a new one in recordings/]"
+            "-o",
+            "--output",
+            metavar="DIR",
+            help="The folder to make for the recording.",
+            show_default="a new one in recordings/",
+            rich_help_panel=panels.OUTPUT,
         ),
     ] = None,
     tagged_only: Annotated[
-        bool, typer.Option("--tagged-only", help="Capture only calls that have a tag.")
+        bool,
+        typer.Option(
+            "--tagged-only",
+            help="Record only calls that have a tag.",
+            rich_help_panel=panels.CAPTURED,
+        ),
     ] = False,
     function: Annotated[
         list[str] | None,
-        typer.Option("--function", help="Capture only calls of functions that match this glob."),
+        typer.Option(
+            metavar="GLOB",
+            help="Record only calls of functions that match GLOB.",
+            rich_help_panel=panels.CAPTURED,
+        ),
     ] = None,
     tag: Annotated[
         list[str] | None,
-        typer.Option("--tag", help="Capture only calls whose whole tag matches this regex."),
+        typer.Option(
+            metavar="REGEX",
+            help="Record only calls whose whole tag matches REGEX.",
+            rich_help_panel=panels.CAPTURED,
+        ),
     ] = None,
     redact: Annotated[
         list[str] | None,
         typer.Option(
             metavar="REGEX",
-            help="Replace what matches this regex in arguments and results before they are stored.",
+            help="Replace what matches REGEX in arguments and results before they are stored.",
+            rich_help_panel=panels.SAFETY,
         ),
     ] = None,
     redact_in: Annotated[
         list[str] | None,
         typer.Option(
             metavar="GLOB=REGEX",
-            help="Do the same, but only in calls of functions that match GLOB.",
+            help="Replace what matches REGEX only in calls of functions that match GLOB.",
+            rich_help_panel=panels.SAFETY,
         ),
     ] = None,
     keep_env: Annotated[
         list[str] | None,
         typer.Option(
-            "--keep-env", help="Store the value of this environment variable, not only its name."
+            metavar="VARIABLE",
+            help="Store the value of this environment variable, not only its name.",
+            rich_help_panel=panels.SAFETY,
         ),
     ] = None,
     inputs: Annotated[
-        str | None,
+        allowed.Noting,
         typer.Option(
-            metavar="note|none",
-            help="Note the digests of a call's inputs (the files that its arguments name), or not  "
-            "[default: note]",
+            help="Whether to note the digests of a call's inputs, the files that its arguments "
+            "name.",
+            rich_help_panel=panels.CAPTURED,
         ),
-    ] = None,
+    ] = DEFAULT.inputs,
     inputs_limit: Annotated[
-        str | None,
+        str,
         typer.Option(
             metavar="ENTRIES:MB",
-            help="How many files, and how many MB of them, are read for one call  "
-            "[default: 10000:256]",
+            help="How many files, and how many MB of them, are read for one call.",
+            rich_help_panel=panels.CAPTURED,
         ),
-    ] = None,
+    ] = DEFAULT.inputs_limit,
 ) -> None:
-    """Run a loop for real and keep the result of every call: record [options] -- COMMAND ..."""
+    """Run a loop for real and keep the result of every call. The command stands after --."""
     import os
 
     from chia_bypass.control.record_session import RecordSession

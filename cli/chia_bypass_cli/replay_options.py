@@ -10,7 +10,10 @@ from typing import Annotated
 
 import typer
 
+from chia_bypass import options as allowed
 from chia_bypass.options import ReplayOptions
+from chia_bypass_cli import completing
+from chia_bypass_cli.panels import MATCHING, OUTPUT, REAL, SAFETY, SERVED, TIME
 
 DEFAULT = ReplayOptions()
 Globs = list[str] | None
@@ -18,112 +21,110 @@ Globs = list[str] | None
 Source = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[DIR | bypass.yaml]",
-        help="The recording [default: the newest in recordings/]",
-        show_default=False,
+        metavar="DIR|YAML",
+        help="The recording, or a bypass.yaml that names one.",
+        show_default="the newest in recordings/",
+        autocompletion=completing.recordings,
     ),
 ]
 Address = Annotated[
     str | None,
-    typer.Option(help="Run on this Ray cluster instead of a local one made for the replay."),
+    typer.Option(
+        metavar="ADDRESS",
+        help="Run on this Ray cluster, not on a local Ray that is made for the replay.",
+        rich_help_panel=REAL,
+    ),
+]
+Only = Annotated[
+    Globs,
+    typer.Option(
+        metavar="FUNCTION",
+        help="Serve only FUNCTION (a glob), and run all others for real.",
+        rich_help_panel=SERVED,
+        autocompletion=completing.functions,
+    ),
+]
+LiveFrom = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CALL",
+        help="Serve the calls before CALL, then run everything for real.",
+        rich_help_panel=SERVED,
+        autocompletion=completing.calls,
+    ),
+]
+RayErrors = Annotated[
+    bool,
+    typer.Option(
+        "--replay-ray-errors",
+        help="Serve recorded errors of Ray itself, such as a lost worker.",
+        rich_help_panel=SERVED,
+    ),
+]
+OnMiss = Annotated[
+    allowed.OnMiss,
+    typer.Option(
+        help="What becomes of a call that the recording cannot answer: "
+        "it fails, or it runs for real, or its real result is also added to the recording.",
+        rich_help_panel=REAL,
+    ),
 ]
 Live = Annotated[
     Globs,
     typer.Option(
         metavar="FUNCTION|CALL",
         help="Run these functions (a glob) or this call (such as build#3) for real.",
+        rich_help_panel=REAL,
+        autocompletion=completing.functions_and_calls,
     ),
 ]
 LiveTags = Annotated[
-    Globs, typer.Option(metavar="REGEX", help="Run calls for real whose whole tag matches.")
-]
-LiveFrom = Annotated[
-    str | None,
+    Globs,
     typer.Option(
-        metavar="CALL", help="Serve the calls before this one, then run everything for real."
+        metavar="REGEX",
+        help="Run calls for real whose whole tag matches REGEX.",
+        rich_help_panel=REAL,
     ),
-]
-Only = Annotated[
-    Globs, typer.Option(metavar="FUNCTION", help="Serve only FUNCTION; run all others for real.")
 ]
 Redo = Annotated[
     Globs,
     typer.Option(
-        metavar="CALL", help="Run this call again, and all that were dispatched after it finished."
+        metavar="CALL",
+        help="Run CALL again, and all calls that were dispatched after it finished.",
+        rich_help_panel=REAL,
+        autocompletion=completing.calls,
     ),
 ]
 RerunFailed = Annotated[
     bool,
     typer.Option(
         "--rerun-failed",
-        help="Run calls again that raised, or whose value `failed:` in the YAML calls a failure.",
-    ),
-]
-Stale = Annotated[
-    Globs,
-    typer.Option(
-        metavar="FUNCTION", help="Allow FUNCTION to mix served and real calls that share state."
-    ),
-]
-AllowLocal = Annotated[
-    Globs,
-    typer.Option(
-        metavar="FUNCTION", help="Let FUNCTION run for real on resources that are only pretended."
-    ),
-]
-Args = Annotated[
-    str,
-    typer.Option(
-        help="report|strict: whether a tagged call with other arguments is drift or a miss."
+        help="Run calls again that raised, or whose value is a failure by `failed:` in the YAML.",
+        rich_help_panel=REAL,
     ),
 ]
 MatchBy = Annotated[
-    str | None,
-    typer.Option(help="arguments|order: how untagged calls are matched; overrides the YAML."),
-]
-AllowImport = Annotated[
-    Globs, typer.Option(metavar="MODULE", help="Allow MODULE to be imported to rebuild values.")
-]
-AllowPickle = Annotated[
-    bool,
+    allowed.MatchBy | None,
     typer.Option(
-        "--allow-pickle", help="Load values that were kept as pickle, which runs their code."
+        help="How untagged calls are matched; overrides the YAML.",
+        show_default="as the YAML says, else arguments",
+        rich_help_panel=MATCHING,
     ),
 ]
-RayErrors = Annotated[
-    bool,
-    typer.Option("--replay-ray-errors", help="Serve recorded errors of Ray itself, too."),
-]
-Order = Annotated[
-    str,
-    typer.Option(help="recorded|free: the order in which the loop learns that calls finished."),
-]
-Patience = Annotated[
-    float,
+Args = Annotated[
+    allowed.OtherArguments,
     typer.Option(
-        metavar="SECONDS",
-        help="Seconds to wait for the call that finished next in the recording.",
+        help="What becomes of a tagged call with other arguments than recorded: it is served and "
+        "reported as drift, or it is a miss.",
+        rich_help_panel=MATCHING,
     ),
-]
-Latency = Annotated[
-    str,
-    typer.Option(
-        help="recorded|FACTOR: how long served calls hold their resources, by the recorded time."
-    ),
-]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Only list what would run for real, and what it needs.")
-]
-
-Report = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="Write what became of each call to FILE, as JSON."),
 ]
 IgnoreInputs = Annotated[
     bool,
     typer.Option(
         "--ignore-inputs",
         help="Serve calls although files and folders that arguments name have changed.",
+        rich_help_panel=MATCHING,
     ),
 ]
 InputsLimit = Annotated[
@@ -131,6 +132,30 @@ InputsLimit = Annotated[
     typer.Option(
         metavar="ENTRIES:MB",
         help="How much of one call's files and folders is compared by content.",
+        rich_help_panel=MATCHING,
+    ),
+]
+Order = Annotated[
+    allowed.LearnedIn,
+    typer.Option(
+        help="The order in which the loop learns that calls have finished.",
+        rich_help_panel=TIME,
+    ),
+]
+Patience = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS",
+        help="Seconds to wait for the call that finished next in the recording.",
+        rich_help_panel=TIME,
+    ),
+]
+Latency = Annotated[
+    str,
+    typer.Option(
+        metavar="recorded|FACTOR",
+        help="How long served calls hold their resources: as long as recorded, or a part of it.",
+        rich_help_panel=TIME,
     ),
 ]
 Grace = Annotated[
@@ -138,7 +163,58 @@ Grace = Annotated[
     typer.Option(
         metavar="SECONDS",
         min=0,
-        help="Interrupt a driver that still runs this long after a miss.",
+        help="Interrupt a driver that still runs so many seconds after a miss.",
+        rich_help_panel=TIME,
+    ),
+]
+Stale = Annotated[
+    Globs,
+    typer.Option(
+        metavar="FUNCTION",
+        help="Allow FUNCTION to mix served and real calls that share state.",
+        rich_help_panel=SAFETY,
+        autocompletion=completing.functions,
+    ),
+]
+AllowLocal = Annotated[
+    Globs,
+    typer.Option(
+        metavar="FUNCTION",
+        help="Allow FUNCTION to run for real on resources that are only pretended.",
+        rich_help_panel=SAFETY,
+        autocompletion=completing.functions,
+    ),
+]
+AllowImport = Annotated[
+    Globs,
+    typer.Option(
+        metavar="MODULE",
+        help="Allow MODULE to be imported to rebuild values.",
+        rich_help_panel=SAFETY,
+    ),
+]
+AllowPickle = Annotated[
+    bool,
+    typer.Option(
+        "--allow-pickle",
+        help="Load values that were kept as pickle, which runs code of the recording.",
+        rich_help_panel=SAFETY,
+    ),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Only list what would run for real, and what it needs.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Write what became of each call to FILE, as JSON.",
+        rich_help_panel=OUTPUT,
     ),
 ]
 GRACE = 30.0

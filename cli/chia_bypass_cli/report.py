@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
-from chia_bypass_cli import terminal
+from chia_bypass_cli import completing, panels, terminal
+from chia_bypass_cli.completing import OneRecording
+from chia_bypass_cli.help_pages import Command
 
-_EXAMPLE = """\b
+_EXAMPLE = """\
 Example: chia-bypass report recordings/tuesday -o tuesday.html
          chia-bypass report recordings/monday recordings/tuesday -o both.html
 
@@ -18,22 +20,29 @@ The file needs no network and no server. Drawing needs plotly: pip install 'chia
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("report", epilog=_EXAMPLE)(report)
+    app.command("report", cls=Command, rich_help_panel=panels.LOOK, epilog=_EXAMPLE)(report)
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A recording.")],
+    folder: OneRecording,
     other: Annotated[
         Path | None,
-        typer.Argument(metavar="[DIR]", help="Another recording of the loop, to compare with."),
+        typer.Argument(
+            metavar="DIR",
+            help="Another recording of the loop, to compare with.",
+            autocompletion=completing.recordings,
+        ),
     ] = None,
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="HTML file to write: -o tuesday.html.")
+        Path,
+        typer.Option("-o", "--output", metavar="FILE", help="The HTML file to write."),
     ] = Path("report.html"),
     replayed: Annotated[
         Path | None,
         typer.Option(
-            "--replay", help="The JSON file of `replay --report`: show its misses and drift."
+            "--replay",
+            metavar="FILE",
+            help="Show the misses and the drift of a replay: the file of its --report.",
         ),
     ] = None,
 ) -> None:

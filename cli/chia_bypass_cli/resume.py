@@ -5,33 +5,39 @@ from __future__ import annotations
 import typer
 
 from chia_bypass.options import ReplayOptions
-from chia_bypass_cli import exit_statuses
+from chia_bypass_cli import exit_statuses, panels
 from chia_bypass_cli import replay_options as given
 from chia_bypass_cli.command_line import command_of, options_of
+from chia_bypass_cli.help_pages import LoopCommand
 
 _EXAMPLE = "Example: chia-bypass resume recordings/tuesday --dry-run"
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("resume", epilog=exit_statuses.of_loop(_EXAMPLE, exit_statuses.REPLAYED))(resume)
+    app.command(
+        "resume",
+        cls=LoopCommand,
+        rich_help_panel=panels.RUN,
+        epilog=exit_statuses.of_loop(_EXAMPLE, exit_statuses.REPLAYED),
+    )(resume)
 
 
 def resume(
     context: typer.Context,
     source: given.Source = None,
     address: given.Address = None,
-    rerun_failed: given.RerunFailed = False,
     redo: given.Redo = None,
-    stale: given.Stale = None,
+    rerun_failed: given.RerunFailed = False,
     match: given.MatchBy = None,
-    allow_import: given.AllowImport = None,
-    allow_pickle: given.AllowPickle = False,
     ignore_inputs: given.IgnoreInputs = given.DEFAULT.ignore_inputs,
     inputs_limit: given.InputsLimit = given.DEFAULT.inputs_limit,
+    grace: given.Grace = given.GRACE,
+    stale: given.Stale = None,
+    allow_import: given.AllowImport = None,
+    allow_pickle: given.AllowPickle = False,
     dry_run: given.DryRun = False,
     report: given.Report = None,
-    grace: given.Grace = given.GRACE,
 ) -> None:
     """Finish a killed or failed run: serve what was recorded, run the rest and add it.
 

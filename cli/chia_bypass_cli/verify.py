@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from chia_bypass.exit_status import ExitStatus
-from chia_bypass_cli import exit_statuses, terminal
+from chia_bypass_cli import exit_statuses, panels, terminal
+from chia_bypass_cli.completing import OneRecording
+from chia_bypass_cli.help_pages import Command
 
 if TYPE_CHECKING:
     from chia_bypass.look.archive.verify import Verified
@@ -19,12 +20,17 @@ _STATUSES = (ExitStatus.OK, ExitStatus.INCOMPLETE, ExitStatus.CORRUPT)
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("verify", epilog=exit_statuses.after(_EXAMPLE, _STATUSES))(verify)
+    app.command(
+        "verify",
+        cls=Command,
+        rich_help_panel=panels.KEEP,
+        epilog=exit_statuses.after(_EXAMPLE, _STATUSES),
+    )(verify)
 
 
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A recording.")],
-    as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts.")] = False,
+    folder: OneRecording,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
     """Check every byte of a recording."""
     from chia_bypass.look.archive import verify as library
