@@ -18,7 +18,7 @@ from chia_bypass.recording.summary import by_function
 _HEAD = """\
 # This file says what a replay of this recording serves. You may edit it: a function that is set to
 # false runs for real, and `tags:` (regexes that match a whole tag) limits which calls are served.
-# Paths are relative to this file. The README of chia-bypass lists all keys.
+# Paths are relative to this file. All keys, with examples: chia-bypass guide yaml
 """
 _SECTION = re.compile(
     rf"^{SECTION}:[ \t]*(?:#.*)?\n(?:[ \t]*(?:#.*)?\n)*(?P<first>(?P<indentation>[ ]+)\S)",

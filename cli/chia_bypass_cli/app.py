@@ -16,6 +16,7 @@ from chia_bypass_cli import (
     doctor,
     exit_statuses,
     export,
+    guide,
     help_pages,
     inspect,
     pack,
@@ -45,7 +46,8 @@ for module in (inspect, diff, report, export):
     module.register(app)
 for module in (verify, pack, prune):
     module.register(app)
-doctor.register(app)
+for module in (guide, doctor):
+    module.register(app)
 
 
 @app.callback()

@@ -32,6 +32,9 @@ _COMFORTABLE: Final = 24
 """What a long column should keep: otherwise columns that may be left out are."""
 
 
+_READABLE: Final = 100
+"""Columns of running text, however wide the terminal is."""
+
 _SOME = 20
 """Lines of one kind, as many as fit a screen."""
 SPOILED = "chia-bypass: SPOILED, a result is missing"
@@ -99,6 +102,17 @@ def heading(text: str, *, stderr: bool = False) -> None:
     from rich.text import Text
 
     console(stderr=stderr).print(Text(text, style="bold"), soft_wrap=True)
+
+
+def page(markdown: str) -> None:
+    """Show a page of ours: laid out on a terminal, as it was written in a pipe."""
+    columns = width()
+    if columns is None:
+        stream().write(markdown)
+        return
+    from rich.markdown import Markdown
+
+    console().print(Markdown(markdown), width=min(columns, _READABLE))
 
 
 def table(
