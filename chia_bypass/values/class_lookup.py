@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from chia_bypass.errors import ClassRefused
 from chia_bypass.values.class_shapes import own, shape_of
+from chia_bypass.values.task_errors import one_class
 
 
 class ImportedClasses:
@@ -29,7 +30,7 @@ class ImportedClasses:
         """The class called ``module:qualname``. Raises ClassRefused."""
         found: object = self._table.get(name)
         if found is None:
-            found = self._import(name)
+            found = self._import(one_class(name))
         if not isinstance(found, type) or not shape_of(found).rebuildable:
             reason = (
                 "not a dataclass, enum, named tuple, model, exception, subclass of a builtin or "

@@ -15,6 +15,7 @@ from chia_bypass.values.class_shapes import NATIVE_CLASSES, instance_dict, own, 
 from chia_bypass.values.decoder import Back, Builder, Decoder, is_kind
 from chia_bypass.values.kinds import Kind, Reference
 from chia_bypass.values.stdlib_types import LEAF_OF_KIND, Leaf
+from chia_bypass.values.task_errors import combined, is_of_two_classes
 
 
 class Frame:
@@ -222,21 +223,29 @@ def _exception(decoder: Decoder, parts: list[Any], number: int) -> Any:
     base = frame.shape.base
     if base is None or not issubclass(frame.cls, BaseException):
         raise decoder.problem(frame.name, "not an exception")
+    two_classes = is_of_two_classes(frame.name)
     if base.type.__name__ == "BaseExceptionGroup":
         args = decoder.value(parts[1])
         value = decoder.begun(number, decoder.make(frame.name, lambda: base.new(frame.cls, *args)))
     else:
-        value = decoder.begun(number, decoder.make(frame.name, base.new, frame.cls))
+        value = decoder.make(frame.name, base.new, frame.cls)
+        if not two_classes:  # it becomes another object
+            decoder.begun(number, value)
         args = decoder.value(parts[1])
     _set_exception(decoder, frame, value, ("args", args))
     _set_exception(decoder, frame, value, ("__cause__", decoder.value(parts[2])))
     _set_exception(decoder, frame, value, ("__context__", decoder.value(parts[3])))
-    return _restore(decoder, frame, value, parts[4:])
+    _restore(decoder, frame, value, parts[4:])
+    return (
+        decoder.begun(number, decoder.make(frame.name, combined, value)) if two_classes else value
+    )
 
 
 def _set_exception(
     decoder: Decoder, frame: Frame, value: BaseException, item: tuple[str, object]
 ) -> None:
+    if isinstance(item[1], Sketch):  # no exception: nobody who raises this one asked for it
+        return
     decoder.make(frame.name, own(BaseException)[item[0]].__set__, value, item[1])
 
 

@@ -18,6 +18,7 @@ from chia_bypass.values.encoder import ATOMS, Encoder, Handler, Handlers, OnlyWh
 from chia_bypass.values.kinds import CONSTANT, CONSTANTS, HEADS, Kind, Reference, back
 from chia_bypass.values.redactor import Redactor
 from chia_bypass.values.stdlib_types import LEAVES, Leaf
+from chia_bypass.values.task_errors import fields, is_of_two_classes
 
 SMALL_TUPLE: Final = 16
 """Tuples up to this length that hold only atoms are written anew each time: whether two equal
@@ -229,6 +230,8 @@ def _exception(encoder: Encoder, value: BaseException, shape: Shape) -> list[Any
     if not group:
         encoder.share(value, number)
     names, state = _state(value, shape)
+    if is_of_two_classes(shape.name):
+        names, state = zip(*fields(value, zip(names, state, strict=True)).items(), strict=True)
     tree = [HEADS[Kind.EXCEPTION], _shape(encoder, type(value), shape, names)]
     tree.append(encoder.child("args", BaseException.args.__get__(value)))  # type: ignore[attr-defined]
     tree.append(encoder.child("__cause__", value.__cause__))
