@@ -78,6 +78,8 @@ class Session:
     """Replay: calls without a result never ended: `Recording.tells_all_ends`, at its start."""
     script: str | None = None
     """Under which name the drivers count; None: under that of the program that they run."""
+    foreign: bool = False
+    """Replay: nothing tells that this user made or trusted the recording."""
     jobs: bool = False
     """Record: submitted jobs may record into ``recording``, on the nodes of their drivers."""
 

@@ -34,6 +34,16 @@ def visible_lines(text: str) -> list[str]:
     return [visible(line.expandtabs(4)) for line in plain.rstrip("\n").split("\n")]
 
 
+def inert(line: str) -> str:
+    """A printed line that the log of a CI system does not take for a command to itself.
+
+    GitHub's runner obeys lines that begin with ``::``, and ``##[`` anywhere.
+    """
+    if line.lstrip().startswith("::"):
+        line = line.replace(":", "\\x3a", 1)
+    return line.replace("##[", "#\\x23[")
+
+
 def _visible_character(character: str) -> str:
     return character if character.isprintable() else ascii(character)[1:-1]
 

@@ -21,6 +21,7 @@ from chia_bypass.errors import UsageError
 from chia_bypass.exit_status import ExitStatus
 from chia_bypass.files import publish
 from chia_bypass.options import RecordOptions
+from chia_bypass.ownership.whose import make_own
 from chia_bypass.record_engine.failures import spoiled_reasons
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.layout import BYPASS_YAML
@@ -65,6 +66,8 @@ class RecordSession:
     def __enter__(self) -> RecordSession:
         run = new_run(self.folder, self._command, self._options)
         self._run_folder = RunFolder.create(self.folder, run, socket.gethostname())
+        self.not_own = make_own(self.folder)
+        """Why the recording will count as foreign here; empty: it is this user's own."""
         self._control = Path(tempfile.mkdtemp(prefix="chia-bypass-"))
         self._session = Session(
             Mode.RECORD,
@@ -100,6 +103,7 @@ class RecordSession:
             self._run_folder.abandon()
             return None
         spoiled = close_run(self._run_folder, status, spoiled)
+        make_own(self.folder)
         recording = Recording.open(self.folder, tolerant=True)
         if not recording.contents.drivers and not spoiled:
             shutil.rmtree(self.folder)

@@ -8,6 +8,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from chia_bypass.bypass.parser import load_config
@@ -21,6 +22,7 @@ from chia_bypass.errors import UsageError
 from chia_bypass.exit_status import ExitStatus
 from chia_bypass.hook import guard
 from chia_bypass.options import ReplayOptions
+from chia_bypass.ownership.whose import is_foreign, make_own
 from chia_bypass.record_engine.failures import spoiled_reasons
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.layout import BYPASS_YAML, is_recording
@@ -221,7 +223,10 @@ class ReplaySession:
         recorded = Redaction.of_runs(self.recording.contents.runs).options
         if self._options.on_miss == "record":
             run = new_run(folder, self._given or self.command, recorded)
+            foreign = self.foreign  # asked before the manifest changes
             self._growing = RunFolder.extend(folder, run, socket.gethostname())
+            if not foreign:
+                make_own(folder)
         self._control = Path(tempfile.mkdtemp(prefix="chia-bypass-"))
         found = shape(self.recording)
         self._session = Session(
@@ -239,9 +244,20 @@ class ReplaySession:
             resume=self._resume,
             ended_well=self.recording.tells_all_ends,
             script=self._script,
+            foreign=self.foreign,
         )
         self._session.save()
         return self
+
+    @cached_property
+    def foreign(self) -> bool:
+        """Whether nothing tells that this user made or trusted the recording."""
+        return is_foreign(self.recording.folder)
+
+    @property
+    def given(self) -> bool:
+        """Whether the command was given, and is not that of the recording."""
+        return bool(self._given)
 
     @property
     def policy(self) -> Policy:
@@ -288,6 +304,8 @@ class ReplaySession:
         if self._growing is not None:
             spoiled = close_run(self._growing, status, replayed.spoiled)
             self._growing = None
+            if not self.foreign:
+                make_own(self.recording.folder)
             grown = Recording.open(self.recording.folder, tolerant=True)
             yaml = self.yaml or self.recording.folder / BYPASS_YAML
             spoiled += write_yaml(yaml, grown_yaml(yaml, grown))

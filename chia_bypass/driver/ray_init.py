@@ -16,6 +16,7 @@ from chia_bypass.driver.shared_ray import SharedRay
 from chia_bypass.hook.announcing import announce
 from chia_bypass.patches.patching import Patch, Undo
 from chia_bypass.session import Session
+from chia_bypass.wording import inert, visible
 
 Init = Callable[..., Any]
 
@@ -85,7 +86,7 @@ def _init_for_replay(session: Session, original: Init, arguments: dict[str, Any]
         return _join_shared(session, original, arguments, shared)
     adaptation = adapt(session, arguments, wanted, _machine)
     if adaptation.notice:
-        print(adaptation.notice, file=sys.stderr, flush=True)
+        print(inert(visible(adaptation.notice)), file=sys.stderr, flush=True)
     with _all_gpus_visible("GPU" in adaptation.invented):
         context = _start(original, adaptation)
     _invented = adaptation.invented

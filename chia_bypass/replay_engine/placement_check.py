@@ -19,6 +19,7 @@ from chia_bypass.replay_engine.matcher import MissReason
 from chia_bypass.replay_engine.misses import PLACE_REMEDY
 from chia_bypass.replay_engine.resources import why_group_never_placed, why_never_placed
 from chia_bypass.session import Session
+from chia_bypass.wording import inert, visible
 
 
 class Offers:
@@ -68,7 +69,7 @@ def warn(what: str, why: str) -> None:
     message = f"replay: {what} may wait for ever: {why}"
     if message not in _warned:
         _warned.add(message)
-        print(message, file=sys.stderr, flush=True)
+        print(inert(visible(message)), file=sys.stderr, flush=True)
 
 
 class ReservationCheck:

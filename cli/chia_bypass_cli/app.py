@@ -26,6 +26,7 @@ from chia_bypass_cli import (
     report,
     resume,
     terminal,
+    trust,
     verify,
     versions,
 )
@@ -44,7 +45,7 @@ for module in (record, replay, resume, check):
     module.register(app)
 for module in (inspect, diff, report, export):
     module.register(app)
-for module in (verify, pack, prune):
+for module in (verify, pack, trust, prune):
     module.register(app)
 for module in (guide, doctor):
     module.register(app)

@@ -35,9 +35,12 @@ def check(
     grace: given.Grace = given.GRACE,
     allow_import: given.AllowImport = None,
     allow_pickle: given.AllowPickle = False,
+    yes: given.Yes = False,
     report: given.Report = None,
 ) -> None:
     """Replay for CI: a miss, any drift and an unused recorded call are failures."""
     options = options_of(context, ReplayOptions)
     command = command_of(context)
-    raise typer.Exit(given.run(source, command, options, strict=True, outcome=report, grace=grace))
+    raise typer.Exit(
+        given.run(source, command, options, strict=True, outcome=report, grace=grace, yes=yes)
+    )

@@ -12,7 +12,8 @@ from chia_bypass.recording.call_tree import Order, Place, Row, Selection, row
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Outcome
 from chia_bypass.recording.summary import state
-from chia_bypass_cli import terminal
+from chia_bypass.wording import visible
+from chia_bypass_cli import consent, terminal
 
 _NUMBERS = ("time", "bytes")
 _COLUMNS = ("call", "function", "tag", *_NUMBERS, "node", "outcome", "result")
@@ -81,7 +82,9 @@ def _total(recording: Recording, found: int) -> str:
         parts.append(f"{failures} failed: --failed")
     if len(recording.contents.runs) > 1:
         parts.append(f"{len(recording.contents.runs)} runs")
-    return " · ".join([*parts, state(recording)])
+    parts = [*parts, state(recording), *map(consent.command_of, recording.contents.runs[:1])]
+    room, told = terminal.width(), " · ".join(parts)
+    return told if room is None else terminal.cut(visible(told), room).rstrip()
 
 
 def _json(recording: Recording, place: Place) -> dict[str, Any]:

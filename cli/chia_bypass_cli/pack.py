@@ -115,7 +115,10 @@ def unpack(
 ) -> None:
     """Unpack a recording. The file may come from anybody: it is checked, and nothing in it runs."""
     from chia_bypass.look.archive import unpack as library
+    from chia_bypass.recording.reader import Recording
+    from chia_bypass_cli import consent
 
     limit = library.MAX_SIZE if max_size is None else max_size
     folder = library.unpack(file, output, max_size=limit)
     terminal.line(f"unpacked: {folder}. Look at it with: chia-bypass inspect {folder}")
+    consent.tell_recorded(Recording.open(folder, tolerant=True))

@@ -131,6 +131,12 @@ def record(
     jobs = output is not None and output.is_absolute()
     with RecordSession(folder, command, options, jobs=jobs) as session:
         terminal.line(f"chia-bypass: recording into {folder}, {_room(folder)}", stderr=True)
+        if session.not_own:
+            terminal.line(
+                f"chia-bypass: the recording will count as foreign: {session.not_own}. "
+                f"Give its command to a replay: chia-bypass replay {folder} -- COMMAND",
+                stderr=True,
+            )
         with launch.signals_held():  # what comes when the command has ended must not stop us
             status = launch.run(command, session.environment(os.environ))
             recorded = session.finish(status)

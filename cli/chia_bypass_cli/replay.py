@@ -47,6 +47,7 @@ def replay(
     allow_local: given.AllowLocal = None,
     allow_import: given.AllowImport = None,
     allow_pickle: given.AllowPickle = False,
+    yes: given.Yes = False,
     dry_run: given.DryRun = False,
     report: given.Report = None,
 ) -> None:
@@ -57,5 +58,5 @@ def replay(
     options = options_of(context, ReplayOptions)
     command = command_of(context)
     raise typer.Exit(
-        given.run(source, command, options, dry_run=dry_run, outcome=report, grace=grace)
+        given.run(source, command, options, dry_run=dry_run, outcome=report, grace=grace, yes=yes)
     )

@@ -218,6 +218,14 @@ Report = Annotated[
     ),
 ]
 GRACE = 30.0
+Yes = Annotated[
+    bool,
+    typer.Option(
+        "--yes",
+        help="Start the recorded command of a foreign recording without asking.",
+        rich_help_panel=SAFETY,
+    ),
+]
 
 
 def newest() -> Path:
@@ -241,6 +249,7 @@ def run(
     dry_run: bool = False,
     outcome: Path | None = None,
     grace: float = GRACE,
+    yes: bool = False,
 ) -> int:
     """Replay, print what happened, and return the exit status. Raises ChiaBypassError.
 
@@ -250,13 +259,15 @@ def run(
 
     from chia_bypass.control.grace import Grace as Patience
     from chia_bypass.control.replay_session import ReplaySession
-    from chia_bypass_cli import launch, replay_file, replay_report, terminal
+    from chia_bypass_cli import consent, launch, replay_file, replay_report, terminal
 
     session = ReplaySession(source or newest(), options, command, resume=resume)
     if dry_run:
+        consent.tell(session)
         replay_report.print_forecast(session)
         return 0
     outcome = replay_file.claim(outcome)
+    consent.obtain(session, yes=yes)
     with session:
         os.chdir(session.directory)
         patience = Patience(

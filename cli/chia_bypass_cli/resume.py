@@ -36,6 +36,7 @@ def resume(
     stale: given.Stale = None,
     allow_import: given.AllowImport = None,
     allow_pickle: given.AllowPickle = False,
+    yes: given.Yes = False,
     dry_run: given.DryRun = False,
     report: given.Report = None,
 ) -> None:
@@ -48,6 +49,13 @@ def resume(
     command = command_of(context)
     raise typer.Exit(
         given.run(
-            source, command, options, resume=True, dry_run=dry_run, outcome=report, grace=grace
+            source,
+            command,
+            options,
+            resume=True,
+            dry_run=dry_run,
+            outcome=report,
+            grace=grace,
+            yes=yes,
         )
     )

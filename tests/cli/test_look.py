@@ -182,7 +182,7 @@ def test_following_ends_with_a_recording_that_nobody_writes(tmp_path: Path) -> N
     make_recording(tmp_path / "r", a_loop(5), close=False)
     shown = in_pipe("inspect", tmp_path / "r", "--follow").stdout.decode()
     assert shown.count("Build.build#") == 2
-    assert shown.splitlines()[-1] == "5 calls · incomplete"
+    assert shown.splitlines()[-1] == "5 calls · incomplete · command: python loop.py, in ."
 
 
 def test_what_was_probably_meant_is_told(recording: Path) -> None:
