@@ -6,6 +6,7 @@
     ├── UsageError                 a command line or call that cannot be meant
     │   ├── CommandNotFound        the command to wrap does not exist
     │   └── CommandNotExecutable   it exists and cannot be run
+    ├── NeverPlaced                a cluster that cannot run what is to be recorded
     ├── ConfigError                a bypass YAML that is wrong: file, function, key, remedy
     ├── SourceMissing (KeyError)   a bypassed function with neither provider nor data
     ├── ServedFileMissing (FileNotFoundError)
@@ -80,6 +81,19 @@ class CommandNotExecutable(UsageError):
         self.program, self.reason = program, reason
         self.problem = f"{program}: cannot be run: {reason}"
         self.remedy = "Make it executable, or name the program that runs it: -- python loop.py"
+
+
+class NeverPlaced(ChiaBypassError):
+    """The described cluster can never place something of the loop. Nothing has been started."""
+
+    status = ExitStatus.NEVER_PLACED
+
+    def __init__(self, cluster: str, what: Sequence[str]) -> None:
+        super().__init__(cluster, tuple(what))
+        self.cluster, self.what = cluster, tuple(what)
+
+    def __str__(self) -> str:
+        return f"{self.cluster} can never place: {'; '.join(self.what)}"
 
 
 class ConfigError(ChiaBypassError):

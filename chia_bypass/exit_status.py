@@ -27,6 +27,10 @@ class ExitStatus(IntEnum):
     INCOMPLETE = 24, "The recording was cut off; in a replay, the loop went on beyond its end."
     SPOILED = 25, "The command succeeded, but its recording lacks results."
     CORRUPT = 26, "The recording is damaged."
+    NEVER_PLACED = (
+        27,
+        "`plan`, `record --cluster`: something can never be placed, or waits for ever.",
+    )
     NOT_EXECUTABLE = 126, "The command exists but cannot be run."
     NOT_FOUND = 127, "The command does not exist."
 

@@ -80,6 +80,11 @@ class ChiaWrapped(Generic[P, R]):
         return self.__wrapped__(*args, **kwargs)
 
     @property
+    def _chia_options(self) -> Mapping[str, Any]:
+        """Ray options of the decorator, under the name that they have in CHIA."""
+        return self._exports.options
+
+    @property
     def chia_remote(self) -> Call[P, ObjectRef[R]]:
         """Dispatch to a Ray worker, as :attr:`RemoteHandle.chia_remote`."""
         return self._handle.chia_remote

@@ -31,17 +31,26 @@ def together(bundles: Iterable[Amounts]) -> dict[str, float]:
     return dict(total)
 
 
+_NOT_TOGETHER = "no node has all of it"
+
+
 def why_never_placed(asked: Amounts, nodes: Sequence[Amounts]) -> str:
     """Why no node can ever hold ``asked``; empty if one can."""
+    what = what_lacks(asked, nodes)
+    together = " on one node, and " if what == _NOT_TOGETHER else ": "
+    return f"it asks for {shown(asked)}{together}{what}" if what else ""
+
+
+def what_lacks(asked: Amounts, nodes: Sequence[Amounts]) -> str:
+    """What the nodes lack for one of them to hold ``asked``; empty if one can."""
     if any(fits(asked, node) for node in nodes):
         return ""
     most = {name: max((node.get(name, 0) for node in nodes), default=0) for name in asked}
     lacking = [name for name, amount in asked.items() if most[name] < amount]
     if not lacking:
-        return f"it asks for {shown(asked)} on one node, and no node has all of it"
+        return _NOT_TOGETHER
     offered = sorted({name for node in nodes for name in node})
-    facts = "; ".join(_lack(name, most[name], offered) for name in lacking)
-    return f"it asks for {shown(asked)}: {facts}"
+    return "; ".join(_lack(name, most[name], offered) for name in lacking)
 
 
 def why_group_never_placed(

@@ -20,6 +20,7 @@ from chia_bypass_cli import (
     help_pages,
     inspect,
     pack,
+    plan,
     prune,
     record,
     replay,
@@ -43,7 +44,7 @@ app = typer.Typer(
 )
 for module in (record, replay, resume, check):
     module.register(app)
-for module in (inspect, diff, report, export):
+for module in (inspect, diff, report, plan, export):
     module.register(app)
 for module in (verify, pack, trust, prune):
     module.register(app)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DEFAULT = RecordOptions()
 _EXAMPLE = "Example: chia-bypass record -o recordings/tuesday -- python loop.py --iterations 3"
 _STATUSES = (
-    *(ExitStatus.OK, ExitStatus.USAGE, ExitStatus.SPOILED),
+    *(ExitStatus.OK, ExitStatus.USAGE, ExitStatus.SPOILED, ExitStatus.NEVER_PLACED),
     *(ExitStatus.NOT_EXECUTABLE, ExitStatus.NOT_FOUND),
 )
 
@@ -114,6 +114,14 @@ def record(
             rich_help_panel=panels.CAPTURED,
         ),
     ] = DEFAULT.inputs_limit,
+    cluster: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="First check that this cluster can run the loop, as far as its last recording or "
+            "its script tell, as `plan` does.",
+        ),
+    ] = None,
 ) -> None:
     """Run a loop for real and keep the result of every call. The command stands after --."""
     import os
@@ -127,6 +135,8 @@ def record(
         raise UsageError("record needs a command", _EXAMPLE)
     options = options_of(context, RecordOptions)
     folder = output or _default_folder(command)
+    if cluster is not None:
+        _check(command, cluster, folder.parent)
     # The folder of a job is on another machine: a relative path does not lead there from here.
     jobs = output is not None and output.is_absolute()
     with RecordSession(folder, command, options, jobs=jobs) as session:
@@ -143,6 +153,18 @@ def record(
     if recorded is None:  # a job records: where, was said when it was submitted
         raise typer.Exit(status)
     raise typer.Exit(_report(folder, recorded, status))
+
+
+def _check(command: tuple[str, ...], file: Path, beside: Path) -> None:
+    """Raises NeverPlaced where the cluster cannot run the loop; tells what is known."""
+    from chia_bypass.plan import before_recording, cluster_file
+    from chia_bypass_cli import plan
+
+    found, source = before_recording.expected(command, cluster_file.read(file), beside)
+    before_recording.refuse(found)
+    for told in plan.told(found):
+        terminal.line(f"chia-bypass: {told}", stderr=True)
+    terminal.line(f"chia-bypass: checked {source}", stderr=True)
 
 
 def _room(folder: Path) -> str:
