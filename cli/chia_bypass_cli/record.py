@@ -120,6 +120,7 @@ def record(
             metavar="FILE",
             help="First check that this cluster can run the loop, as far as its last recording or "
             "its script tell, as `plan` does.",
+            rich_help_panel=panels.SAFETY,
         ),
     ] = None,
 ) -> None:
