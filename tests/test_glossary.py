@@ -13,7 +13,7 @@ import chia_bypass
 from chia_bypass.errors import Miss, RealRunRefused, Swallowed
 from chia_bypass.exit_status import ExitStatus
 from chia_bypass.replay_engine.events import Kind
-from chia_bypass.replay_engine.matcher import MissReason
+from chia_bypass.replay_engine.miss_reasons import MissReason
 from chia_bypass_cli.app import app
 
 PAGE = Path(chia_bypass.__file__).with_name("GLOSSARY.md")

@@ -18,7 +18,8 @@ from chia_bypass.recording.call_tree import Selection
 from chia_bypass.recording.records import RedactionRule
 from chia_bypass.recording.redaction import Redaction
 from chia_bypass.replay_engine.decision import Asked, Rules, Why, why_live
-from chia_bypass.replay_engine.matcher import Missed, MissReason
+from chia_bypass.replay_engine.matcher import Missed
+from chia_bypass.replay_engine.miss_reasons import MissReason
 from chia_bypass.replay_engine.policy import Policy, serves
 
 

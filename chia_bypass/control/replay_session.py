@@ -29,8 +29,8 @@ from chia_bypass.recording.layout import BYPASS_YAML, is_recording
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Call
 from chia_bypass.recording.redaction import Redaction
-from chia_bypass.replay_engine.events import Event, Kind, events
-from chia_bypass.replay_engine.matcher import MissReason
+from chia_bypass.replay_engine.events import Event, Kind, events, settled
+from chia_bypass.replay_engine.miss_reasons import MissReason
 from chia_bypass.replay_engine.policy import Policy
 from chia_bypass.replay_engine.resources import together
 from chia_bypass.session import Mode, Session
@@ -316,7 +316,7 @@ class ReplaySession:
         """What happened until now; what waits to be written is missing."""
         return Replayed(
             self.recording,
-            tuple(events(self._control)),
+            settled(events(self._control)),
             bool(handshake.read(self._control)),
             spoiled_reasons(self._control),
         )

@@ -13,7 +13,8 @@ from chia_bypass.bypass.config import Entry
 from chia_bypass.names import named, tag_fits
 from chia_bypass.recording.records import Call, Result
 from chia_bypass.replay_engine.input_checks import NOTHING, Inputs
-from chia_bypass.replay_engine.matcher import Found, Missed, MissReason
+from chia_bypass.replay_engine.matcher import Found, Missed
+from chia_bypass.replay_engine.miss_reasons import MissReason
 from chia_bypass.replay_engine.policy import Cut, OnMiss, Policy, serves
 from chia_bypass.replay_engine.shared_state import Kind, Use
 

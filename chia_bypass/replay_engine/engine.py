@@ -38,7 +38,8 @@ from chia_bypass.replay_engine.decision import (
 from chia_bypass.replay_engine.events import Event, Kind, Outcomes, event
 from chia_bypass.replay_engine.growth import Growth
 from chia_bypass.replay_engine.input_checks import NOTHING, InputChecks, Inputs
-from chia_bypass.replay_engine.matcher import Found, Missed, MissReason
+from chia_bypass.replay_engine.matcher import Found, Missed
+from chia_bypass.replay_engine.miss_reasons import MissReason
 from chia_bypass.replay_engine.parents import Parents
 from chia_bypass.replay_engine.policy import OnMiss
 from chia_bypass.replay_engine.provider import Answer, Pending

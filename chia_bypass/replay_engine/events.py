@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import sha256
@@ -163,6 +163,13 @@ def events(control: Path) -> Iterator[Event]:
             lists = [name for name in ("drift", "producers", "changed") if name in fields]
             fields.update({name: tuple(fields[name]) for name in lists})
             yield Event(**{**fields, "kind": Kind(fields["kind"])})
+
+
+def settled(found: Iterable[Event]) -> tuple[Event, ...]:
+    """What happened in the end: a call is not served whose value its worker could not rebuild."""
+    all_events = tuple(found)
+    missed = {e.recorded for e in all_events if e.kind is Kind.MISSED and e.recorded}
+    return tuple(e for e in all_events if not (e.kind is Kind.SERVED and e.recorded in missed))
 
 
 def event(

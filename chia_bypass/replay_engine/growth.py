@@ -15,7 +15,8 @@ from chia_bypass.recording.contents import Contents
 from chia_bypass.recording.records import Call, Record
 from chia_bypass.recording.schema import pack
 from chia_bypass.replay_engine.answers import Answers
-from chia_bypass.replay_engine.matcher import Found, Missed, MissReason
+from chia_bypass.replay_engine.matcher import Found, Missed
+from chia_bypass.replay_engine.miss_reasons import MissReason
 from chia_bypass.replay_engine.parents import RecordedParent
 
 

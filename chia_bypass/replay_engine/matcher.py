@@ -13,7 +13,6 @@ import threading
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from enum import Enum
 from itertools import islice
 
 from chia_bypass.errors import RecordingCorrupt
@@ -22,28 +21,10 @@ from chia_bypass.recording.records import Call, Outcome, Result
 from chia_bypass.replay_engine.answers import Answers
 from chia_bypass.replay_engine.buckets import Bucket, RecordedCalls
 from chia_bypass.replay_engine.match_keys import Keys, Rule
+from chia_bypass.replay_engine.miss_reasons import MissReason
 
 LOOKED_AT = 100
 """How many candidates are compared to find the nearest to a call that misses."""
-
-
-class MissReason(str, Enum):
-    """Why a recording cannot answer a call."""
-
-    NEVER_RECORDED = "never recorded"
-    OTHER_ARGUMENTS = "recorded under other arguments"
-    OTHER_INPUTS = "recorded with other content of what it reads"
-    EXHAUSTED = "recorded fewer times"
-    UNFINISHED = "dispatched in the recording, but it never finished"
-    NOT_KEPT = "its value could not be kept"
-    CORRUPT = "its recording is damaged"
-    NEEDS_IMPORT = "its value needs classes that may not be imported"
-    NEEDS_PICKLE = "its value was kept as pickle, which may run code"
-    INFRASTRUCTURE = "recorded with an error of Ray's own, not of the function"
-    STALE = "stale"
-    NOT_SERVED = "not in the bypass YAML"
-    NEVER_PLACED = "can never be placed"
-    OTHER_NODE = "pinned to a node that this cluster may not have"
 
 
 @dataclass(frozen=True, slots=True)

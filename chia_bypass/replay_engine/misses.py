@@ -5,7 +5,8 @@ from __future__ import annotations
 from chia_bypass.errors import Miss
 from chia_bypass.names import short_name
 from chia_bypass.recording.records import Call
-from chia_bypass.replay_engine.matcher import Missed, MissReason
+from chia_bypass.replay_engine.matcher import Missed
+from chia_bypass.replay_engine.miss_reasons import MissReason
 
 NODE_REMEDY = (
     "Start the cluster as it was when it was recorded, or have the call served; what is no call "

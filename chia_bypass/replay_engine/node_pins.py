@@ -19,7 +19,7 @@ from chia_bypass import demands, ray_private
 from chia_bypass.errors import Miss
 from chia_bypass.identity import position
 from chia_bypass.patches.placement import names_node
-from chia_bypass.replay_engine.matcher import MissReason
+from chia_bypass.replay_engine.miss_reasons import MissReason
 from chia_bypass.replay_engine.misses import NODE_REMEDY
 from chia_bypass.replay_engine.resources import fits
 from chia_bypass.replay_engine.stand_ins import (

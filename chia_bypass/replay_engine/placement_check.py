@@ -15,7 +15,7 @@ from chia_bypass.demands import Amounts
 from chia_bypass.errors import Miss
 from chia_bypass.identity import position
 from chia_bypass.replay_engine.events import Event, Kind, Log, Outcomes
-from chia_bypass.replay_engine.matcher import MissReason
+from chia_bypass.replay_engine.miss_reasons import MissReason
 from chia_bypass.replay_engine.misses import PLACE_REMEDY
 from chia_bypass.replay_engine.resources import why_group_never_placed, why_never_placed
 from chia_bypass.session import Session

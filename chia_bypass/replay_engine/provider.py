@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from chia_bypass.errors import Miss
+from chia_bypass.names import short_name
 from chia_bypass.patches import ray_errors
 from chia_bypass.patches.ray_errors import RecordedText
 from chia_bypass.recording.layout import has_nonce
 from chia_bypass.recording.reader import read_blob
 from chia_bypass.recording.records import Blob, Outcome
 from chia_bypass.replay_engine import class_table
+from chia_bypass.replay_engine.events import Event, Keeper, Kind, Log, Outcomes
+from chia_bypass.replay_engine.miss_reasons import MissReason
 from chia_bypass.runtime.companion import DriverProcess
 from chia_bypass.values.class_lookup import ImportedClasses
 from chia_bypass.values.decode import decode
@@ -49,6 +53,10 @@ class Source:
         """Whoever answers for it on the driver's node."""
         return _server(self)
 
+    def keeper(self) -> Keeper:
+        """Where this process notes what happened."""
+        return Log(Path(self.control)) if self.is_here() else self.server()
+
     def read(self, blob: Blob) -> memoryview:
         """The bytes of ``blob``: mapped where this process sees the folder, else fetched."""
         if self.is_here():
@@ -68,6 +76,9 @@ def _server(source: Source) -> RemoteServer:
 class Answer:
     """A provider for one call: its recorded outcome."""
 
+    function: str
+    recorded: str
+    """Path of the recorded call."""
     outcome: Outcome
     document: bytes | Blob
     """The encoded value: small ones ride along."""
@@ -92,18 +103,23 @@ class Answer:
         return not self.references
 
     def __call__(self, tag: str | None, data_path: str | None, /, *args: Any, **kwargs: Any) -> Any:
-        """The recorded value, or a generator of them, or the recorded exception raised."""
+        """The recorded value, or a generator of them, or the recorded exception raised.
+
+        Raises Miss where that cannot be rebuilt.
+        """
         if self.seconds > 0:
             _hold(self.seconds)
-        return self._decoded(self._bytes()) if self.yielded < 0 else self._values()
+        if self.yielded >= 0:
+            return self._values(tag)
+        return self._ended(self._rebuilt(tag, self._bytes))
 
-    def _values(self) -> Generator[Any, None, None]:
+    def _values(self, tag: str | None) -> Generator[Any, None, None]:
         """What was yielded, and then the end that it came to."""
-        documents = self._decode(self._bytes())
+        documents = self._rebuilt(tag, self._bytes)
         for document in documents[: self.yielded]:
-            yield self._decode(document)
+            yield self._rebuilt(tag, partial(bytes, document))
         if self.outcome is Outcome.EXCEPTION:
-            self._decoded(documents[self.yielded])
+            self._ended(self._rebuilt(tag, partial(bytes, documents[self.yielded])))
         elif self.outcome is Outcome.CANCELLED:
             Pending(self.text)(None, None)
 
@@ -116,9 +132,34 @@ class Answer:
             allow_pickle=self.allow_pickle,
         )
 
-    def _decoded(self, document: bytes) -> Any:
+    def _rebuilt(self, tag: str | None, document: Callable[[], bytes]) -> Any:
+        """What a document holds. Raises Miss: the driver took the call for served by then."""
+        try:
+            return self._decode(document())
+        except Exception as error:  # the user's classes may raise anything
+            raise self._missed(tag, f"{type(error).__name__}: {error}") from error
+
+    def _missed(self, tag: str | None, detail: str) -> Miss:
+        key = short_name(self.function)
+        reason = MissReason.NOT_REBUILT.value
+        remedy = f"Run it for real with --live {key}, or record the loop again"
+        parent = self.recorded.rpartition("/")[0]
+        miss = Miss(self.function, tag, parent, reason, detail, remedy)
+        noted = Event(
+            Kind.MISSED,
+            self.function,
+            tag,
+            self.recorded,
+            message=str(miss),
+            reason=reason,
+            remedy=remedy,
+        )
+        if self.source.control:
+            Outcomes(self.source.keeper()).add(noted)
+        return miss
+
+    def _ended(self, value: Any) -> Any:
         """The value, or the exception raised."""
-        value = self._decode(document)
         if self.outcome is Outcome.EXCEPTION and isinstance(value, BaseException):
             _tell(value, self.text)
             raise value

@@ -15,7 +15,8 @@ from chia_bypass.recording.sketched import whole
 from chia_bypass.replay_engine.answers import Answers
 from chia_bypass.replay_engine.class_table import loaded_modules
 from chia_bypass.replay_engine.context import ReplayContext
-from chia_bypass.replay_engine.matcher import Missed, MissReason
+from chia_bypass.replay_engine.matcher import Missed
+from chia_bypass.replay_engine.miss_reasons import MissReason
 from chia_bypass.replay_engine.provider import Answer, Pending, serve_reference
 from chia_bypass.values.class_lookup import Sketches
 from chia_bypass.values.decode import decode
@@ -67,6 +68,8 @@ class Provision:
     def serve(self, result: Result) -> Answer:
         """What serves ``result``, which has a value. Raises RecordingCorrupt."""
         return Answer(
+            function=result.call.function,
+            recorded=result.call.path,
             outcome=result.outcome,
             document=self._index.document(result.call.path),
             source=self._source,

@@ -10,7 +10,8 @@ from chia_bypass.recording.records import Call
 from chia_bypass.replay_engine.argument_checks import LIVE
 from chia_bypass.replay_engine.decision import Asked
 from chia_bypass.replay_engine.growth import Growth, Keep
-from chia_bypass.replay_engine.matcher import Found, Missed, MissReason
+from chia_bypass.replay_engine.matcher import Found, Missed
+from chia_bypass.replay_engine.miss_reasons import MissReason
 from chia_bypass.replay_engine.parents import RecordedParent
 
 Nested = tuple[tuple[bytes, str, int], ...]

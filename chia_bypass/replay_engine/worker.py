@@ -29,7 +29,7 @@ from chia_bypass.replay_engine.argument_checks import Check
 from chia_bypass.replay_engine.context import ReplayContext, unpack
 from chia_bypass.replay_engine.decision import Asked, Compared
 from chia_bypass.replay_engine.engine import ReplayEngine, Sent
-from chia_bypass.replay_engine.events import Keeper, Log, Outcomes
+from chia_bypass.replay_engine.events import Outcomes
 from chia_bypass.replay_engine.growth import Growth
 from chia_bypass.replay_engine.provider import Answer, Pending
 from chia_bypass.replay_engine.real_calls import RealCall
@@ -205,13 +205,11 @@ def _build_on_worker(packed_context: bytes, table: bytes) -> ReplayEngine:
     ray_api.install()
     source = context.source
     index: Answers
-    keeper: Keeper
     if source.is_here():
         index = Index.open(Path(source.folder), source.ended_well)
-        keeper = Log(Path(source.control))
     else:
-        index = keeper = source.server()
-    outcomes = Outcomes(keeper) if source.control else None
+        index = source.server()
+    outcomes = Outcomes(source.keeper()) if source.control else None
     if context.recorder is None:
         ask = (
             partial(shared_facts.ask_producer, context.run)

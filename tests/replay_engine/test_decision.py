@@ -30,7 +30,8 @@ from chia_bypass.replay_engine.decision import (
     why_live,
 )
 from chia_bypass.replay_engine.input_checks import Inputs
-from chia_bypass.replay_engine.matcher import Found, Missed, MissReason
+from chia_bypass.replay_engine.matcher import Found, Missed
+from chia_bypass.replay_engine.miss_reasons import MissReason
 from chia_bypass.replay_engine.policy import Cut, OnMiss, Policy
 from chia_bypass.replay_engine.reruns import means_failure
 from chia_bypass.replay_engine.shared_state import Kind, Use
