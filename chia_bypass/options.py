@@ -67,6 +67,36 @@ def _limits(limits: str) -> str:
     return limits
 
 
+def _function_files(rule: str) -> str:
+    FunctionFiles.of(rule)
+    return rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionFiles:
+    """Files that the calls of a function leave below a folder."""
+
+    function: str
+    """Glob of functions."""
+    root: str | None = None
+    """The folder on the worker, relative to its working directory; None: that itself."""
+    globs: Sequence[str] = ("*",)
+    """Patterns of paths relative to the folder; ``*`` matches slashes, too."""
+    limit: int | None = None
+    """Bytes that are kept of one call; None: as ``--files-limit`` says."""
+    delete: bool = False
+    """Whether files that a call removes are removed when it is served."""
+
+    @staticmethod
+    def of(rule: str) -> FunctionFiles:
+        """From ``FUNCTION=ROOT:GLOB``; raises Unfit."""
+        function, equals, rest = rule.partition("=")
+        root, colon, glob = rest.rpartition(":")
+        if not (function and equals and root and colon and glob):
+            raise Unfit("FUNCTION=ROOT:GLOB, such as 'build=/scratch/obj:*.o'", rule)
+        return FunctionFiles(function=function, root=root, globs=(glob,))
+
+
 def _entries_and_bytes(limits: str) -> tuple[int, int]:
     entries, megabytes = map(int, limits.split(":"))
     return entries, megabytes * 1024**2
@@ -82,6 +112,7 @@ OtherArguments = Literal["report", "strict"]
 MatchBy = Literal["arguments", "order"]
 LearnedIn = Literal["recorded", "free"]
 Noting = Literal["note", "none"]
+Restoring = Literal["in-place", "never"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,11 +136,21 @@ class RecordOptions:
     inputs_limit: Annotated[str, _limits] = "10000:256"
     """``ENTRIES:MB``: how many files and folders, and how much in them, are looked at for a call.
     Of what is beyond it, size and time of the last change are noted."""
+    files: Sequence[Annotated[str, _function_files]] = ()
+    """``FUNCTION=ROOT:GLOB``: files below ROOT that calls of FUNCTION leave are kept with them."""
+    files_limit: Annotated[float, _not_negative] = 64.0
+    """MB of files that are kept of one call: those that its result or arguments name and that it
+    made or changed, and what ``files`` says. 0: none are kept."""
 
     @property
     def inputs_limits(self) -> tuple[int, int]:
         """Entries and bytes of ``inputs_limit``."""
         return _entries_and_bytes(self.inputs_limit)
+
+    @property
+    def files_bytes(self) -> int:
+        """``files_limit`` in bytes."""
+        return int(self.files_limit * 1024**2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +196,10 @@ class ReplayOptions:
     """Serve calls although files and folders that their arguments name are not what they were."""
     inputs_limit: Annotated[str, _limits] = "10000:256"
     """How much of one call's files and folders is compared by content, as when recording."""
+    restore: Restoring | None = None
+    """Whether files that served calls had left are put back where they were; None: in ``resume``,
+    on a Ray that ``address`` names, and in a sandbox; outside of one not from a recording that is
+    foreign."""
     latency: Annotated[str | float, _factor] = 0.0
     """How much of its recorded duration a served call holds its resources; ``recorded`` is 1."""
 

@@ -17,7 +17,7 @@ from enum import Enum
 from pathlib import Path
 
 from chia_bypass.checked_fields import checked
-from chia_bypass.options import NamedCalls, RecordOptions, ReplayOptions
+from chia_bypass.options import FunctionFiles, NamedCalls, RecordOptions, ReplayOptions
 
 VARIABLE = "CHIA_BYPASS_SESSION"
 """The environment variable that holds the path of the session file."""
@@ -80,6 +80,10 @@ class Session:
     """Under which name the drivers count; None: under that of the program that they run."""
     foreign: bool = False
     """Replay: nothing tells that this user made or trusted the recording."""
+    declared: Sequence[FunctionFiles] = ()
+    """What the bypass YAML says that functions leave: kept when their calls are recorded."""
+    sandboxed: bool = False
+    """Replay: drivers and workers run in a sandbox that keeps what they write from the user's."""
     jobs: bool = False
     """Record: submitted jobs may record into ``recording``, on the nodes of their drivers."""
 
@@ -92,6 +96,13 @@ class Session:
     def own_ray(self) -> bool:
         """Whether the drivers get a Ray of the replay's own, whatever cluster they ask for."""
         return self.mode is Mode.REPLAY and self.address is None and not self.resume
+
+    @property
+    def puts_back(self) -> bool:
+        """Replay: files that served calls had left are put back at their recorded places."""
+        if self.replay.restore is not None:
+            return self.replay.restore == "in-place"
+        return self.sandboxed or not (self.own_ray or self.foreign)
 
     @property
     def file(self) -> Path:

@@ -46,6 +46,7 @@ SHAPED = {
     "live_from": "RunNode.run#0",
     "redo": ["GccNode.compile#0"],
     "inputs_limit": "5:1",
+    "files": ["build=/scratch/obj:*.o"],
 }
 """Values of options that take more than their type says."""
 
@@ -121,6 +122,7 @@ def any_of(kind: type) -> st.SearchStrategy[Any]:
     hints = get_type_hints(kind, include_extras=True)
     given_ = {name: fitting(hint) for name, hint in hints.items()}
     given_["redact_in"] = st.lists(st.builds("{}={}".format, st.just("Node.*"), REGEXES))
+    given_["files"] = st.lists(st.just("build=/scratch/obj:*.o"))
     given_["inputs_limit"] = st.builds("{}:{}".format, st.integers(0, 9), st.integers(0, 9))
     kept = {name: strategy for name, strategy in given_.items() if name in hints}
     return st.fixed_dictionaries({}, optional=kept).map(lambda given: checked(kind, given))
@@ -237,7 +239,8 @@ def test_a_session_file_without_a_field_that_has_no_default_is_refused() -> None
         (RecordOptions, "redact_in", ["x"], "--redact-in must be GLOB=REGEX, such as 'Node.*=key"),
         (RecordOptions, "redact_in", ["=x"], "--redact-in must be GLOB=REGEX"),
         (RecordOptions, "redact_in", ["f=("], "--redact-in must be a regular expression, not (: m"),
-        (RecordOptions, "functions", [], "--functions is unknown. Known: function, inputs, "),
+        (RecordOptions, "files", ["f=/x"], "--files must be FUNCTION=ROOT:GLOB, such as 'build="),
+        (RecordOptions, "functions", [], "--functions is unknown. Known: files, files_limit, func"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(kind: type, option: str, value: Any, told: str) -> None:

@@ -16,6 +16,7 @@ from chia_bypass.control import environment, handshake
 from chia_bypass.control.bypass_yaml import bypass_yaml, grown_yaml
 from chia_bypass.control.cluster_shape import shape
 from chia_bypass.control.drift_causes import Cause, causes
+from chia_bypass.control.files_put_back import FilesPutBack, files_put_back
 from chia_bypass.control.named_calls import named_calls
 from chia_bypass.control.record_session import close_run, new_run, write_yaml
 from chia_bypass.errors import UsageError
@@ -47,6 +48,8 @@ class Replayed:
     """Whether we got into a Python process of the command at all."""
     spoiled: tuple[str, ...] = ()
     """Why results were not added that the loop has seen."""
+    puts_back: bool = True
+    """Whether files that served calls had left were put back at all."""
 
     def count(self, kind: Kind) -> int:
         """How many calls went that way."""
@@ -146,7 +149,8 @@ class Replayed:
             return status
         if self.spoiled:
             return ExitStatus.SPOILED
-        if strict and (self.drifted or self.changed_sources or self.out_of_order):
+        drifted = self.drifted or self.changed_sources or self.out_of_order
+        if strict and (drifted or self.files.conflicts):
             return ExitStatus.DRIFTED
         return ExitStatus.UNUSED if strict and self.unused else ExitStatus.OK
 
@@ -175,6 +179,11 @@ class Replayed:
             "inputs beyond --inputs-limit": sum(event.unchecked for event in self.events),
         }
         return {what: times for what, times in counts.items() if times}
+
+    @property
+    def files(self) -> FilesPutBack:
+        """What became of the files that served calls had left."""
+        return files_put_back(self.recording, self.events, self.served, puts_back=self.puts_back)
 
     @property
     def misses(self) -> tuple[str, ...]:
@@ -319,6 +328,7 @@ class ReplaySession:
             settled(events(self._control)),
             bool(handshake.read(self._control)),
             spoiled_reasons(self._control),
+            self._session.puts_back,
         )
 
     def __exit__(self, *_: object) -> None:
@@ -345,7 +355,7 @@ def totals(events_: Sequence[Event]) -> Mapping[str, Counter[Kind]]:
     """Per function, how many calls went which way."""
     found: dict[str, Counter[Kind]] = {}
     for event in events_:
-        if event.kind is Kind.OUT_OF_ORDER:  # about a call that may never have been made
+        if event.kind in (Kind.OUT_OF_ORDER, Kind.PUT_BACK):  # about calls, but none themselves
             continue
         found.setdefault(event.function, Counter())[event.kind] += 1
     return found

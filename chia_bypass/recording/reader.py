@@ -26,7 +26,15 @@ from chia_bypass.recording.layout import (
     segment_path,
     segments_of,
 )
-from chia_bypass.recording.records import Call, Closed, Record, Result, Run, Seen
+from chia_bypass.recording.records import (
+    PLAIN_FORMAT,
+    Call,
+    Closed,
+    Record,
+    Result,
+    Run,
+    Seen,
+)
 from chia_bypass.recording.schema import Malformed
 from chia_bypass.recording.segments import RESTORE, Segments, map_file
 
@@ -142,6 +150,18 @@ class Recording:
         header = self._segments.header(segment)
         ids = [run.id for run in self.contents.runs]
         return ids.index(header.run) if header is not None and header.run in ids else None
+
+    def leaving_files(self) -> Iterator[Stored]:
+        """The results that count and have `files`. Raises RecordingCorrupt.
+
+        They stand in segments of their own: of others nothing is read.
+        """
+        headers = ((name, self._segments.header(name)) for name in segments_of(self.folder))
+        names = {name for name, header in headers if header and header.format > PLAIN_FORMAT}
+        for number in range(len(self.index)) if names else ():
+            position = self.index.newest(number)
+            if position is not None and self.index.result_spot(position).segment in names:
+                yield self.contents.results.at(position)
 
     @cached_property
     def seen(self) -> Mapping[str, Sequence[Seen]]:

@@ -14,8 +14,10 @@ from typing import Any, Final
 
 from chia_bypass.values.kinds import Reference
 
-FORMAT = 1
-"""Version of the format that this code writes. It reads this one and those before it."""
+FORMAT = 2
+"""Newest version of the format: this code reads it and those before it."""
+PLAIN_FORMAT = 1
+"""Version of segments without results that have `files`: earlier readers read them, too."""
 
 
 class Outcome(str, Enum):
@@ -135,6 +137,30 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """What a call left in one folder of its worker: files that it made, changed or removed."""
+
+    root: str
+    """The folder, absolute."""
+    count: int
+    """Entries of the listing."""
+    size: int = 0
+    """Bytes of the files that are kept."""
+    unkept: int = 0
+    """Files that are listed only, since they are not kept."""
+    entries: bytes = b""
+    """What they are, as packed by `outputs.entries`; empty if it is in a blob."""
+    listing: Blob | None = None
+    """The same, where it is a file of its own."""
+    bundle: Blob | None = None
+    """The contents of small files, one behind the other."""
+    blobs: tuple[Blob, ...] = ()
+    """The contents of larger files, one each."""
+    declared: bool = False
+    """The user said which files the call leaves here: these are all of them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Raised:
     """What Ray tells about a task that raised, besides the traceback."""
 
@@ -199,14 +225,19 @@ class Result:
     """What was at the paths that the arguments name before it ran."""
     wrote: tuple[Written, ...] = ()
     """What was different there afterwards."""
+    files: tuple[Left, ...] = ()
+    """What it left there, and at paths that its value names: kept, to be put back."""
     yielded: int = -1
     """How many values a generator yielded: the value is then a list of byte strings, the encoded
     form of each, followed by that of the exception if it raised one. -1: it is no generator."""
 
     @property
     def blobs(self) -> Iterator[Blob]:
-        """All files that belong to it: of its value, and of what it read and wrote."""
+        """All blobs that belong to it: of its value, and of what it read, wrote and left."""
         yield from self.buffers
+        for left in self.files:
+            yield from left.blobs
+            yield from (blob for blob in (left.listing, left.bundle) if blob is not None)
         read, written = (one.listing for one in self.inputs), (one.listing for one in self.wrote)
         yield from (blob for blob in (self.blob, *read, *written) if blob is not None)
 
@@ -214,6 +245,11 @@ class Result:
     def size(self) -> int:
         """Bytes of the value, buffers included."""
         return self.length + sum(buffer.length for buffer in self.buffers)
+
+    @property
+    def files_size(self) -> int:
+        """Bytes of the files that it left and that are kept."""
+        return sum(left.size for left in self.files)
 
     @property
     def seconds(self) -> float:

@@ -15,10 +15,18 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from chia_bypass.files import publish, sync_path
+from chia_bypass.file_copies import copy_content, digest_of_file
+from chia_bypass.files import publish, put_in_place, scratch_beside, sync_path
 from chia_bypass.recording.frames import FrameType, frame
-from chia_bypass.recording.layout import blob_path, segment_path
-from chia_bypass.recording.records import FORMAT, Blob, Record, Result, Segment
+from chia_bypass.recording.layout import BLOBS, blob_path, segment_path
+from chia_bypass.recording.records import (
+    FORMAT,
+    PLAIN_FORMAT,
+    Blob,
+    Record,
+    Result,
+    Segment,
+)
 from chia_bypass.recording.schema import pack
 from chia_bypass.values.encode import Buffer, Encoded
 
@@ -226,6 +234,30 @@ def store_blob(folder: Path, buffer: Buffer) -> None:
     publish(target, lambda file: file.write(buffer.data.cast("B")))
 
 
+def store_file(folder: Path, source: int) -> Blob:
+    """Make a durable blob of what is in an open file, holes kept. Raises OSError.
+
+    What was copied is what is hashed: others may write to the file meanwhile.
+    """
+    (folder / BLOBS).mkdir(exist_ok=True)
+    scratch = scratch_beside(folder / BLOBS / "file")
+    try:
+        with scratch.open("xb+") as file:
+            length = copy_content(source, file.fileno())
+            blob = Blob(digest_of_file(file.fileno()), length)
+            target = blob_path(folder, blob.digest)
+            if target.exists() and target.stat().st_size == length:
+                sync_path(target.parent)
+                return blob
+            os.fdatasync(file.fileno())
+        target.parent.mkdir(exist_ok=True)
+        _sync_names(target.parent)
+        put_in_place(scratch, target)
+    finally:
+        scratch.unlink(missing_ok=True)
+    return blob
+
+
 @lru_cache(maxsize=1024)
 def _sync_names(folder: Path) -> None:
     """Make the names of a folder for blobs durable, whoever made it; once a process."""
@@ -233,9 +265,11 @@ def _sync_names(folder: Path) -> None:
     sync_path(folder.parent.parent)
 
 
-def segment_header(run: str, role: str, host: str, pid: int, now: float) -> Segment:
-    """The first record of a segment of this version."""
-    return Segment(FORMAT, run, role, host, pid, now)
+def segment_header(
+    run: str, role: str, host: str, pid: int, now: float, *, files: bool = False
+) -> Segment:
+    """The first record of a segment; ``files``: of one for results that have `files`."""
+    return Segment(FORMAT if files else PLAIN_FORMAT, run, role, host, pid, now)
 
 
 def append_records(writer: SegmentWriter, records: Sequence[Record], *, sync: bool = False) -> None:

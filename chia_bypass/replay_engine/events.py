@@ -22,6 +22,8 @@ _FOLDER = "outcomes"
 _MISSED = "missed"
 _CLAIMS = "claims"
 
+_LISTS = ("drift", "producers", "changed", "conflicts", "missing")
+"""Fields of events that JSON has as lists."""
 SAME_MISS = 100
 """How often a process notes the same miss: a loop that retries for ever must not fill the disk."""
 
@@ -39,6 +41,8 @@ class Kind(str, Enum):
     """A real call ended: of the same ``path`` as its REAL."""
     OUT_OF_ORDER = "out of order"
     """Others went first at last, since the loop did not learn of this recorded call in its turn."""
+    PUT_BACK = "put back"
+    """Files of the served call that is ``recorded``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,15 @@ class Event:
     """Inputs that are not here, and so could not be compared."""
     unchecked: int = 0
     """Inputs that were compared by size and time at most."""
+    put_back: int = 0
+    """Files, links and folders that were made, changed or removed as the call had left them."""
+    put_back_bytes: int = 0
+    later: int = 0
+    """Those that were left as recorded calls wrote them later."""
+    conflicts: tuple[str, ...] = ()
+    """Those that were left as somebody else wrote them, as sentences."""
+    missing: tuple[str, ...] = ()
+    """Those that could not be put back, as sentences."""
 
 
 class Log:
@@ -160,7 +173,7 @@ def events(control: Path) -> Iterator[Event]:
                 fields = json.loads(line)
             except ValueError:
                 continue
-            lists = [name for name in ("drift", "producers", "changed") if name in fields]
+            lists = [name for name in _LISTS if name in fields]
             fields.update({name: tuple(fields[name]) for name in lists})
             yield Event(**{**fields, "kind": Kind(fields["kind"])})
 

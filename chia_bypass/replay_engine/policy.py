@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from chia_bypass.bypass.config import Entry, Match, Repeats
@@ -75,6 +75,8 @@ class Policy:
     """A function that the YAML does not list is a miss; False: it runs for real, as the
     bypass runtime by itself has it."""
 
+    puts_back: bool = False
+    """Files that served calls had left are put back where they were."""
     redaction: Redaction = NO_RULES
     """The rules under which the calls were recorded: their digests know nothing else."""
 
@@ -116,7 +118,10 @@ class Policy:
     def of_session(session: Session) -> Policy:
         """From what a command tells its drivers."""
         redaction = Redaction.of(session.record)
-        return Policy.of(session.replay, session.calls, resume=session.resume, redaction=redaction)
+        policy = Policy.of(
+            session.replay, session.calls, resume=session.resume, redaction=redaction
+        )
+        return replace(policy, puts_back=session.puts_back)
 
     @property
     def serves_only(self) -> bool:

@@ -26,6 +26,7 @@ from chia_bypass.values.decode import decode
 from chia_bypass.values.kinds import Reference
 
 if TYPE_CHECKING:
+    from chia_bypass.outputs.restore import LeftBy
     from chia_bypass.replay_engine.server import RemoteServer
 
 _PAUSE = 0.1
@@ -96,6 +97,8 @@ class Answer:
     """What Ray told of the recorded exception; None for a value, and in older recordings."""
     yielded: int = -1
     """How many values the call yielded; -1: it is no generator."""
+    files: tuple[LeftBy, ...] = ()
+    """What the call had left and is put back before its value is returned."""
 
     @property
     def plain(self) -> bool:
@@ -109,6 +112,10 @@ class Answer:
         """
         if self.seconds > 0:
             _hold(self.seconds)
+        if self.files:
+            from chia_bypass.replay_engine.putting_back import restore  # few calls leave any
+
+            restore(self.files, self.source)
         if self.yielded >= 0:
             return self._values(tag)
         return self._ended(self._rebuilt(tag, self._bytes))

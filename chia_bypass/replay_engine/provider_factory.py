@@ -63,10 +63,13 @@ class Provision:
         """What serves ``result``. Raises RecordingCorrupt."""
         if result.outcome is Outcome.CANCELLED and result.yielded < 0:
             return Pending(_text(result))
-        return self.serve(result)
+        return self.serve(result, files=self._policy.puts_back)
 
-    def serve(self, result: Result) -> Answer:
-        """What serves ``result``, which has a value. Raises RecordingCorrupt."""
+    def serve(self, result: Result, *, files: bool = False) -> Answer:
+        """What serves ``result``, which has a value. Raises RecordingCorrupt.
+
+        ``files``: it puts back those that the call had left.
+        """
         return Answer(
             function=result.call.function,
             recorded=result.call.path,
@@ -80,6 +83,7 @@ class Provision:
             seconds=result.seconds * self._policy.latency,
             text=_text(result),
             yielded=result.yielded,
+            files=tuple(self._index.left(result.call.path)) if files else (),
         )
 
     def _references(self, result: Result) -> Mapping[Reference, Any]:

@@ -11,6 +11,7 @@ from ray.exceptions import ObjectLostError
 
 from chia_bypass.bypass.file_server import Published, Version
 from chia_bypass.errors import RecordingCorrupt
+from chia_bypass.outputs.restore import LeftBy, PastState
 from chia_bypass.recording.index import Siblings
 from chia_bypass.recording.layout import blob_path
 from chia_bypass.recording.reader import Stored, read_blob
@@ -68,6 +69,14 @@ class ReplayServer:
     def writes(self) -> Sequence[Sequence[Written]]:
         """As Index.writes."""
         return self._opened().writes()
+
+    def left(self, path: str) -> Sequence[LeftBy]:
+        """As Index.left."""
+        return self._opened().left(path)
+
+    def past(self, path: str) -> Sequence[PastState]:
+        """As Index.past."""
+        return self._opened().past(path)
 
     def document(self, path: str) -> bytes | Blob:
         """As Index.document."""
@@ -151,6 +160,16 @@ class RemoteServer:
     def writes(self) -> Sequence[Sequence[Written]]:
         """What calls of the recording wrote at paths that their arguments name."""
         found: Sequence[Sequence[Written]] = self._ask("writes")
+        return found
+
+    def left(self, path: str) -> Sequence[LeftBy]:
+        """The files that the call at ``path`` left, and those that it had dispatched."""
+        found: Sequence[LeftBy] = self._ask("left", path)
+        return found
+
+    def past(self, path: str) -> Sequence[PastState]:
+        """The states in which recorded calls left the file at ``path``."""
+        found: Sequence[PastState] = self._ask("past", path)
         return found
 
     def document(self, path: str) -> bytes | Blob:

@@ -28,6 +28,7 @@ def register(app: typer.Typer) -> None:
 def check(
     context: typer.Context,
     source: given.Source = None,
+    restore: given.Restore = None,
     address: given.Address = None,
     match: given.MatchBy = None,
     ignore_inputs: given.IgnoreInputs = given.DEFAULT.ignore_inputs,

@@ -114,6 +114,22 @@ def record(
             rich_help_panel=panels.CAPTURED,
         ),
     ] = DEFAULT.inputs_limit,
+    files: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FUNCTION=ROOT:GLOB",
+            help="Keep files below ROOT that match GLOB and that calls of FUNCTION leave.",
+            rich_help_panel=panels.CAPTURED,
+        ),
+    ] = None,
+    files_limit: Annotated[
+        float,
+        typer.Option(
+            metavar="MB",
+            help="How much is kept of the files that one call leaves.",
+            rich_help_panel=panels.CAPTURED,
+        ),
+    ] = DEFAULT.files_limit,
     cluster: Annotated[
         Path | None,
         typer.Option(
@@ -207,8 +223,18 @@ def _report(folder: Path, recorded: Recorded, status: int) -> int:
             stderr=True,
         )
     terminal.some(terminal.SPOILED, recorded.spoiled)
+    _print_files(recorded)
     terminal.line(_final_line(folder, rows), stderr=True)
     return recorded.exit_status(status)
+
+
+def _print_files(recorded: Recorded) -> None:
+    """What was kept of the files that calls left, and what was not."""
+    from chia_bypass.outputs.summary import files_kept
+
+    kept = files_kept(recorded.recording)
+    if kept.count or kept.unkept:
+        terminal.line(f"files: {kept.sentence(terminal.size)}", stderr=True)
 
 
 def _why_nothing(recorded: Recorded) -> str:

@@ -29,6 +29,7 @@ def replay(
     only: given.Only = None,
     live_from: given.LiveFrom = None,
     replay_ray_errors: given.RayErrors = False,
+    restore: given.Restore = None,
     address: given.Address = None,
     on_miss: given.OnMiss = given.DEFAULT.on_miss,
     live: given.Live = None,

@@ -135,6 +135,14 @@ InputsLimit = Annotated[
         rich_help_panel=MATCHING,
     ),
 ]
+Restore = Annotated[
+    allowed.Restoring | None,
+    typer.Option(
+        help="Whether files that served calls had left are put back where they were.",
+        show_default="in-place in resume and with --address, else never",
+        rich_help_panel=SERVED,
+    ),
+]
 Order = Annotated[
     allowed.LearnedIn,
     typer.Option(

@@ -48,6 +48,7 @@ def _print_deviations(replayed: Replayed) -> None:
         terminal.line(f"input changed: {changed}", stderr=True)
     for what, times in replayed.not_checked.items():
         terminal.line(f"not checked: {times} {what}", stderr=True)
+    _print_files(replayed)
     for call in replayed.redacted:
         terminal.line(f"redacted: the result of {call.function} at {call.path}", stderr=True)
     terminal.some("missed", replayed.misses)
@@ -55,6 +56,24 @@ def _print_deviations(replayed: Replayed) -> None:
         terminal.some("out of order", replayed.out_of_order)
         advice = "Wait longer with --patience SECONDS, or keep no order with --order free"
         terminal.line(advice, stderr=True)
+
+
+def _print_files(replayed: Replayed) -> None:
+    """What became of the files that served calls had left."""
+    files = replayed.files
+    if files.count:
+        what = "file" if files.count == 1 else "files"
+        size = terminal.size(files.size)
+        terminal.line(f"put back: {files.count} {what} of served calls, {size}", stderr=True)
+    if files.later:
+        terminal.line(f"left as later calls wrote them: {files.later} files", stderr=True)
+    terminal.some("not put back", (*files.conflicts, *files.missing))
+    if files.held_back:
+        terminal.line(
+            f"not put back: {files.held_back} files of served calls, such as {files.example} "
+            "(--restore in-place puts them back)",
+            stderr=True,
+        )
 
 
 def _print_table(replayed: Replayed) -> None:

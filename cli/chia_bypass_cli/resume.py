@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
 def resume(
     context: typer.Context,
     source: given.Source = None,
+    restore: given.Restore = None,
     address: given.Address = None,
     redo: given.Redo = None,
     rerun_failed: given.RerunFailed = False,

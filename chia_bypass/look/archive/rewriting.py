@@ -52,12 +52,11 @@ def rewrite(source: Recording, target: Path, change: Change) -> None:
 
 
 def _write(source: Recording, segments: Segments, target: Path, run: Run, change: Change) -> None:
-    """One segment with what all segments of the run hold."""
-    header = segment_header(run.id, ROLE, socket.gethostname(), os.getpid(), time.time())
-    writer = SegmentWriter.unique(target, header)
-    values: dict[bytes, int] = {}
+    """One segment with what all segments of the run hold, and one for results with files."""
+    writers = _Writers(target, run)
     for record, segment in _records(segments, run):
         changed = change(record)
+        writer, values = writers.of(changed)
         if isinstance(changed, Result):
             assert isinstance(record, Result), "a result stays one"
             for blob in changed.blobs:
@@ -65,7 +64,30 @@ def _write(source: Recording, segments: Segments, target: Path, run: Run, change
             changed = _with_value(source, Stored(record, segment), changed, writer, values)
         if changed is not None:
             append_records(writer, [changed])
-    writer.close()
+    writers.close()
+
+
+class _Writers:
+    """The segments of one run, and where the values in each stand, by their digests."""
+
+    def __init__(self, target: Path, run: Run) -> None:
+        self._target, self._run = target, run
+        self._open: dict[bool, tuple[SegmentWriter, dict[bytes, int]]] = {}
+        self.of(None)
+
+    def of(self, record: Record | None) -> tuple[SegmentWriter, dict[bytes, int]]:
+        """Those for ``record``, opened when they are needed."""
+        files = isinstance(record, Result) and bool(record.files)
+        if files not in self._open:
+            run, host, pid = self._run.id, socket.gethostname(), os.getpid()
+            header = segment_header(run, ROLE, host, pid, time.time(), files=files)
+            self._open[files] = SegmentWriter.unique(self._target, header), {}
+        return self._open[files]
+
+    def close(self) -> None:
+        """Make all of it durable."""
+        for writer, _ in self._open.values():
+            writer.close()
 
 
 def _records(segments: Segments, run: Run) -> Iterator[tuple[Record, str]]:
