@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from chia_bypass.bypass.config import Entry
+from chia_bypass.inputs.findings import NOTHING, Inputs
 from chia_bypass.names import named, tag_fits
 from chia_bypass.recording.records import Call, Result
-from chia_bypass.replay_engine.input_checks import NOTHING, Inputs
 from chia_bypass.replay_engine.matcher import Found, Missed
 from chia_bypass.replay_engine.miss_reasons import MissReason
 from chia_bypass.replay_engine.policy import Cut, OnMiss, Policy, serves

@@ -17,6 +17,7 @@ from chia_bypass.engine import Completions, Dispatch, Invocation, Plan, Token, U
 from chia_bypass.errors import Miss, RealRunRefused, RecordingCorrupt
 from chia_bypass.identity import position
 from chia_bypass.identity.producers import Producers
+from chia_bypass.inputs.findings import NOTHING, Inputs
 from chia_bypass.names import function_name
 from chia_bypass.recording.reader import Stored
 from chia_bypass.recording.records import Call, Outcome, Result
@@ -37,7 +38,7 @@ from chia_bypass.replay_engine.decision import (
 )
 from chia_bypass.replay_engine.events import Event, Kind, Outcomes, event
 from chia_bypass.replay_engine.growth import Growth
-from chia_bypass.replay_engine.input_checks import NOTHING, InputChecks, Inputs
+from chia_bypass.replay_engine.input_checks import InputChecks
 from chia_bypass.replay_engine.matcher import Found, Missed
 from chia_bypass.replay_engine.miss_reasons import MissReason
 from chia_bypass.replay_engine.parents import Parents
@@ -150,7 +151,7 @@ class ReplayEngine:
         return Plan(
             provider=provider,
             data=self.context.source.folder,
-            plain=provider.plain,
+            plain=not result.references,
             dispatched=self._learner(result.call.path),
         )
 
@@ -220,8 +221,9 @@ class ReplayEngine:
         assert isinstance(answer, Found)
         self._use_states(asked, StateKind.SERVED)
         drift = answer.drift if drift is None else drift
-        noted = event(Kind.SERVED, asked.call, answer.stored.result.call, drift)
-        self._note(_with_inputs(noted, inputs))
+        if self.outcomes is not None:
+            recorded = answer.stored.result.call
+            self.outcomes.add(event(Kind.SERVED, asked.call, recorded, drift, inputs=inputs))
 
     def _note_real(self, verdict: Verdict, asked: Asked, found: Compared = EQUAL) -> Run:
         """Note a real call, or raise what keeps it from running."""
@@ -233,13 +235,16 @@ class ReplayEngine:
         assert isinstance(verdict, Run)
         self.refuse_after_a_miss(call.function, call.tag)
         self._use_states(asked, StateKind.REAL)
+        recorded: Call | None
         if isinstance(answer, Found):
             recorded, differing = answer.stored.result.call, found.differing or answer.drift
-            noted = event(Kind.REAL, call, recorded, differing, reason=verdict.why)
         else:
-            noted = event(Kind.REAL, call, answer.nearest, answer.differing, reason=verdict.why)
+            recorded, differing = answer.nearest, answer.differing
+        why, inputs = verdict.why, found.inputs
+        noted = event(Kind.REAL, call, recorded, differing, reason=why, inputs=inputs)
+        if not isinstance(answer, Found):
             noted = replace(noted, recorded=None)
-        self._note(_with_inputs(noted, found.inputs))
+        self._note(noted)
         return verdict
 
     def _use_states(self, asked: Asked, kind: StateKind) -> None:
@@ -353,12 +358,6 @@ class ReplayEngine:
     def ran_in_place(self, function: Callable[..., Any]) -> None:
         """It ran here, without Ray: counted."""
         self._note(Event(Kind.IN_PLACE, function_name(function)))
-
-
-def _with_inputs(noted: Event, inputs: Inputs) -> Event:
-    if inputs == NOTHING:
-        return noted
-    return replace(noted, changed=inputs.changed, absent=inputs.absent, unchecked=inputs.unchecked)
 
 
 @contextmanager

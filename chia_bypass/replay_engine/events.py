@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from chia_bypass import files
 from chia_bypass.record_engine.batches import Notes
 from chia_bypass.recording.records import Call
 from chia_bypass.recording.schema import given
+
+if TYPE_CHECKING:
+    from chia_bypass.inputs.findings import Inputs
 
 _FOLDER = "outcomes"
 _MISSED = "missed"
@@ -194,10 +197,12 @@ def event(
     reason: str = "",
     message: str = "",
     remedy: str = "",
+    inputs: Inputs | None = None,
 ) -> Event:
     """What happened to ``call``; ``recorded`` is the call that it is, or comes nearest to.
 
     ``differing`` names its arguments that are not the recorded ones: drift where it was served.
+    ``inputs``: what was found where it reads.
     """
     arguments = [argument for argument in call.arguments if argument.name in differing]
     return Event(
@@ -214,6 +219,9 @@ def event(
         source_changed=recorded is not None and _changed(recorded.source, call.source),
         seen={argument.name: argument.digest.hex() for argument in arguments},
         producers=tuple({p.call: None for a in arguments for p in a.producers}),
+        changed=inputs.changed if inputs else (),
+        absent=inputs.absent if inputs else 0,
+        unchecked=inputs.unchecked if inputs else 0,
     )
 
 

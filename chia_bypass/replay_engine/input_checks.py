@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property, partial
 from typing import Any, Final
 
 from chia_bypass.engine import Invocation
-from chia_bypass.inputs.compare import Comparison, Writes, compare
+from chia_bypass.inputs.compare import Writes, compare
 from chia_bypass.inputs.digests import Trees
 from chia_bypass.inputs.entries import Limits
+from chia_bypass.inputs.findings import Inputs
 from chia_bypass.inputs.observe import Look, look_at
 from chia_bypass.inputs.paths import paths_in
 from chia_bypass.recording.listings import add_writes, recorded
@@ -24,33 +24,6 @@ MOST: Final = 200
 """Other recorded calls with the same arguments whose inputs are compared with what is here."""
 _trees: Final = Trees()
 """What this process has read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What a worker found where a call reads, held against one recorded call."""
-
-    changed: tuple[str, ...] = ()
-    """What is not as it was, as sentences."""
-    places: tuple[str, ...] = ()
-    """The arguments, and where in them, that name it."""
-    absent: int = 0
-    """Inputs that are not here, as on another machine."""
-    unchecked: int = 0
-    """Inputs beyond the limits, which were compared by size and time at most."""
-
-    @staticmethod
-    def of(found: Comparison) -> Inputs:
-        """What of a comparison matters to the decision."""
-        return Inputs(
-            tuple(map(str, found.changed)),
-            tuple(dict.fromkeys(one.place for one in found.changed)),
-            len(found.absent),
-            len(found.unchecked),
-        )
-
-
-NOTHING: Final = Inputs()
 
 
 def reads_something(result: Result) -> bool:
@@ -81,7 +54,12 @@ class InputChecks:
             partial(_fits, ignored),
             hide,
         )
-        return Inputs.of(found)
+        return Inputs(
+            tuple(map(str, found.changed)),
+            tuple(dict.fromkeys(one.place for one in found.changed)),
+            len(found.absent),
+            len(found.unchecked),
+        )
 
     def other(self, paths: Sequence[str], now: Look, ignored: Sequence[str]) -> Result | None:
         """The first of the recorded calls at ``paths`` that read just what is there now."""

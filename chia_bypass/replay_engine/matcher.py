@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 
@@ -19,9 +19,8 @@ from chia_bypass.errors import RecordingCorrupt
 from chia_bypass.recording.reader import Stored
 from chia_bypass.recording.records import Call, Outcome, Result
 from chia_bypass.replay_engine.answers import Answers
-from chia_bypass.replay_engine.buckets import Bucket, RecordedCalls
-from chia_bypass.replay_engine.match_keys import Keys, Rule
 from chia_bypass.replay_engine.miss_reasons import MissReason
+from chia_bypass.replay_engine.recorded_calls import Bucket, Keys, RecordedCalls, Rule
 
 LOOKED_AT = 100
 """How many candidates are compared to find the nearest to a call that misses."""
@@ -89,29 +88,16 @@ class Matcher:
             recorded = self._recorded(call.function, rule)
             if call.tag is not None:
                 return ()
-            key = recorded.key_of(call, recorded.keys.of(call))
-            bucket = recorded.bucket(key) or recorded.volatile_bucket(call)
+            bucket = recorded.bucket(call) or recorded.volatile_bucket(call)
             places = () if bucket is None else bucket.places
             numbers = [self._siblings.numbers[place] for place in places[:LOOKED_AT]]
         return tuple(c.path for c in self._answers.calls(numbers) if c.path != found)
 
     def _match(self, call: Call, rule: Rule) -> Found | Missed:
         recorded = self._recorded(call.function, rule)
-        arguments = recorded.keys.of(call)
-        exact, loose = (
-            recorded.bucket(recorded.key_of(call, arguments)),
-            recorded.volatile_bucket(call),
-        )
-        place = None
-        if exact is not None:
-            strictly = rule.strict and call.tag is not None
-            place = _taken(exact, arguments, call.lane, rule, exact=strictly)
-        if place is None and loose is not None:
-            masked = recorded.keys.of(call, masked=True)
-            place = _taken(loose, masked, call.lane, rule, exact=True)
+        place, bucket = recorded.take(call, rule)
         if place is not None:
             return self._found(place, call, rule)
-        bucket = exact or loose
         return self._never(recorded, call) if bucket is None else self._used_up(bucket, call, rule)
 
     def _recorded(self, function: str, rule: Rule) -> RecordedCalls:
@@ -134,7 +120,7 @@ class Matcher:
         return Found(stored, differing(result.call, call, rule.ignored))
 
     def _never(self, recorded: RecordedCalls, call: Call) -> Missed:
-        unfinished = recorded.unfinished.get(recorded.key_of(call, recorded.keys.of(call)))
+        unfinished = recorded.unfinished.get(recorded.key_of(call))
         if unfinished is not None:
             return Missed(MissReason.UNFINISHED, self._call(unfinished))
         if call.tag is None:
@@ -172,10 +158,3 @@ def _is_cut_off(result: Result) -> bool:
     """Whether the loop may have seen values of a generator that are in no recording."""
     streamed = result.call.options.get("num_returns") == "streaming"
     return streamed and result.outcome is Outcome.CANCELLED and result.yielded < 0
-
-
-def _taken(
-    bucket: Bucket, arguments: Hashable, lane: str, rule: Rule, *, exact: bool
-) -> int | None:
-    place = bucket.take(arguments, lane, exact=exact)
-    return bucket.last if place is None and rule.repeats_last else place

@@ -10,7 +10,7 @@ from chia_bypass.names import tag_fits
 from chia_bypass.options import Cut as Cut
 from chia_bypass.options import NamedCalls, ReplayOptions
 from chia_bypass.recording.redaction import NO_RULES, Redaction
-from chia_bypass.replay_engine.match_keys import Rule
+from chia_bypass.replay_engine.recorded_calls import Rule
 from chia_bypass.session import Session
 
 

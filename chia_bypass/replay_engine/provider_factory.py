@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import ray
@@ -43,9 +43,7 @@ class Provision:
 
     def refused(self, result: Result) -> Missed | None:
         """Why the value may not be rebuilt; told here, since on the worker it is too late."""
-        loaded = loaded_modules(result.classes, self._policy.allow_import)
-        absent = {name.partition(":")[0] for name in result.classes} - set(loaded)
-        if absent:
+        if absent := self._absent(result.classes):
             detail = f"module {', '.join(sorted(absent))}, which the loop has not loaded"
             return Missed(
                 MissReason.NEEDS_IMPORT, result.call, tuple(sorted(absent)), detail=detail
@@ -59,6 +57,13 @@ class Provision:
             return Missed(MissReason.INFRASTRUCTURE, result.call, detail=result.shown)
         return None
 
+    def _absent(self, classes: Collection[str]) -> set[str]:
+        """Modules of ``classes`` that may not be imported."""
+        if not classes:
+            return set()
+        loaded = loaded_modules(classes, self._policy.allow_import)
+        return {name.partition(":")[0] for name in classes}.difference(loaded)
+
     def provider(self, result: Result) -> Answer | Pending:
         """What serves ``result``. Raises RecordingCorrupt."""
         if result.outcome is Outcome.CANCELLED and result.yielded < 0:
@@ -70,14 +75,15 @@ class Provision:
 
         ``files``: it puts back those that the call had left.
         """
+        classes = result.classes
         return Answer(
             function=result.call.function,
             recorded=result.call.path,
             outcome=result.outcome,
             document=self._index.document(result.call.path),
             source=self._source,
-            modules=loaded_modules(result.classes, self._policy.allow_import),
-            table=self._table() if result.classes else b"",
+            modules=loaded_modules(classes, self._policy.allow_import) if classes else (),
+            table=self._table() if classes else b"",
             references=self._references(result),
             allow_pickle=self._policy.allow_pickle,
             seconds=result.seconds * self._policy.latency,

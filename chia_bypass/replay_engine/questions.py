@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from chia_bypass.bypass.config import Entry
@@ -15,7 +15,7 @@ from chia_bypass.identity.describe import describe
 from chia_bypass.identity.handles import Given
 from chia_bypass.identity.producers import Producers
 from chia_bypass.names import find, named
-from chia_bypass.recording.records import Call
+from chia_bypass.recording.records import Call, Result
 from chia_bypass.replay_engine import node_pins, placement_check
 from chia_bypass.replay_engine.argument_checks import doubtful
 from chia_bypass.replay_engine.context import ReplayContext
@@ -72,23 +72,23 @@ class Questions:
         known = self._parents.of(here.parent)
         rule = self._policy.rule(entry)
         placed = node_pins.process().of_call(dispatch.options)
+        unplaceable = self._unplaceable(dispatch, placed.options)
+        states = self._states_of(call, entry, dispatch, given or ())
+        answer = known.matcher.match(call, rule)
+        result = answer.stored.result if isinstance(answer, Found) else None
         asked = Asked(
             call,
             entry,
-            known.matcher.match(call, rule),
+            answer,
             known.after,
-            unplaceable=self._unplaceable(dispatch, placed.options),
+            failed=self._rules.mixed and result is not None and self._failed(entry, result),
+            refused=None if result is None else self._provision.refused(result),
+            unplaceable=unplaceable,
             astray=placed.doubt,
             doubtful=doubtful(call.arguments, rule.ignored, self._ran),
-            states=self._states_of(call, entry, dispatch, given or ()),
+            reads=result is not None and self._policy.checks_inputs and reads_something(result),
+            states=states,
         )
-        if isinstance(asked.answer, Found):
-            asked = replace(
-                asked,
-                failed=self._failed(asked),
-                refused=self._provision.refused(asked.answer.stored.result),
-                reads=self._policy.checks_inputs and reads_something(asked.answer.stored.result),
-            )
         return Question(dispatch, here.parent, known, asked)
 
     def _states_of(
@@ -115,12 +115,9 @@ class Questions:
             placement_check.warn(getattr(dispatch.function, "__qualname__", "a call"), why)
         return why
 
-    def _failed(self, asked: Asked) -> bool:
-        result = asked.recorded
-        if result is None or not self._rules.mixed:
-            return False
+    def _failed(self, entry: Entry | None, result: Result) -> bool:
         sketch: Callable[[], object] = lambda: self._provision.sketched(result)  # noqa: E731
         try:
-            return runs_again(self._policy, asked.entry, result, sketch)
+            return runs_again(self._policy, entry, result, sketch)
         except ChiaBypassError:  # it cannot be looked into: serving it says why
             return False

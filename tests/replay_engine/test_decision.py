@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from support.sample_records import make_call, make_result
 
 from chia_bypass.bypass.config import Entry
+from chia_bypass.inputs.findings import Inputs
 from chia_bypass.recording.reader import Stored
 from chia_bypass.recording.records import Call, Outcome
 from chia_bypass.replay_engine.decision import (
@@ -29,7 +30,6 @@ from chia_bypass.replay_engine.decision import (
     settle,
     why_live,
 )
-from chia_bypass.replay_engine.input_checks import Inputs
 from chia_bypass.replay_engine.matcher import Found, Missed
 from chia_bypass.replay_engine.miss_reasons import MissReason
 from chia_bypass.replay_engine.policy import Cut, OnMiss, Policy

@@ -10,9 +10,9 @@ from support.sample_records import digest, make_call, make_result
 
 from chia_bypass.bypass.config import Match
 from chia_bypass.recording.records import Argument, Call, Outcome
-from chia_bypass.replay_engine.match_keys import Rule
 from chia_bypass.replay_engine.matcher import Found, Matcher, Missed
 from chia_bypass.replay_engine.miss_reasons import MissReason
+from chia_bypass.replay_engine.recorded_calls import Rule
 
 
 def recorded(*calls: Call, outcome: Outcome = Outcome.VALUE) -> Matcher:

@@ -8,8 +8,8 @@ import pytest
 
 from chia_bypass.bypass.config import Entry, Match, Repeats
 from chia_bypass.options import Cut, NamedCalls, RecordOptions, ReplayOptions
-from chia_bypass.replay_engine.match_keys import Rule
 from chia_bypass.replay_engine.policy import OnMiss, Policy, serves
+from chia_bypass.replay_engine.recorded_calls import Rule
 from chia_bypass.session import Mode, Session
 
 CUT = Cut("loop.0/3", 5.0)

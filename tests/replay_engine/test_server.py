@@ -10,9 +10,9 @@ import pytest
 from support.recording_builder import Made, make_recording
 
 from chia_bypass.replay_engine.answers import Index
-from chia_bypass.replay_engine.match_keys import Rule
 from chia_bypass.replay_engine.matcher import Found, Matcher
 from chia_bypass.replay_engine.miss_reasons import MissReason
+from chia_bypass.replay_engine.recorded_calls import Rule
 from chia_bypass.replay_engine.server import RemoteServer
 from chia_bypass.runtime.companion import DriverProcess
 
