@@ -136,6 +136,8 @@ class RecordOptions:
     inputs_limit: Annotated[str, _limits] = "10000:256"
     """``ENTRIES:MB``: how many files and folders, and how much in them, are looked at for a call.
     Of what is beyond it, size and time of the last change are noted."""
+    bypass: str | None = None
+    """A bypass YAML: what its ``files:`` say that functions leave is kept with their calls."""
     files: Sequence[Annotated[str, _function_files]] = ()
     """``FUNCTION=ROOT:GLOB``: files below ROOT that calls of FUNCTION leave are kept with them."""
     files_limit: Annotated[float, _not_negative] = 64.0

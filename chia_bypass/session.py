@@ -81,7 +81,7 @@ class Session:
     foreign: bool = False
     """Replay: nothing tells that this user made or trusted the recording."""
     declared: Sequence[FunctionFiles] = ()
-    """What the bypass YAML says that functions leave: kept when their calls are recorded."""
+    """What a bypass YAML says that functions leave: kept when their calls are recorded."""
     sandboxed: bool = False
     """Replay: drivers and workers run in a sandbox that keeps what they write from the user's."""
     jobs: bool = False

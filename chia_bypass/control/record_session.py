@@ -12,11 +12,13 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
 from chia_bypass.control import environment, handshake
 from chia_bypass.control.bypass_yaml import bypass_yaml
+from chia_bypass.control.declared_files import declared_in, files_entry, given_files
 from chia_bypass.errors import UsageError
 from chia_bypass.exit_status import ExitStatus
 from chia_bypass.files import publish
@@ -64,6 +66,7 @@ class RecordSession:
         self._options, self._script, self._jobs = options, script, jobs
 
     def __enter__(self) -> RecordSession:
+        self._declared = given_files(self._options)
         run = new_run(self.folder, self._command, self._options)
         self._run_folder = RunFolder.create(self.folder, run, socket.gethostname())
         self.not_own = make_own(self.folder)
@@ -75,6 +78,7 @@ class RecordSession:
             str(self._control),
             run.id,
             record=self._options,
+            declared=declared_in(self._options.bypass),
             script=self._script,
             jobs=self._jobs,
         )
@@ -108,8 +112,11 @@ class RecordSession:
         if not recording.contents.drivers and not spoiled:
             shutil.rmtree(self.folder)
         else:
-            spoiled += write_yaml(self.folder / BYPASS_YAML, bypass_yaml(recording))
+            spoiled += write_yaml(self.folder / BYPASS_YAML, self._yaml(recording))
         return Recorded(recording, bool(handshakes), troubles, spoiled)
+
+    def _yaml(self, recording: Recording) -> str:
+        return bypass_yaml(recording, partial(files_entry, declared=self._declared))
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self._control, ignore_errors=True)

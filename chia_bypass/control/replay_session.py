@@ -15,6 +15,7 @@ from chia_bypass.bypass.parser import load_config
 from chia_bypass.control import environment, handshake
 from chia_bypass.control.bypass_yaml import bypass_yaml, grown_yaml
 from chia_bypass.control.cluster_shape import shape
+from chia_bypass.control.declared_files import declared_in
 from chia_bypass.control.drift_causes import Cause, causes
 from chia_bypass.control.files_put_back import FilesPutBack, files_put_back
 from chia_bypass.control.named_calls import named_calls
@@ -252,6 +253,7 @@ class ReplaySession:
             clusters=found.clusters,
             resume=self._resume,
             ended_well=self.recording.tells_all_ends,
+            declared=declared_in(self.yaml),
             script=self._script,
             foreign=self.foreign,
         )

@@ -214,6 +214,17 @@ class _Folder:
             os.utime(path, ns=(entry.changed, entry.changed))
         if stat.S_IMODE(found.st_mode) != wanted:
             self._chmod(path, entry, wanted)
+        if entry.trace is Trace.TWIN and not self._is_twin(found, entry):
+            self._enter(os.path.split(path)[0])
+            self._make(path, entry)
+
+    def _is_twin(self, found: os.stat_result, entry: LeftEntry) -> bool:
+        """Whether that is another name of its twin already, or cannot become it."""
+        twin = f"{self._root.rstrip('/')}/{entry.target}"
+        if state_at(twin, self._trees) != entry.state:
+            return True
+        other = Path(twin).lstat()
+        return (found.st_dev, found.st_ino) == (other.st_dev, other.st_ino)
 
     def _chmod(self, path: str, entry: LeftEntry, mode: int) -> None:
         if entry.trace is Trace.DIRECTORY:

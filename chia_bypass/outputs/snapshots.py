@@ -78,6 +78,12 @@ def touched(before: Snapshot, after: Snapshot, wanted: re.Pattern[str], *, delet
             if was is not None and not _differs(was, is_, young):
                 continue
             inner = f"{folder}/{name}" if folder else name
+            if (
+                was is not None
+                and was.st_ctime_ns == is_.st_ctime_ns
+                and _same(inner, before, after)
+            ):
+                continue  # it was too young to tell by its time
             if wanted.match(inner):
                 state = before.states.get(inner, UNKNOWN)
                 found.names[inner] = None if was is None else state
@@ -98,6 +104,11 @@ def _differs(was: os.stat_result, is_: os.stat_result, young: int) -> bool:
     if stat.S_ISDIR(was.st_mode) and stat.S_ISDIR(is_.st_mode):
         return was.st_mode != is_.st_mode  # what is in it stands for itself
     return True
+
+
+def _same(name: str, before: Snapshot, after: Snapshot) -> bool:
+    state = before.states.get(name)
+    return state is not None and state == after.states.get(name)
 
 
 def _listed(root: str, without: Collection[tuple[int, int]]) -> Iterator[tuple[str, Names]]:

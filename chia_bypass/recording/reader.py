@@ -161,7 +161,9 @@ class Recording:
         for number in range(len(self.index)) if names else ():
             position = self.index.newest(number)
             if position is not None and self.index.result_spot(position).segment in names:
-                yield self.contents.results.at(position)
+                stored = self.contents.results.at(position)
+                if stored.result.files:
+                    yield stored
 
     @cached_property
     def seen(self) -> Mapping[str, Sequence[Seen]]:

@@ -74,6 +74,8 @@ def _print(leaving: Leaving) -> None:
     terminal.line("The archive will contain:")
     for function, calls, size in leaving.values:
         terminal.line(f"  values of {function}: {calls} results, {terminal.size(size)}")
+    for function, files, size in leaving.files:
+        terminal.line(f"  files that {function} left: {files}, {terminal.size(size)}")
     terminal.line(f"  {leaving.withheld} results without their values, only how long they took")
     _list("functions", leaving.functions)
     terminal.line(f"  {leaving.tags} tags, types of results, digests of all arguments")

@@ -114,6 +114,14 @@ def record(
             rich_help_panel=panels.CAPTURED,
         ),
     ] = DEFAULT.inputs_limit,
+    bypass: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="A bypass YAML: keep the files that its `files:` say functions leave.",
+            rich_help_panel=panels.CAPTURED,
+        ),
+    ] = None,
     files: Annotated[
         list[str] | None,
         typer.Option(

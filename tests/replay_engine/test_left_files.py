@@ -104,3 +104,59 @@ def test_without_files_a_recording_is_of_the_format_that_earlier_readers_know(
     segments = Segments(loops.folder / "r")
     headers = [segments.header(name) for name in segments_of(segments.folder)]
     assert {header.format for header in headers if header} == {PLAIN_FORMAT}
+
+
+DECLARED = """
+import pathlib, subprocess
+
+OBJ = pathlib.Path(os.environ["OBJ"])
+
+@ChiaFunction(num_cpus=0)
+def build(number):
+    real("build")
+    subprocess.run(["sh", "-c", f"echo {number} > '{OBJ}/prog' && rm -f '{OBJ}/stale'"], check=True)
+    (OBJ / "notes.txt").write_text("not asked for")
+
+@ChiaFunction(num_cpus=0)
+def run():
+    real("run")
+    return (OBJ / "prog").read_text(), (OBJ / "stale").exists()
+
+get([build.chia_remote(1), build.chia_remote(2)][0])
+get(build.chia_remote(3))
+if os.path.exists("crash"):
+    os.unlink("crash")
+    sys.exit("crashed")
+print(get(run.chia_remote()))
+"""
+DECLARING = """
+bypass:
+  build: {bypass: true, files: {root: "%s", globs: ["prog", "st*"], delete: true}}
+"""
+
+
+def test_declared_files_come_back_with_removals_and_resume_goes_on(loops: Loops) -> None:
+    obj = loops.folder / "obj"
+    obj.mkdir()
+    (obj / "stale").write_text("stale")
+    loops.environment["OBJ"] = str(obj)
+    (loops.folder / "crash").touch()
+    (loops.folder / "files.yaml").write_text(DECLARING % obj)
+    loops.write(DECLARED)
+    done = loops.record(options=("--bypass", "files.yaml"))
+    assert done.returncode == 1, done.stderr
+    assert loops.real_runs() == ["build"] * 3
+    assert "delete: true" in (loops.folder / "r" / "bypass.yaml").read_text()
+
+    shutil.rmtree(obj)
+    obj.mkdir()
+    (obj / "stale").write_text("stale")
+    never = loops.chia_bypass("replay", "r", "--restore", "never", "--address", loops.address)
+    assert never.returncode == 20, never.stderr
+    assert f"not put back: 2 files of served calls, such as {obj}/prog" in never.stderr
+    resumed = loops.chia_bypass("resume", "r")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "('3\\n', False)" in resumed.stdout
+    assert loops.real_runs() == ["run"]
+    assert "put back: " in resumed.stderr
+    assert not (obj / "notes.txt").exists()

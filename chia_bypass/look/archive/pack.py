@@ -55,6 +55,8 @@ class Leaving:
 
     values: tuple[tuple[str, int, int], ...]
     """Functions whose values are in it, with the number of calls and of bytes."""
+    files: tuple[tuple[str, int, int], ...]
+    """Functions whose files are in it, with the number of files and of bytes."""
     withheld: int
     """Results whose values are not."""
     functions: tuple[str, ...]
@@ -87,6 +89,7 @@ def leaving(recording: Recording, choice: Choice) -> Leaving:
     runs = contents.runs
     return Leaving(
         values=tuple((name, calls[name], sizes[name]) for name in sorted(calls)),
+        files=_files(recording, chosen),
         withheld=withheld,
         functions=tuple(sorted({index.function(number) for number in range(len(index))})),
         tags=len({index.tag(number) for number in range(len(index))} - {None}),
@@ -97,6 +100,16 @@ def leaving(recording: Recording, choice: Choice) -> Leaving:
         kept=_unique(*(name for run in runs for name in run.kept)),
         secrets=tuple(secrets_in(recording, chosen)),
     )
+
+
+def _files(recording: Recording, chosen: frozenset[str]) -> tuple[tuple[str, int, int], ...]:
+    counts, sizes = Counter[str](), Counter[str]()
+    for stored in recording.leaving_files():
+        call = stored.result.call
+        if call.path in chosen:
+            counts[call.function] += sum(one.count - one.unkept for one in stored.result.files)
+            sizes[call.function] += stored.result.files_size
+    return tuple((name, counts[name], sizes[name]) for name in sorted(counts))
 
 
 def _unique(*texts: str) -> tuple[str, ...]:

@@ -40,6 +40,8 @@ def prunable(recording: Recording) -> Prunable:
         if older:
             superseded.append((path, len(older)))
             size += sum(index.columns["size"][position] for position in older)
+            results = (recording.contents.results.at(position).result for position in older)
+            size += sum(result.files_size for result in results)
         if newest is None:
             unfinished.append(path)
     named = set(_named_blobs(recording))

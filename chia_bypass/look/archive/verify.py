@@ -10,6 +10,9 @@ from typing import Any
 
 from chia_bypass.bypass.parser import load_config
 from chia_bypass.errors import ChiaBypassError, ConfigError, RecordingCorrupt
+from chia_bypass.look.analysis import left_files
+from chia_bypass.outputs.entries import LeftEntry, Trace
+from chia_bypass.outputs.left_index import LeftIndex
 from chia_bypass.recording.folder import FIXED, digest_of
 from chia_bypass.recording.frames import payload_of
 from chia_bypass.recording.index import CallIndex, Spot
@@ -27,7 +30,7 @@ from chia_bypass.recording.layout import (
     strangers,
 )
 from chia_bypass.recording.reader import Recording, Stored
-from chia_bypass.recording.records import Result, Run
+from chia_bypass.recording.records import Left, Result, Run
 from chia_bypass.recording.schema import Malformed
 from chia_bypass.recording.segments import Segments
 from chia_bypass.recording.sketched import rebuilt
@@ -78,6 +81,7 @@ class _Check:
         self._folder = folder
         self._recording = Recording.open(folder, tolerant=True)
         self._segments = Segments(folder)
+        self._left = LeftIndex(self._recording)
         self._faults: dict[Fault, None] = {}
         self._blobs: dict[tuple[bytes, int], str | None] = {}
         """Blobs that were read, and what is wrong with each."""
@@ -151,6 +155,7 @@ class _Check:
         result = stored.result
         for blob in result.blobs:
             self._blob(blob.digest, blob.length, result.call.path)
+        self._files(result, file)
         if not result.content:  # there is no value: it was not kept, or was cancelled
             return
         try:
@@ -159,6 +164,26 @@ class _Check:
             self._fault(file, error.problem, result.call.path)
         except ChiaBypassError as error:
             self._fault(file, f"its value cannot be rebuilt: {error}", result.call.path)
+
+    def _files(self, result: Result, file: str) -> None:
+        """What the call left: that its listings can be read, and have their contents."""
+        try:
+            for left in result.files:
+                for entry in self._left.entries(left):
+                    problem = self._content(left, entry)
+                    if problem:
+                        self._fault(file, f"{left.root}/{entry.name}: {problem}", result.call.path)
+        except (Malformed, RecordingCorrupt) as error:
+            problem = error.problem if isinstance(error, RecordingCorrupt) else str(error)
+            self._fault(file, f"the files that it left: {problem}", result.call.path)
+
+    def _content(self, left: Left, entry: LeftEntry) -> str:
+        """What is wrong with the content of a small file; of large ones the blob is checked."""
+        if entry.offset < 0 or entry.trace not in (Trace.FILE, Trace.TWIN):
+            return ""
+        data = left_files.content(self._recording, left, entry)
+        right = hashlib.sha256(data).digest() == entry.digest
+        return "" if right else "its content does not match its digest"
 
     def _blob(self, digest: bytes, length: int, call: str) -> None:
         key = (digest, length)
