@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol
 
 from chia_bypass import engine as engines
-from chia_bypass.checked_fields import checked
+from chia_bypass.checked_fields import checked, names
 from chia_bypass.control.record_session import Recorded, RecordSession
 from chia_bypass.control.replay_session import Replayed, ReplaySession
 from chia_bypass.driver import startup
-from chia_bypass.errors import Swallowed
-from chia_bypass.options import RecordOptions, ReplayOptions
+from chia_bypass.errors import Swallowed, UsageError
+from chia_bypass.options import RecordOptions, ReplayOptions, SandboxOptions
 from chia_bypass.recording.folder import new_name
 from chia_bypass.session import Session
 
@@ -121,8 +121,19 @@ def replay(
     with underscores; for ``script`` see `record`. Raises RecordingError, and UsageError for an
     option that cannot be meant or a call that is not recorded.
     """
+    refuse_sandbox(options)
     chosen = checked(ReplayOptions, options, "{} of chia_bypass.replay()".format)
     return replaying(Path(source), chosen, script)
+
+
+def refuse_sandbox(options: Iterable[str]) -> None:
+    """Raises UsageError for options that a process cannot have which runs already."""
+    for name in names(SandboxOptions):
+        if name in options:
+            raise UsageError(
+                f"{name}: a block runs in this process, which cannot be put into a sandbox",
+                "`chia-bypass replay` starts a new one",
+            )
 
 
 @contextmanager

@@ -221,6 +221,19 @@ class ReplayOptions:
         return tuple(filter(_names_call, self.live))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxOptions:
+    """Where a replay of a command writes.
+
+    A block of Python cannot be put into a sandbox, since its process runs already.
+    """
+
+    sandbox: bool | None = None
+    """Whether what the loop writes is kept out of the user's files; None: where that works here."""
+    writes: str | None = None
+    """A folder that gets what the loop wrote in the sandbox, instead of nobody."""
+
+
 def _names_call(word: str) -> bool:
     """``build#3`` or ``loop.0/3``; a glob of functions has neither sign."""
     return "#" in word or "/" in word

@@ -83,7 +83,8 @@ class Session:
     declared: Sequence[FunctionFiles] = ()
     """What a bypass YAML says that functions leave: kept when their calls are recorded."""
     sandboxed: bool = False
-    """Replay: drivers and workers run in a sandbox that keeps what they write from the user's."""
+    """Replay: drivers and workers run in a sandbox that keeps what they write from the user's, at
+    least below the folders in which recorded calls left files."""
     jobs: bool = False
     """Record: submitted jobs may record into ``recording``, on the nodes of their drivers."""
 

@@ -26,7 +26,14 @@ from chia_bypass.bypass.config import Match
 from chia_bypass.checked_fields import checked, names
 from chia_bypass.control.named_calls import named_calls
 from chia_bypass.driver import startup
-from chia_bypass.options import Cut, NamedCalls, RecordOptions, ReplayOptions, flag
+from chia_bypass.options import (
+    Cut,
+    NamedCalls,
+    RecordOptions,
+    ReplayOptions,
+    SandboxOptions,
+    flag,
+)
 from chia_bypass.record_engine.filters import Filters
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import RedactionRule
@@ -38,7 +45,7 @@ pytest_plugins = ("pytester",)
 
 ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "recordings" / "generated_c" / "golden"
-KINDS = (RecordOptions, ReplayOptions)
+KINDS = (RecordOptions, ReplayOptions, SandboxOptions)
 REGEXES = st.sampled_from(["a", "iter[0-9]+", r"\d{2}", "(?i)x|y"])
 SHAPED = {
     "redact_in": ["Node.*=a+"],
@@ -263,7 +270,14 @@ def recording(tmp_path: Path) -> Path:
 
 def told_to_drivers(*arguments: str | Path) -> Session:
     """The session file that a command finds which our command line starts."""
-    done = subprocess.run(
+    done = our_command(*arguments)
+    assert done.stdout, done.stderr
+    return checked(Session, json.loads(done.stdout))
+
+
+def our_command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Our command line, around a command that prints its session file."""
+    return subprocess.run(
         [
             *(sys.executable, "-c", "from chia_bypass_cli.app import main; main()"),
             *(*map(str, arguments), "--", "sh", "-c", 'cat "$CHIA_BYPASS_SESSION"'),
@@ -274,8 +288,6 @@ def told_to_drivers(*arguments: str | Path) -> Session:
         env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'cli'}"},
         check=False,
     )
-    assert done.stdout, done.stderr
-    return checked(Session, json.loads(done.stdout))
 
 
 def test_the_command_line_takes_every_option(recording: Path, tmp_path: Path) -> None:
@@ -330,6 +342,24 @@ def test_the_blocks_take_every_option(
     assert (first.record, first.script) == (checked(RecordOptions, said), "here")
     assert (second.replay, second.script) == (checked(ReplayOptions, replayed), "there")
     assert not first.jobs
+
+
+@pytest.mark.parametrize("name", names(SandboxOptions))
+def test_a_process_that_runs_cannot_be_put_into_a_sandbox(name: str, recording: Path) -> None:
+    said: dict[str, Any] = {name: another_value(SandboxOptions, name)}
+    with pytest.raises(UsageError, match=f"^{name}: a block runs in this process, which cannot be"):
+        blocks.replay(recording, **said)
+
+
+def test_there_is_no_sandbox_on_a_cluster_and_no_writes_without_one(recording: Path) -> None:
+    for said, told in (
+        (["--address", "x:1", "--sandbox"], "with --address there is no sandbox"),
+        (["--no-sandbox", "--writes", "x"], "--writes keeps what a sandbox holds back"),
+        (["--writes", str(recording)], f"--writes {recording}: it is not empty"),
+    ):
+        done = our_command("replay", recording, *said)
+        assert done.returncode == 2
+        assert told in done.stderr
 
 
 @pytest.mark.parametrize("block", [blocks.record, blocks.replay])

@@ -20,6 +20,9 @@ from pathlib import Path
 from typing import Final
 
 from chia_bypass.control import environment, handshake
+from chia_bypass.sandbox.kernel import Refused
+from chia_bypass.sandbox.plan import plan
+from chia_bypass.sandbox.sandbox import prepare
 from chia_bypass.session import Mode, Session
 
 _OURS: Final = ("chia-bypass", "ray", "chialoops", "msgpack", "numpy", "plotly")
@@ -193,10 +196,22 @@ def _machine(folder: Path) -> Iterator[Finding]:
     else:
         yield Finding(Verdict.OK, "recordings", shown)
     yield _file_handles()
+    yield _sandbox(there)
     shared = Path("/dev/shm")
     if shared.is_dir():
         size = shutil.disk_usage(shared).total
         yield Finding(Verdict.OK, "shared memory", f"{size / 1e9:.1f} GB for Ray's objects")
+
+
+def _sandbox(folder: Path) -> Finding:
+    """Whether a replay in `folder` can be kept from writing to it."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="chia-bypass-") as control:
+            prepare(plan(folder, (), ()), Path(control)).close()
+    except Refused as refused:
+        remedy = "replay and check let the loop write to your files, as a plain run does"
+        return Finding(Verdict.NOTE, "sandbox", str(refused), remedy)
+    return Finding(Verdict.OK, "sandbox", f"a replay in {folder} keeps what it writes out of it")
 
 
 def _file_handles() -> Finding:

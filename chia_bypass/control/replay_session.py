@@ -17,13 +17,14 @@ from chia_bypass.control.bypass_yaml import bypass_yaml, grown_yaml
 from chia_bypass.control.cluster_shape import shape
 from chia_bypass.control.declared_files import declared_in
 from chia_bypass.control.drift_causes import Cause, causes
+from chia_bypass.control.dry_files import DryFiles
 from chia_bypass.control.files_put_back import FilesPutBack, files_put_back
 from chia_bypass.control.named_calls import named_calls
 from chia_bypass.control.record_session import close_run, new_run, write_yaml
 from chia_bypass.errors import UsageError
 from chia_bypass.exit_status import ExitStatus
 from chia_bypass.hook import guard
-from chia_bypass.options import ReplayOptions
+from chia_bypass.options import ReplayOptions, SandboxOptions
 from chia_bypass.ownership.whose import is_foreign, make_own
 from chia_bypass.record_engine.failures import spoiled_reasons
 from chia_bypass.recording.folder import RunFolder
@@ -215,16 +216,20 @@ class ReplaySession:
         *,
         script: str | None = None,
         resume: bool = False,
+        sandbox: SandboxOptions | None = None,
     ) -> None:
         """``source``: a recording folder or a bypass YAML in one; ``command``: the recorded one.
 
-        For ``script`` and ``resume`` see `Session`. Raises RecordingError and UsageError.
+        For ``script`` and ``resume`` see `Session`; ``sandbox`` is None where there can be none.
+        Raises RecordingError and UsageError.
         """
         folder, self.yaml = located(source)
         self.recording = Recording.open(folder)
         self._options, self._calls = options, named_calls(self.recording, options)
         self._given, self._script, self._resume = command, script, resume
         self._growing: RunFolder | None = None
+        nowhere = None if resume else sandbox
+        self.files = DryFiles.of(nowhere, on_cluster=options.address is not None)
 
     def __enter__(self) -> ReplaySession:
         if self.yaml is not None:
@@ -239,6 +244,11 @@ class ReplaySession:
                 make_own(folder)
         self._control = Path(tempfile.mkdtemp(prefix="chia-bypass-"))
         found = shape(self.recording)
+        try:
+            self.files.begin(self.recording, self.directory, self._control)
+        except BaseException:
+            self.__exit__()
+            raise
         self._session = Session(
             Mode.REPLAY,
             str(folder),
@@ -254,6 +264,7 @@ class ReplaySession:
             resume=self._resume,
             ended_well=self.recording.tells_all_ends,
             declared=declared_in(self.yaml),
+            sandboxed=self.files.covers_all,
             script=self._script,
             foreign=self.foreign,
         )
@@ -311,6 +322,7 @@ class ReplaySession:
 
     def finish(self, status: int) -> Replayed:
         """What happened, after the command ended with ``status``; closes what was added."""
+        self.files.look()
         replayed = self.so_far()
         if self._growing is not None:
             spoiled = close_run(self._growing, status, replayed.spoiled)
@@ -336,6 +348,7 @@ class ReplaySession:
     def __exit__(self, *_: object) -> None:
         if self._growing is not None:
             self._growing.abandon()
+        self.files.end()
         shutil.rmtree(self._control, ignore_errors=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from chia_bypass.exit_status import ExitStatus
-from chia_bypass.options import ReplayOptions
+from chia_bypass.options import ReplayOptions, SandboxOptions
 from chia_bypass_cli import exit_statuses, panels
 from chia_bypass_cli import replay_options as given
 from chia_bypass_cli.command_line import command_of, options_of
@@ -37,11 +37,22 @@ def check(
     allow_import: given.AllowImport = None,
     allow_pickle: given.AllowPickle = False,
     yes: given.Yes = False,
+    sandbox: given.Sandbox = None,
+    writes: given.Writes = None,
     report: given.Report = None,
 ) -> None:
     """Replay for CI: a miss, any drift and an unused recorded call are failures."""
     options = options_of(context, ReplayOptions)
     command = command_of(context)
     raise typer.Exit(
-        given.run(source, command, options, strict=True, outcome=report, grace=grace, yes=yes)
+        given.run(
+            source,
+            command,
+            options,
+            sandbox=options_of(context, SandboxOptions),
+            strict=True,
+            outcome=report,
+            grace=grace,
+            yes=yes,
+        )
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from chia_bypass.options import ReplayOptions
+from chia_bypass.options import ReplayOptions, SandboxOptions
 from chia_bypass_cli import exit_statuses, panels
 from chia_bypass_cli import replay_options as given
 from chia_bypass_cli.command_line import command_of, options_of
@@ -50,6 +50,8 @@ def replay(
     allow_pickle: given.AllowPickle = False,
     yes: given.Yes = False,
     dry_run: given.DryRun = False,
+    sandbox: given.Sandbox = None,
+    writes: given.Writes = None,
     report: given.Report = None,
 ) -> None:
     """Run a recorded loop again, and serve its calls from the recording: nothing runs for real.
@@ -59,5 +61,14 @@ def replay(
     options = options_of(context, ReplayOptions)
     command = command_of(context)
     raise typer.Exit(
-        given.run(source, command, options, dry_run=dry_run, outcome=report, grace=grace, yes=yes)
+        given.run(
+            source,
+            command,
+            options,
+            sandbox=options_of(context, SandboxOptions),
+            dry_run=dry_run,
+            outcome=report,
+            grace=grace,
+            yes=yes,
+        )
     )

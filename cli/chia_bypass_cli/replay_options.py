@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from chia_bypass import options as allowed
-from chia_bypass.options import ReplayOptions
+from chia_bypass.options import ReplayOptions, SandboxOptions
 from chia_bypass_cli import completing
 from chia_bypass_cli.panels import MATCHING, OUTPUT, REAL, SAFETY, SERVED, TIME
 
@@ -225,6 +225,24 @@ Report = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+Sandbox = Annotated[
+    bool | None,
+    typer.Option(
+        "--sandbox/--no-sandbox",
+        help="Keep what the loop writes out of your files, or let it through. "
+        "--sandbox: fail where that is not possible.",
+        show_default="where possible",
+        rich_help_panel=SAFETY,
+    ),
+]
+Writes = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIR",
+        help="Keep what the loop wrote in the sandbox in DIR.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 GRACE = 30.0
 Yes = Annotated[
     bool,
@@ -253,6 +271,7 @@ def run(
     options: ReplayOptions,
     *,
     resume: bool = False,
+    sandbox: SandboxOptions | None = None,
     strict: bool = False,
     dry_run: bool = False,
     outcome: Path | None = None,
@@ -269,7 +288,7 @@ def run(
     from chia_bypass.control.replay_session import ReplaySession
     from chia_bypass_cli import consent, launch, replay_file, replay_report, terminal
 
-    session = ReplaySession(source or newest(), options, command, resume=resume)
+    session = ReplaySession(source or newest(), options, command, resume=resume, sandbox=sandbox)
     if dry_run:
         consent.tell(session)
         replay_report.print_forecast(session)
@@ -278,6 +297,8 @@ def run(
     consent.obtain(session, yes=yes)
     with session:
         os.chdir(session.directory)
+        if session.files.refused:
+            terminal.line(f"chia-bypass: {session.files.refused}", stderr=True)
         patience = Patience(
             session.session.file,
             grace,
@@ -286,8 +307,10 @@ def run(
         with launch.signals_held():  # what comes when the command has ended must not stop us
             with replay_file.of_failure(outcome, session):
                 environment = session.environment(os.environ)
-                status = launch.run(session.command, environment, patience.look)
+                status = launch.run(
+                    session.command, environment, patience.look, session.files.enter
+                )
             replayed = session.finish(status)
-    exit_status = replay_report.report(replayed, status, strict=strict)
+    exit_status = replay_report.report(replayed, status, strict=strict, files=session.files)
     replay_file.write(outcome, replayed, session.command, status, exit_status)
     return exit_status

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from chia_bypass_cli import terminal
 
 if TYPE_CHECKING:
+    from chia_bypass.control.dry_files import DryFiles
     from chia_bypass.control.replay_session import Replayed, ReplaySession
 
 
-def report(replayed: Replayed, status: int, *, strict: bool) -> int:
+def report(replayed: Replayed, status: int, *, strict: bool, files: DryFiles) -> int:
     """Print the outcome of a command that ended with ``status``; returns ours."""
     from chia_bypass.control.replayed import outcome_of
 
@@ -35,6 +36,8 @@ def report(replayed: Replayed, status: int, *, strict: bool) -> int:
             f"chia-bypass resume {replayed.recording.folder}",
             stderr=True,
         )
+    if files.kept_out:
+        terminal.line(files.kept_out, stderr=True)
     terminal.line(outcome_of(replayed).final_line, stderr=True)
     return replayed.exit_status(status, strict=strict)
 

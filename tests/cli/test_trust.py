@@ -70,13 +70,14 @@ def test_a_foreign_command_does_not_start_by_itself(command: str, folder: Path) 
 
 @pytest.mark.parametrize("command", ["replay", "check", "resume"])
 def test_it_starts_if_it_is_asked_for(command: str, folder: Path) -> None:
-    done = chia_bypass(folder, command, str(folder), "--yes")
+    through = [] if command == "resume" else ["--no-sandbox"]  # else nothing is left to look at
+    done = chia_bypass(folder, command, str(folder), "--yes", *through)
     assert started(folder)
     assert SHOWN in done.stderr
 
 
 def test_a_given_command_needs_no_trust(folder: Path) -> None:
-    done = chia_bypass(folder, "check", str(folder), "--", "touch", "mine")
+    done = chia_bypass(folder, "check", str(folder), "--no-sandbox", "--", "touch", "mine")
     assert (folder.parent / "mine").exists()
     assert not started(folder)
     assert SHOWN not in done.stderr
@@ -88,7 +89,7 @@ def test_a_trusted_command_starts_by_itself_wherever_it_is_moved(folder: Path) -
     assert SHOWN in done.stdout
     assert not started(folder)
     moved = folder.rename(folder.with_name("moved"))
-    done = chia_bypass(folder, "replay", str(moved))
+    done = chia_bypass(folder, "replay", str(moved), "--no-sandbox")
     assert started(folder)
     assert SHOWN in done.stderr, "one's own command is shown, too"
 
@@ -122,7 +123,8 @@ def test_without_a_state_folder_trust_says_so_and_commands_can_be_given(folder: 
     assert "/dev/null/state" in done.stderr
     done = chia_bypass(folder, "record", "-o", "mine", "--", "true", env=nowhere)
     assert "count as foreign" in done.stderr
-    chia_bypass(folder, "replay", str(folder), "--", "touch", "started", env=nowhere)
+    given = ("--no-sandbox", "--", "touch", "started")
+    chia_bypass(folder, "replay", str(folder), *given, env=nowhere)
     assert started(folder)
 
 
@@ -147,7 +149,7 @@ def test_unpacking_shows_the_command_and_gives_a_foreign_recording(tmp_path: Pat
 def test_on_a_terminal_it_is_asked(answer: str, starts: bool, folder: Path) -> None:
     ours, theirs = pty.openpty()
     child = subprocess.Popen(
-        [sys.executable, "-m", "chia_bypass_cli", "replay", str(folder)],
+        [sys.executable, "-m", "chia_bypass_cli", "replay", str(folder), "--no-sandbox"],
         cwd=folder.parent,
         stdin=theirs,
         stdout=theirs,

@@ -1,0 +1,48 @@
+"""Doing something as an unprivileged user, in a child process of a test."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NoReturn
+
+NOBODY = 65534
+"""A user that every system has, without privileges."""
+
+
+def able() -> bool:
+    """Whether there is such a choice: only root can be somebody else."""
+    return os.geteuid() == 0
+
+
+def as_nobody(action: Callable[[], None]) -> None:
+    """Call it in a child that is that user. Raises AssertionError with the text of what it raises.
+
+    What ``action`` needs must be imported by now: the user may not be able to read it.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _be_child(writing, action)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as told:
+        problem = told.read()
+    os.waitpid(child, 0)
+    if problem:
+        raise AssertionError(pickle.loads(problem))
+
+
+def _be_child(writing: int, action: Callable[[], None]) -> NoReturn:
+    try:
+        os.setgroups([])
+        os.setresgid(NOBODY, NOBODY, NOBODY)
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+        action()
+    except BaseException:
+        with suppress(OSError):
+            os.write(writing, pickle.dumps(traceback.format_exc()))
+    finally:
+        os._exit(0)
