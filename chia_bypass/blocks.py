@@ -99,7 +99,7 @@ def record(
 @contextmanager
 def recording(folder: Path, options: RecordOptions, script: str | None) -> Iterator[Path]:
     """What `record` does, with options that were checked."""
-    with RecordSession(folder, sys.argv, options, script=script) as session:
+    with RecordSession(folder, sys.argv, options, script=script, starts=False) as session:
         status = 1
         try:
             with _running(session.session):

@@ -112,6 +112,7 @@ OtherArguments = Literal["report", "strict"]
 MatchBy = Literal["arguments", "order"]
 LearnedIn = Literal["recorded", "free"]
 Noting = Literal["note", "none"]
+LoopInputs = Literal["recorded", "present"]
 Restoring = Literal["in-place", "never"]
 
 
@@ -230,6 +231,9 @@ class SandboxOptions:
 
     sandbox: bool | None = None
     """Whether what the loop writes is kept out of the user's files; None: where that works here."""
+    loop_inputs: LoopInputs | None = None
+    """What the loop itself reads in the sandbox: what it read when it was recorded, or what is
+    there; None: what is there, unless the recorded run itself wrote that."""
     writes: str | None = None
     """A folder that gets what the loop wrote in the sandbox, instead of nobody."""
 

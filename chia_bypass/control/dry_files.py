@@ -6,11 +6,14 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import filterfalse
 from pathlib import Path
 
 from chia_bypass.errors import UsageError
 from chia_bypass.inputs.digests import Trees
+from chia_bypass.loop_files.arrange import arrange
+from chia_bypass.loop_files.compare import LoopState, compare
 from chia_bypass.options import SandboxOptions
 from chia_bypass.outputs.left_index import LeftIndex
 from chia_bypass.outputs.states import state_at
@@ -30,6 +33,8 @@ class DryFiles:
     sandbox: Sandbox | None = field(default=None, init=False)
     refused: str = field(default="", init=False)
     """Why there is none, where one was expected."""
+    loop: LoopState = field(default=LoopState(), init=False)
+    """How what the loop itself reads is here."""
     written: Sequence[Written] = field(default=(), init=False)
     """What was kept out, when the command has ended."""
     _left: LeftIndex | None = field(default=None, init=False)
@@ -59,19 +64,29 @@ class DryFiles:
         sandbox and is none.
         """
         if self.options is None:
+            self.loop = compare(recording.contents.loop_files, working, None, sandboxed=False)
             return
         if self.options.writes:
             self._keep_in = _claimed(Path(self.options.writes))
         left = LeftIndex(recording)
         roots = [Path(root) for root in left.roots()]
+        roots += [
+            Path(file.path).parent
+            for file in recording.contents.loop_files
+            if file.kept and file.path.startswith("/")
+        ]
         passed = (recording.folder, control, _of_ray((working, *roots)))
         try:
             self.sandbox = prepare(plan(working, roots, passed), control)
-            self._left, self._roots = left, roots
+            self._left, self._roots = left, [Path(root) for root in left.roots()]
+            files = recording.contents.loop_files
+            self.loop = compare(files, working, self.options.loop_inputs, sandboxed=True)
+            self.sandbox.first = partial(arrange, self.loop, self.sandbox.plan.overlaid, recording)
         except Refused as refused:
             self.refused = f"not sandboxed: {refused}"
             if self.options.sandbox or self._keep_in is not None:
                 raise UsageError(self.refused, "--no-sandbox replays without") from None
+            self.loop = compare(recording.contents.loop_files, working, None, sandboxed=False)
 
     @property
     def covers_all(self) -> bool:
@@ -98,7 +113,10 @@ class DryFiles:
                 self._not_kept = f"--writes: {error.filename}: {error.strerror}"
 
     def _is_put_back(self, written: Written) -> bool:
-        """Whether it is what a recorded call left there: no loop wrote that now."""
+        """Whether it is what a recorded call left there, or was put back before the command
+        started: no loop wrote that now."""
+        if self.loop.arranged(written.path, written.source):
+            return True
         past = self._left.past(written.path) if self._left is not None else ()
         if not past:
             return False

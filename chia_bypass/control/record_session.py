@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
@@ -19,9 +20,12 @@ from pathlib import Path
 from chia_bypass.control import environment, handshake
 from chia_bypass.control.bypass_yaml import bypass_yaml
 from chia_bypass.control.declared_files import declared_in, files_entry, given_files
+from chia_bypass.control.handshake import Handshake
 from chia_bypass.errors import UsageError
 from chia_bypass.exit_status import ExitStatus
 from chia_bypass.files import publish
+from chia_bypass.loop_files.collect import Begun
+from chia_bypass.loop_files.writing import write_loop_files
 from chia_bypass.options import RecordOptions
 from chia_bypass.ownership.whose import make_own
 from chia_bypass.record_engine.failures import spoiled_reasons
@@ -60,8 +64,11 @@ class RecordSession:
         *,
         script: str | None = None,
         jobs: bool = False,
+        starts: bool = True,
     ) -> None:
-        """For ``script`` and ``jobs`` see `Session`."""
+        """For ``script`` and ``jobs`` see `Session`; ``starts``: the command is a new process,
+        whose files can be watched from its start."""
+        self._watching = starts and options.inputs == "note"
         self.folder, self._command = folder.absolute(), tuple(command)
         self._options, self._script, self._jobs = options, script, jobs
 
@@ -83,7 +90,14 @@ class RecordSession:
             jobs=self._jobs,
         )
         self._session.save()
+        self._loop = self._watched() if self._watching else None
         return self
+
+    def _watched(self) -> Begun | None:
+        """Let drivers note what they read; a recording without that is one, too."""
+        with suppress(OSError):
+            return Begun.at(Path.cwd(), self._control, (self.folder,), self._command)
+        return None
 
     @property
     def session(self) -> Session:
@@ -106,6 +120,8 @@ class RecordSession:
         if any(str(self.folder) in shake.submitted for shake in handshakes):
             self._run_folder.abandon()
             return None
+        if self._loop is not None:
+            spoiled += self._keep_loop_files(self._loop, handshakes)
         spoiled = close_run(self._run_folder, status, spoiled)
         make_own(self.folder)
         recording = Recording.open(self.folder, tolerant=True)
@@ -117,6 +133,18 @@ class RecordSession:
 
     def _yaml(self, recording: Recording) -> str:
         return bypass_yaml(recording, partial(files_entry, declared=self._declared))
+
+    def _keep_loop_files(self, loop: Begun, handshakes: Sequence[Handshake]) -> tuple[str, ...]:
+        """Add what the loop itself read and wrote; returns why that could not be written, if so."""
+        drivers = [shake.pid for shake in handshakes if shake.ray]
+        try:
+            files = loop.ended(self._run_folder.run.started, drivers)
+            # What must not be stored may be in any of them.
+            keeps = not (self._options.redact or self._options.redact_in)
+            write_loop_files(self.folder, self._run_folder.run.id, files, loop if keeps else None)
+        except OSError as error:
+            return (f"what the loop itself read could not be written: {error}",)
+        return ()
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self._control, ignore_errors=True)

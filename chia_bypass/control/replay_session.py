@@ -7,7 +7,7 @@ import socket
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from chia_bypass.control.record_session import close_run, new_run, write_yaml
 from chia_bypass.errors import UsageError
 from chia_bypass.exit_status import ExitStatus
 from chia_bypass.hook import guard
+from chia_bypass.loop_files.compare import LoopState
 from chia_bypass.options import ReplayOptions, SandboxOptions
 from chia_bypass.ownership.whose import is_foreign, make_own
 from chia_bypass.record_engine.failures import spoiled_reasons
@@ -52,6 +53,8 @@ class Replayed:
     """Why results were not added that the loop has seen."""
     puts_back: bool = True
     """Whether files that served calls had left were put back at all."""
+    loop: LoopState = field(default_factory=LoopState)
+    """How the files were that the loop itself reads."""
 
     def count(self, kind: Kind) -> int:
         """How many calls went that way."""
@@ -141,7 +144,7 @@ class Replayed:
         """
         if self.misses:
             reasons = {e.reason for e in self.events if e.kind is Kind.MISSED}
-            if strict and reasons == {MissReason.OTHER_INPUTS.value}:
+            if strict and (self.loop.changed or reasons == {MissReason.OTHER_INPUTS.value}):
                 return ExitStatus.DRIFTED
             if self.reached_end:
                 return ExitStatus.INCOMPLETE
@@ -151,7 +154,7 @@ class Replayed:
             return status
         if self.spoiled:
             return ExitStatus.SPOILED
-        drifted = self.drifted or self.changed_sources or self.out_of_order
+        drifted = self.loop.changed or self.drifted or self.changed_sources or self.out_of_order
         if strict and (drifted or self.files.conflicts):
             return ExitStatus.DRIFTED
         return ExitStatus.UNUSED if strict and self.unused else ExitStatus.OK
@@ -177,7 +180,7 @@ class Replayed:
     def not_checked(self) -> Mapping[str, int]:
         """What this replay could not find out, and how often."""
         counts = {
-            "inputs that are not here": sum(event.absent for event in self.events),
+            "inputs that are not here": sum(e.absent for e in self.events) + self.loop.absent,
             "inputs beyond --inputs-limit": sum(event.unchecked for event in self.events),
         }
         return {what: times for what, times in counts.items() if times}
@@ -343,6 +346,7 @@ class ReplaySession:
             bool(handshake.read(self._control)),
             spoiled_reasons(self._control),
             self._session.puts_back,
+            LoopState() if self._options.ignore_inputs else self.files.loop,
         )
 
     def __exit__(self, *_: object) -> None:

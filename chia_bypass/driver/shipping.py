@@ -21,7 +21,9 @@ from chia_bypass.session import Mode, Session
 
 HOOK = "worker_process_setup_hook"
 _PACKAGE = Path(__file__).resolve().parents[1]
-STAYS = frozenset({"blocks", "control", "driver", "look", "plan", "sandbox", "testing"})
+STAYS = frozenset(
+    {"blocks", "control", "driver", "look", "loop_files", "plan", "sandbox", "testing"}
+)
 """The rooms that workers do without. All others are sent to them, whole."""
 _TEXT = r'"""(?:[^"\\]|\\.|"(?!""))*"""'
 _REMARK = re.compile(

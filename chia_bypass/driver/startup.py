@@ -12,6 +12,7 @@ from chia_bypass import ray_private
 from chia_bypass.hook import announcing
 from chia_bypass.hook.announcing import announce, started
 from chia_bypass.identity.process import ray_role
+from chia_bypass.loop_files.watch import watch
 from chia_bypass.patches.post_import import after_import
 
 TYPE_CHECKING = False
@@ -35,6 +36,7 @@ def enter(session_file: str) -> None:
         return
     control = os.path.dirname(session_file)  # noqa: PTH120 - see the top
     announce(control, "started", **started())
+    watch(control)
 
     def load() -> Session:
         from chia_bypass.session import Session

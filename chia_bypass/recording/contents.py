@@ -13,6 +13,7 @@ from chia_bypass.recording.records import (
     Closed,
     Cluster,
     Driver,
+    LoopFile,
     PlacementGroup,
     Record,
     Result,
@@ -111,6 +112,7 @@ class Contents:
     """By process, how and function: the newest count."""
     groups: list[PlacementGroup] = field(default_factory=list)
     actors: list[ActorCreation] = field(default_factory=list)
+    loop_files: list[LoopFile] = field(default_factory=list)
 
     def add(self, record: Record) -> None:
         """Merge a record that is neither a call nor a result."""
@@ -128,3 +130,5 @@ class Contents:
             self.groups.append(record)
         elif isinstance(record, ActorCreation):
             self.actors.append(record)
+        elif isinstance(record, LoopFile):
+            self.loop_files.append(record)

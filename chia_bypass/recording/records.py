@@ -402,6 +402,39 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class LoopFile:
+    """A file of the loop itself: one that a driver read, that is a source of it, or that the run
+    wrote in its working directory."""
+
+    path: str
+    """Relative to the working directory of the run, where it is inside; else absolute."""
+    size: int = 0
+    """Bytes, as it was read."""
+    digest: bytes = b""
+    """Of the content, as it was read; empty if it was not, or was too large."""
+    mode: int = 0
+    """Permissions, as it was read."""
+    read: bool = True
+    """It was there when the run began, and a driver read it before the run wrote it."""
+    kept: bool = False
+    """The content that was read is a blob, unless it is empty."""
+    source: bool = False
+    """It was imported, or is a script that the command names."""
+    before: bool = True
+    """It was there when the run began."""
+    written: bool = False
+    """The run left it otherwise than it was read; of what was not read: it wrote it."""
+    left: bytes = b""
+    """Digest of what the run left there; empty if it is gone. Only of what is ``written``."""
+
+    @property
+    def blobs(self) -> Iterator[Blob]:
+        """All files that belong to it."""
+        if self.kept and self.size:
+            yield Blob(self.digest, self.size)
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """Last record of a run in the manifest: without it the recording is incomplete."""
 
@@ -426,6 +459,7 @@ Record = (
     | PlacementGroup
     | ActorCreation
     | Seen
+    | LoopFile
     | Closed
     | Call
     | Result

@@ -28,6 +28,8 @@ class Sandbox:
 
     def __init__(self, plan: Plan, scratch: Scratch) -> None:
         self.plan, self._scratch = plan, scratch
+        self.first: Callable[[], None] | None = None
+        """What is done inside before the command starts."""
 
     def enter(self) -> None:
         """Take this process into it, which must be a new child that is to be the command.
@@ -50,6 +52,8 @@ class Sandbox:
         os.chdir(self.plan.working)
         for _, descriptor in (*below, *through):
             os.close(descriptor)
+        if self.first is not None:
+            self.first()
 
     def try_out(self) -> None:
         """Enter it in a child and write something. Raises Refused and OSError."""

@@ -37,6 +37,7 @@ def check(
     allow_import: given.AllowImport = None,
     allow_pickle: given.AllowPickle = False,
     yes: given.Yes = False,
+    loop_inputs: given.LoopFiles = None,
     sandbox: given.Sandbox = None,
     writes: given.Writes = None,
     report: given.Report = None,

@@ -50,6 +50,7 @@ def replay(
     allow_pickle: given.AllowPickle = False,
     yes: given.Yes = False,
     dry_run: given.DryRun = False,
+    loop_inputs: given.LoopFiles = None,
     sandbox: given.Sandbox = None,
     writes: given.Writes = None,
     report: given.Report = None,

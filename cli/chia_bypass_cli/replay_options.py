@@ -235,6 +235,15 @@ Sandbox = Annotated[
         rich_help_panel=SAFETY,
     ),
 ]
+LoopFiles = Annotated[
+    str | None,
+    typer.Option(
+        metavar="recorded|present",
+        help="What the loop itself reads: what it read when it was recorded, or what is there.",
+        show_default="what is there, unless the recorded run wrote that",
+        rich_help_panel=MATCHING,
+    ),
+]
 Writes = Annotated[
     str | None,
     typer.Option(

@@ -43,6 +43,7 @@ def report(replayed: Replayed, status: int, *, strict: bool, files: DryFiles) ->
 
 
 def _print_deviations(replayed: Replayed) -> None:
+    terminal.some("input changed", (*replayed.loop.changed, *replayed.loop.overwritten))
     for function in replayed.changed_sources:
         terminal.line(f"drift: the source of {function} has changed", stderr=True)
     for cause in replayed.causes:

@@ -17,7 +17,7 @@ from chia_bypass.names import named
 from chia_bypass.recording.index import CallIndex
 from chia_bypass.recording.layout import LOCK, belongs, files_of
 from chia_bypass.recording.reader import Recording
-from chia_bypass.recording.records import Argument, Call, Outcome, Record, Result
+from chia_bypass.recording.records import Argument, Call, LoopFile, Outcome, Record, Result
 from chia_bypass.recording.redaction import Secret
 
 WITHHELD = "not kept (withheld): `chia-bypass pack` left it out; --keep names what it includes"
@@ -134,14 +134,17 @@ def pack(recording: Recording, choice: Choice, file: Path) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix=".chia-bypass-", dir=file.parent) as scratch:
             folder = Path(scratch) / name
-            rewrite(recording, folder, lambda record: _packed(record, chosen))
+            every = choice.everything
+            rewrite(recording, folder, lambda record: _packed(record, chosen, every=every))
             publish(file, lambda packed: _archive(folder, packed))
     except OSError as error:
         raise RecordingError(file, f"cannot be written: {error}", "Name another with -o") from None
     return file.stat().st_size
 
 
-def _packed(record: Record, chosen: frozenset[str]) -> Record:
+def _packed(record: Record, chosen: frozenset[str], *, every: bool) -> Record:
+    if isinstance(record, LoopFile):
+        return record if every else replace(record, kept=False)
     if isinstance(record, Call):
         return record if record.path in chosen else _silent(record)
     if isinstance(record, Result) and record.call.path not in chosen:

@@ -56,6 +56,9 @@ def _named_blobs(recording: Recording) -> Iterator[Path]:
         for result in (stored.result for stored in attempts):
             for blob in result.blobs:
                 yield blob_path(recording.folder, blob.digest)
+    for file in recording.contents.loop_files:
+        for blob in file.blobs:
+            yield blob_path(recording.folder, blob.digest)
 
 
 def prune(recording: Recording) -> None:

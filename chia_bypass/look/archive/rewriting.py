@@ -19,7 +19,7 @@ from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.frames import FrameType
 from chia_bypass.recording.layout import BYPASS_YAML, blob_path
 from chia_bypass.recording.reader import Recording
-from chia_bypass.recording.records import Blob, Record, Result, Run
+from chia_bypass.recording.records import Blob, LoopFile, Record, Result, Run
 from chia_bypass.recording.segments import Segments
 from chia_bypass.recording.writer import SegmentWriter, append_records, segment_header
 
@@ -62,6 +62,9 @@ def _write(source: Recording, segments: Segments, target: Path, run: Run, change
             for blob in changed.blobs:
                 _copy(source, blob, target)
             changed = _with_value(source, Stored(record, segment), changed, writer, values)
+        elif isinstance(changed, LoopFile):
+            for blob in changed.blobs:
+                _copy(source, blob, target)
         if changed is not None:
             append_records(writer, [changed])
     writers.close()

@@ -30,7 +30,7 @@ from chia_bypass.recording.layout import (
     strangers,
 )
 from chia_bypass.recording.reader import Recording, Stored
-from chia_bypass.recording.records import Left, Result, Run
+from chia_bypass.recording.records import Left, LoopFile, Result, Run
 from chia_bypass.recording.schema import Malformed
 from chia_bypass.recording.segments import Segments
 from chia_bypass.recording.sketched import rebuilt
@@ -144,6 +144,9 @@ class _Check:
                 self._indexed(builder, content, Spot(name, found.offset))
             if isinstance(record, Result):
                 self._result(Stored(record, name), file)
+            elif isinstance(record, LoopFile):
+                for blob in record.blobs:
+                    self._blob(blob.digest, blob.length, "")
 
     def _indexed(self, builder: IndexBuilder, content: dict[str, Any], spot: Spot) -> None:
         try:
