@@ -156,9 +156,14 @@ def replaying(source: Path, options: ReplayOptions, script: str | None) -> Itera
 @contextmanager
 def _running(session: Session) -> Iterator[None]:
     """This process as the driver of ``session``."""
+    import ray
+
     from chia_bypass.driver import ray_init
+    from chia_bypass.patches.chia_calls import workers
 
     previous, invented_before = engines.current(), ray_init.invented()
+    unprepared_before = workers.unprepared
+    workers.unprepared = unprepared_before or ray.is_initialized()
     undo = startup.start(session)
     # The hook waits for this import; here it must not wait for the block's first use of it.
     import chia_bypass.function  # noqa: F401
@@ -172,9 +177,8 @@ def _running(session: Session) -> Iterator[None]:
         engines.activate(previous)
         if ray_init.invented() and not invented_before:
             # Nothing may run for real on what this Ray only pretends to have.
-            import ray
-
             ray.shutdown()
+        workers.unprepared = unprepared_before
         undo()
 
 

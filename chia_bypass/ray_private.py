@@ -71,6 +71,9 @@ START = "_remote"
 """The method ``(args, kwargs, **options)`` of `actor_class` and `remote_function_class` that
 creates an actor or submits a task. Without it these would be neither parents nor reservations."""
 
+METHOD = "_actor_method_call"
+"""The method ``(name, ...)`` of actors' handles by which all of an actor's methods are called.
+Without it nobody is told that a loop asks an actor what served calls would have changed."""
 
 CALLERS = ("ray/_raylet.pyx", "ray/includes/common.pxi")
 """Ends of the names of the files of Ray from which a task is called; tracebacks begin with their
@@ -104,6 +107,13 @@ def actor_class() -> Any:
     from ray import actor
 
     return actor.ActorClass
+
+
+def actor_handle_class() -> Any:
+    """The class of actors' handles; for METHOD."""
+    from ray import actor
+
+    return actor.ActorHandle
 
 
 def remote_function_class() -> Any:

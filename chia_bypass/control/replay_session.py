@@ -183,6 +183,8 @@ class Replayed:
             "inputs that are not here": sum(e.absent for e in self.events) + self.loop.absent,
             "inputs beyond --inputs-limit": sum(event.unchecked for event in self.events),
         }
+        told = Counter(e.message for e in self.events if e.kind is Kind.UNCHECKED)
+        counts.update(sorted(told.items()))
         return {what: times for what, times in counts.items() if times}
 
     @property
@@ -374,7 +376,8 @@ def totals(events_: Sequence[Event]) -> Mapping[str, Counter[Kind]]:
     """Per function, how many calls went which way."""
     found: dict[str, Counter[Kind]] = {}
     for event in events_:
-        if event.kind in (Kind.OUT_OF_ORDER, Kind.PUT_BACK):  # about calls, but none themselves
+        # About calls, or about what the loop did, but no calls themselves.
+        if event.kind in (Kind.OUT_OF_ORDER, Kind.PUT_BACK, Kind.UNCHECKED):
             continue
         found.setdefault(event.function, Counter())[event.kind] += 1
     return found

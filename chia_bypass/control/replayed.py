@@ -31,6 +31,7 @@ def outcome_of(
         exit_status=exit_status,
         spoiled=replayed.spoiled,
         error=error,
+        not_checked=dict(replayed.not_checked),
     )
 
 

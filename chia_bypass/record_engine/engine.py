@@ -123,6 +123,9 @@ class RecordEngine:
         except Exception as error:  # the user's run goes on, whatever ails Ray
             self.spoil(f"{kind} {name} was not told its place: {type(error).__name__}: {error}")
 
+    def asked(self, actor: Any, method: str, returned: Any) -> None:
+        """It is the loop's own affair."""
+
     def _count(self, kind: str, function: str) -> None:
         here = position.current()
         counted = (here.parent.path if here else "unknown", kind, function)

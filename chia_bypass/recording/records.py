@@ -399,6 +399,12 @@ class Seen:
     after: int | None = None
     """Noted by a replay that adds to the recording: the number of what the parent had learned last,
     after which this comes, or -1, before all others. None: its number tells its place."""
+    vain: tuple[str, ...] = ()
+    """Paths of calls for which the lane waited with a timeout, and in vain; then there are no
+    ``calls``."""
+    times: int = 1
+    """How often, one time after the other; 0: what was noted of these before counts no more, since
+    they ran again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from chia_bypass.bypass.config import Entry
+from chia_bypass.bypass.config import Entry, Match
 from chia_bypass.inputs.findings import NOTHING, Inputs
 from chia_bypass.names import named, tag_fits
-from chia_bypass.recording.records import Call, Result
+from chia_bypass.recording.records import Argument, Call, Result
 from chia_bypass.replay_engine.matcher import Found, Missed
 from chia_bypass.replay_engine.miss_reasons import MissReason
 from chia_bypass.replay_engine.policy import Cut, OnMiss, Policy, serves
@@ -157,6 +157,9 @@ def decide(asked: Asked, rules: Rules) -> Verdict:
     if not isinstance(asked.answer, Found):
         return _unanswered(asked, rules)
     result = asked.answer.stored.result
+    changed = _changed_arguments(asked, rules)
+    if changed:
+        return _unanswered(asked.missing(MissReason.OTHER_ARGUMENTS, "", changed), rules)
     if asked.doubtful or asked.reads:
         return Compare(result, asked.doubtful, asked.reads)
     return _stale(asked, Kind.SERVED) or Serve(result, asked.answer.drift)
@@ -200,6 +203,27 @@ def _run(asked: Asked, why: str, rules: Rules, *, filtered: bool = False) -> Ver
     if asked.astray:
         return Refuse(Missed(MissReason.OTHER_NODE, None, detail=asked.astray))
     return _stale(asked, Kind.REAL) or Run(why, filtered)
+
+
+def _changed_arguments(asked: Asked, rules: Rules) -> tuple[str, ...]:
+    """Arguments for which a tagged call has to run again, where calls may: its answer is to others.
+
+    Where none may, it is served and told, as the tag asks for. Volatile parts never count.
+    """
+    answer, policy = asked.answer, rules.policy
+    if asked.call.tag is None or not isinstance(answer, Found) or policy.on_miss is OnMiss.FAIL:
+        return ()
+    if policy.rule(asked.entry).match is Match.ORDER:
+        return ()
+    recorded = {argument.name: argument for argument in answer.stored.result.call.arguments}
+    now = {argument.name: argument for argument in asked.call.arguments}
+    return tuple(n for n in answer.drift if not _same_but_volatile(recorded.get(n), now.get(n)))
+
+
+def _same_but_volatile(recorded: Argument | None, now: Argument | None) -> bool:
+    if recorded is None or now is None:
+        return False
+    return bool(now.masked) and recorded.masked == now.masked
 
 
 def _stale(asked: Asked, kind: Kind) -> Refuse | None:

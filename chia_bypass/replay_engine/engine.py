@@ -41,6 +41,7 @@ from chia_bypass.replay_engine.growth import Growth
 from chia_bypass.replay_engine.input_checks import InputChecks
 from chia_bypass.replay_engine.matcher import Found, Missed
 from chia_bypass.replay_engine.miss_reasons import MissReason
+from chia_bypass.replay_engine.own_methods import OwnMethods
 from chia_bypass.replay_engine.parents import Parents
 from chia_bypass.replay_engine.policy import OnMiss
 from chia_bypass.replay_engine.provider import Answer, Pending
@@ -109,11 +110,13 @@ class ReplayEngine:
             self._states,
             self.real.ran,
         )
-        self._inputs = InputChecks(context, index)
+        self._methods = OwnMethods(policy, outcomes, self._states)
+        self.inputs = InputChecks(context, index, outcomes)
         self._log = None if growth is None else growth.seen(self.parents.memory_of)
         self._waits = Waits(
             self.parents.order_of, producers, policy.patience, self._out_of_order, self._log
         )
+        self._waits.refuse = self._methods.refuse
 
     def plan(self, dispatch: Dispatch) -> Plan:
         """Serve the recorded call, or raise a Miss; run for real only what was allowed to."""
@@ -147,6 +150,8 @@ class ReplayEngine:
         with _damage(question.asked):
             provider = self._provision.provider(result)
         self._note_served(question.asked)
+        if question.given:
+            self._methods.served(question.given, misses.shown(question.call))
         self._waits.serves(question.parent, result, result.seconds * self._policy.latency)
         return Plan(
             provider=provider,
@@ -163,6 +168,8 @@ class ReplayEngine:
             wanted = checks(question.dispatch, asked.call, verdict.doubtful, result, self._value_of)
         live, produced = self._token(question, certain=False)
         if self._policy.on_miss is OnMiss.FAIL:  # served or refused: both keep the order
+            if question.given:
+                self._methods.served(question.given, misses.shown(question.call))
             self._waits.serves(question.parent, result, result.seconds * self._policy.latency)
         else:
             self._waits.leaves_out(question.parent, result.call.path)
@@ -199,7 +206,7 @@ class ReplayEngine:
         """
         result = asked.recorded
         assert result is not None
-        checks, now = self._inputs, self._inputs.look(invocation)
+        checks, now = self.inputs, self.inputs.look(invocation)
         ignored = asked.entry.ignore_inputs if asked.entry is not None else ()
         found = checks.compare(result, now, ignored)
         other = checks.other(others, now, ignored) if found.changed else None
@@ -354,6 +361,10 @@ class ReplayEngine:
             self._table(),
         )
         shared_facts.tell_origin(self.context.run, process, pickle.dumps(origin))
+
+    def asked(self, actor: Any, method: str, returned: Any) -> None:
+        """Served calls may have left the actor as it was: told, or refused."""
+        self._methods.asked(actor, method, returned)
 
     def ran_in_place(self, function: Callable[..., Any]) -> None:
         """It ran here, without Ray: counted."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _FOLDER = "outcomes"
 _MISSED = "missed"
 _CLAIMS = "claims"
+_WRITTEN = "written"
 
 _LISTS = ("drift", "producers", "changed", "conflicts", "missing")
 """Fields of events that JSON has as lists."""
@@ -46,6 +47,9 @@ class Kind(str, Enum):
     """Others went first at last, since the loop did not learn of this recorded call in its turn."""
     PUT_BACK = "put back"
     """Files of the served call that is ``recorded``."""
+    UNCHECKED = "not checked"
+    """Something that nobody can know: ``message`` says what, in the plural, and ``function`` where.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,7 @@ class Log:
 
     def __init__(self, control: Path) -> None:
         self._control = control
+        self._written: dict[str, frozenset[str]] = {}
         self._path = control / _FOLDER / f"{os.getpid()}-{secrets.token_hex(4)}.jsonl"
 
     def append(self, lines: Sequence[bytes]) -> None:
@@ -118,8 +123,30 @@ class Log:
 
     def claim(self, name: str, value: str) -> str:
         """Note ``value`` for ``name`` unless another is noted; returns the one that is."""
-        path = self._control / _CLAIMS / sha256(name.encode()).hexdigest()[:32]
+        path = self._claim(name)
         return value if files.claim(path, value.encode()) else path.read_text("utf-8")
+
+    def claimed(self, name: str) -> str | None:
+        """What is noted for ``name``, if anything is."""
+        try:
+            return self._claim(name).read_text("utf-8")
+        except FileNotFoundError:
+            return None
+
+    def _claim(self, name: str) -> Path:
+        return self._control / _CLAIMS / sha256(name.encode()).hexdigest()[:32]
+
+    def add_written(self, paths: Sequence[str]) -> None:
+        """A real call has written these."""
+        name = f"{os.getpid()}-{secrets.token_hex(8)}"
+        files.claim(self._control / _WRITTEN / name, json.dumps(paths).encode())
+
+    def written(self) -> frozenset[str]:
+        """What real calls have written so far."""
+        for path in (self._control / _WRITTEN).glob("[!.]*"):
+            if path.name not in self._written:
+                self._written[path.name] = frozenset(json.loads(path.read_bytes()))
+        return frozenset().union(*self._written.values())
 
 
 class Keeper(Protocol):
@@ -129,6 +156,9 @@ class Keeper(Protocol):
     def fail(self, message: str) -> None: ...
     def failed(self) -> bool: ...
     def claim(self, name: str, value: str) -> str: ...
+    def claimed(self, name: str) -> str | None: ...
+    def add_written(self, paths: Sequence[str]) -> None: ...
+    def written(self) -> frozenset[str]: ...
 
 
 class Outcomes:
@@ -161,6 +191,18 @@ class Outcomes:
     def claim(self, name: str, value: str) -> str:
         """Note ``value`` for ``name`` unless another is noted; returns the one that is."""
         return self._keeper.claim(name, value)
+
+    def claimed(self, name: str) -> str | None:
+        """What is noted for ``name``, if anything is."""
+        return self._keeper.claimed(name)
+
+    def add_written(self, paths: Sequence[str]) -> None:
+        """Note what a real call wrote, before its result is seen."""
+        self._keeper.add_written(paths)
+
+    def written(self) -> frozenset[str]:
+        """What real calls have written so far, in whichever process."""
+        return self._keeper.written()
 
     @property
     def failed(self) -> bool:

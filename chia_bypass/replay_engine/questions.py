@@ -37,6 +37,8 @@ class Question:
     known: RecordedParent
     """What the recording knows of that parent."""
     asked: Asked
+    given: frozenset[Given] = frozenset()
+    """The actors that the call is given."""
 
     @property
     def call(self) -> Call:
@@ -66,14 +68,14 @@ class Questions:
         """Name the dispatch, find the recorded call that it is, and look at what matters."""
         here = position.current()
         assert here is not None, "a replaying process has a parent"
-        given: set[Given] | None = None if self._states is None else set()
+        given: set[Given] = set()
         call = describe(dispatch, here, self._producers, time.time(), self._policy.redaction, given)
         entry = find(self._context.config.entries, call.function)
         known = self._parents.of(here.parent)
         rule = self._policy.rule(entry)
         placed = node_pins.process().of_call(dispatch.options)
         unplaceable = self._unplaceable(dispatch, placed.options)
-        states = self._states_of(call, entry, dispatch, given or ())
+        states = self._states_of(call, entry, dispatch, given)
         answer = known.matcher.match(call, rule)
         result = answer.stored.result if isinstance(answer, Found) else None
         asked = Asked(
@@ -89,7 +91,7 @@ class Questions:
             reads=result is not None and self._policy.checks_inputs and reads_something(result),
             states=states,
         )
-        return Question(dispatch, here.parent, known, asked)
+        return Question(dispatch, here.parent, known, asked, frozenset(given))
 
     def _states_of(
         self, call: Call, entry: Entry | None, dispatch: Dispatch, actors: Iterable[Given]

@@ -107,6 +107,19 @@ class ReplayServer:
         """As Log.claim."""
         return value if self._log is None else self._log.claim(name, value)
 
+    def claimed(self, name: str) -> str | None:
+        """As Log.claimed."""
+        return None if self._log is None else self._log.claimed(name)
+
+    def add_written(self, paths: Sequence[str]) -> None:
+        """As Log.add_written."""
+        if self._log is not None:
+            self._log.add_written(paths)
+
+    def written(self) -> frozenset[str]:
+        """As Log.written."""
+        return frozenset() if self._log is None else self._log.written()
+
 
 class RemoteServer:
     """The server, asked from a worker: one method a method of ReplayServer."""
@@ -203,3 +216,17 @@ class RemoteServer:
     def claim(self, name: str, value: str) -> str:
         """Note the value unless another is noted; returns the one that is."""
         return str(self._ask("claim", name, value))
+
+    def claimed(self, name: str) -> str | None:
+        """What is noted for ``name``, if anything is."""
+        found: str | None = self._ask("claimed", name)
+        return found
+
+    def add_written(self, paths: Sequence[str]) -> None:
+        """Note what a real call wrote."""
+        self._ask("add_written", list(paths))
+
+    def written(self) -> frozenset[str]:
+        """What real calls have written so far."""
+        found: frozenset[str] = self._ask("written")
+        return found

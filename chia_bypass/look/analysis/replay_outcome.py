@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -89,6 +89,8 @@ class ReplayOutcome:
     """Why results were not added to the recording that the loop has seen."""
     error: str = ""
     """Why chia-bypass itself gave up, if it did."""
+    not_checked: Mapping[str, int] = field(default_factory=dict)
+    """What the replay could not find out, and how often."""
 
     @property
     def counts(self) -> Counter[str]:
@@ -185,6 +187,7 @@ def _outcome(content: Mapping[str, Any]) -> ReplayOutcome:
         exit_status=content["exit_status"],
         spoiled=tuple(content["spoiled"]),
         error=content["error"],
+        not_checked={str(what): int(n) for what, n in content.get("not_checked", {}).items()},
     )
 
 

@@ -262,4 +262,8 @@ def _replayed(outcome: ReplayOutcome) -> Section:
             for call in troubled[:_LISTED]
         ),
     )
-    return Section("replay", "Replay", f"{counts}. {_more(troubled)}", body if troubled else "")
+    unknown = [(str(times), what) for what, times in outcome.not_checked.items()]
+    body = body if troubled else ""
+    if unknown:
+        body += table(("times", "not checked"), unknown)
+    return Section("replay", "Replay", f"{counts}. {_more(troubled)}", body)
