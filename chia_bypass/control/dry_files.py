@@ -57,11 +57,13 @@ class DryFiles:
         off = options is None or on_cluster or options.sandbox is False
         return DryFiles(None if off else options)
 
-    def begin(self, recording: Recording, working: Path, control: Path) -> None:
+    def begin(
+        self, recording: Recording, working: Path, control: Path, seems: Path | None = None
+    ) -> None:
         """Try the sandbox out, for a command in ``working`` that replays the recording.
 
-        ``control`` is the folder of this replay's own. Raises UsageError where there must be a
-        sandbox and is none.
+        ``seems``: where ``working`` seems to be for it, if that can be. ``control`` is the folder
+        of this replay's own. Raises UsageError where there must be a sandbox and is none.
         """
         if self.options is None:
             self.loop = compare(recording.contents.loop_files, working, None, sandboxed=False)
@@ -77,7 +79,7 @@ class DryFiles:
         ]
         passed = (recording.folder, control, _of_ray((working, *roots)))
         try:
-            self.sandbox = prepare(plan(working, roots, passed), control)
+            self.sandbox = prepare(plan(working, roots, passed, seems), control)
             self._left, self._roots = left, [Path(root) for root in left.roots()]
             files = recording.contents.loop_files
             self.loop = compare(files, working, self.options.loop_inputs, sandboxed=True)

@@ -141,7 +141,13 @@ class RecordSession:
             files = loop.ended(self._run_folder.run.started, drivers)
             # What must not be stored may be in any of them.
             keeps = not (self._options.redact or self._options.redact_in)
-            write_loop_files(self.folder, self._run_folder.run.id, files, loop if keeps else None)
+            write_loop_files(
+                self.folder,
+                self._run_folder.run.id,
+                files,
+                loop if keeps else None,
+                loop.surroundings(drivers),
+            )
         except OSError as error:
             return (f"what the loop itself read could not be written: {error}",)
         return ()

@@ -21,6 +21,7 @@ from chia_bypass.control.dry_files import DryFiles
 from chia_bypass.control.files_put_back import FilesPutBack, files_put_back
 from chia_bypass.control.named_calls import named_calls
 from chia_bypass.control.record_session import close_run, new_run, write_yaml
+from chia_bypass.control.unpacked_artifact import UnpackedArtifact
 from chia_bypass.errors import UsageError
 from chia_bypass.exit_status import ExitStatus
 from chia_bypass.hook import guard
@@ -222,10 +223,12 @@ class ReplaySession:
         script: str | None = None,
         resume: bool = False,
         sandbox: SandboxOptions | None = None,
+        artifact: UnpackedArtifact | None = None,
     ) -> None:
         """``source``: a recording folder or a bypass YAML in one; ``command``: the recorded one.
 
-        For ``script`` and ``resume`` see `Session`; ``sandbox`` is None where there can be none.
+        For ``script`` and ``resume`` see `Session`; ``sandbox`` is None where there can be none;
+        ``artifact`` is what ``source`` is from.
         Raises RecordingError and UsageError.
         """
         folder, self.yaml = located(source)
@@ -233,6 +236,7 @@ class ReplaySession:
         self._options, self._calls = options, named_calls(self.recording, options)
         self._given, self._script, self._resume = command, script, resume
         self._growing: RunFolder | None = None
+        self._artifact = artifact
         nowhere = None if resume else sandbox
         self.files = DryFiles.of(nowhere, on_cluster=options.address is not None)
 
@@ -250,7 +254,8 @@ class ReplaySession:
         self._control = Path(tempfile.mkdtemp(prefix="chia-bypass-"))
         found = shape(self.recording)
         try:
-            self.files.begin(self.recording, self.directory, self._control)
+            seems = self._artifact.recorded if self._artifact is not None else None
+            self.files.begin(self.recording, self.directory, self._control, seems)
         except BaseException:
             self.__exit__()
             raise
@@ -311,11 +316,13 @@ class ReplaySession:
         if any(REDACTED in word for word in command):
             shown = " ".join(command)
             raise UsageError(f"the recorded command has a secret in it: {shown}", "Give it: -- ...")
-        return command
+        return command if self._artifact is None else self._artifact.command_of(command)
 
     @property
     def directory(self) -> Path:
         """Where the recorded command ran, if that is still there; of another, where we are."""
+        if self._artifact is not None:
+            return self._artifact.working
         if self._given:
             return Path.cwd()
         recorded = self.recording.folder / self.recording.contents.runs[0].directory
@@ -323,6 +330,8 @@ class ReplaySession:
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """The environment in which the command has to run."""
+        if self._artifact is not None:
+            base = self._artifact.environment(base)
         return guard.guarded(environment.environment(str(self._session.file), base))
 
     def finish(self, status: int) -> Replayed:

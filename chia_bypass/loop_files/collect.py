@@ -6,13 +6,14 @@ import ast
 import os
 import stat
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from chia_bypass.loop_files import watch
 from chia_bypass.loop_files.reading import AsRead, Room, digest_of, read
-from chia_bypass.recording.records import LoopFile
+from chia_bypass.recording.records import LoopFile, Surroundings
 
 _ENTRIES: Final = 20_000
 """How many entries of the working directory are looked at."""
@@ -127,6 +128,15 @@ class Begun:
     def _shown(self, path: str) -> str:
         start = f"{self.working}/"
         return path.removeprefix(start) if path.startswith(start) else path
+
+    def surroundings(self, drivers: Collection[int]) -> Surroundings:
+        """Where the command ran, and what its drivers imported."""
+        found: dict[str, str] = {}
+        for pid in drivers:
+            with suppress(OSError, ValueError, SyntaxError, TypeError):
+                text = (self.control / watch.FOLDER / f"{pid}.versions").read_text("ascii")
+                found.update(ast.literal_eval(text))
+        return Surroundings(self.working, found)
 
     def content(self, file: LoopFile) -> bytes:
         """What was read of a file that is kept. Raises OSError."""

@@ -108,13 +108,25 @@ class _Watcher:
             return
         self._busy = get_ident()
         files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+        sources = []
         for file in dict.fromkeys(filter(None, files)):
             path = _path(file)
             if path.endswith(".py") and self._is_own(path):
+                sources.append(path)
                 try:
                     self._note(path, source=True)
                 except Exception:
                     continue
+        try:
+            self._note_versions(sources)
+        except Exception:  # they are for people
+            return
+
+    def _note_versions(self, sources: list[str]) -> None:
+        from chia_bypass.loop_files.imports import versions
+
+        with open(f"{self._folder}/{self._pid}.versions", "w", encoding="ascii") as file:  # noqa: PTH123 - see the top
+            file.write(ascii(versions(sources)))
 
     def _is_own(self, path: str) -> bool:
         """Neither installed, nor of Python, nor ours."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from chia_bypass.loop_files.collect import Begun
 from chia_bypass.loop_files.watch import ROOM
-from chia_bypass.recording.records import LoopFile
+from chia_bypass.recording.records import LoopFile, Record, Surroundings
 from chia_bypass.recording.writer import (
     SegmentWriter,
     append_records,
@@ -24,13 +24,17 @@ ROLE = "command"
 
 
 def write_loop_files(
-    folder: Path, run: str, files: Sequence[LoopFile], contents: Begun | None
+    folder: Path,
+    run: str,
+    files: Sequence[LoopFile],
+    contents: Begun | None,
+    surroundings: Surroundings | None = None,
 ) -> None:
     """Add them to the recording in ``folder``. Raises OSError.
 
     ``contents`` has what was read; None: none of that is kept.
     """
-    room, records = ROOM, []
+    room, records = ROOM, list[Record]()
     for file in files:
         keep = file.kept and contents is not None and file.size <= room
         if keep and contents is not None and file.size:
@@ -38,6 +42,8 @@ def write_loop_files(
             store_blob(folder, Buffer(file.digest, content))
             room -= file.size
         records.append(replace(file, kept=keep))
+    if surroundings is not None:
+        records.append(surroundings)
     if records:
         header = segment_header(run, ROLE, socket.gethostname(), os.getpid(), time.time())
         writer = SegmentWriter.unique(folder, header)

@@ -18,6 +18,7 @@ from chia_bypass.recording.records import (
     Record,
     Result,
     Run,
+    Surroundings,
     Uncaptured,
 )
 
@@ -113,6 +114,7 @@ class Contents:
     groups: list[PlacementGroup] = field(default_factory=list)
     actors: list[ActorCreation] = field(default_factory=list)
     loop_files: list[LoopFile] = field(default_factory=list)
+    surroundings: list[Surroundings] = field(default_factory=list)
 
     def add(self, record: Record) -> None:
         """Merge a record that is neither a call nor a result."""
@@ -132,3 +134,5 @@ class Contents:
             self.actors.append(record)
         elif isinstance(record, LoopFile):
             self.loop_files.append(record)
+        elif isinstance(record, Surroundings):
+            self.surroundings.append(record)

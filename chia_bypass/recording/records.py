@@ -441,6 +441,16 @@ class LoopFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the drivers of a run ran in."""
+
+    working: str
+    """Working directory of the command, absolute, on the machine of the drivers."""
+    imported: Mapping[str, str] = field(default_factory=dict)
+    """Versions of what their own sources import, by the name of the module; empty: not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """Last record of a run in the manifest: without it the recording is incomplete."""
 
@@ -466,6 +476,7 @@ Record = (
     | ActorCreation
     | Seen
     | LoopFile
+    | Surroundings
     | Closed
     | Call
     | Result

@@ -25,6 +25,7 @@ from chia_bypass.recording.records import (
     Run,
     Seen,
     Segment,
+    Surroundings,
     Uncaptured,
 )
 
@@ -151,6 +152,7 @@ KINDS: Mapping[str, type[Record]] = {
         ActorCreation,
         Seen,
         LoopFile,
+        Surroundings,
         Closed,
         Call,
         Result,

@@ -23,14 +23,23 @@ class Plan(NamedTuple):
     """Folders whose changes stay in the sandbox; outer ones first."""
     passed: tuple[str, ...]
     """What inside of them is the real thing: folders, files and sockets."""
+    source: str = ""
+    """A folder that seems to be the working directory; empty: that is itself."""
 
 
-def plan(working: Path, roots: Iterable[Path], passed: Iterable[Path]) -> Plan:
+def plan(
+    working: Path, roots: Iterable[Path], passed: Iterable[Path], seems: Path | None = None
+) -> Plan:
     """A sandbox for a command in ``working`` that may also write below ``roots``.
+
+    ``seems``: where that folder is to seem to be, if the sandbox can have a folder there.
 
     Of roots that are not here the nearest folder that is stands for them. What must be passed
     through is so even where a root is inside of it. Raises Refused if nothing would be left.
     """
+    if seems is not None and _can_be(_here(str(seems))):
+        inner = plan(working, (*roots, seems), passed)
+        return inner._replace(working=str(seems), source=inner.working)
     real = [one for one in map(_real, passed) if os.path.exists(one)]  # noqa: PTH110 - the same
     wished = [_here(_real(one)) for one in (working, *roots)]
     # A recorded root that holds what is passed through is fine; one inside of it is not.

@@ -37,16 +37,23 @@ class Sandbox:
         Raises Refused and OSError.
         """
         user, group = os.geteuid(), os.getegid()
+        closed = [path for path in self.plan.overlaid if not os.access(path, os.R_OK | os.X_OK)]
         became_root = kernel.own_mounts()
         below = [(path, os.open(path, os.O_PATH)) for path in self.plan.overlaid]
         through = [(path, os.open(path, os.O_PATH)) for path in self.plan.passed]
         scratch = self._scratch.mount()
         for number, (path, lower) in enumerate(below):
+            if path in closed:  # nothing in it can be seen, so nothing is hidden
+                kernel.memory(path)
+                continue
             layer = layers.layer(scratch, number)
             _make(layer, Path(path), alone=became_root and user != 0)
             kernel.overlay(path, lower, str(layer.upper), str(layer.work))
         for path, source in through:
             kernel.bind(path, source)
+        if self.plan.source:
+            Path(self.plan.working).mkdir(parents=True, exist_ok=True)
+            kernel.bind(self.plan.working, os.open(self.plan.source, os.O_PATH))
         if became_root:
             kernel.be(user, group)
         os.chdir(self.plan.working)
@@ -65,7 +72,14 @@ class Sandbox:
         scratch = self._scratch.seen()
         for number, path in enumerate(self.plan.overlaid):
             if scratch is not None and (upper := layers.layer(scratch, number).upper).is_dir():
-                yield from layers.written(upper, Path(path))
+                yield from map(self._seeming, layers.written(upper, Path(path)))
+
+    def _seeming(self, one: Written) -> Written:
+        """At the path that the command knows."""
+        start = f"{self.plan.source}/"
+        if not self.plan.source or not one.path.startswith(start):
+            return one
+        return one._replace(path=f"{self.plan.working}/{one.path.removeprefix(start)}")
 
     def close(self) -> None:
         """Forget what was written."""

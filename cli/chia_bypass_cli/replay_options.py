@@ -5,8 +5,9 @@ A parameter of theirs that is named as a field of ReplayOptions becomes that fie
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +16,10 @@ from chia_bypass.options import ReplayOptions, SandboxOptions
 from chia_bypass_cli import completing
 from chia_bypass_cli.panels import MATCHING, OUTPUT, REAL, SAFETY, SERVED, TIME
 
+if TYPE_CHECKING:
+    from chia_bypass.control.unpacked_artifact import UnpackedArtifact
+
+_PACKED = (".tar.gz", ".tgz")
 DEFAULT = ReplayOptions()
 Globs = list[str] | None
 
@@ -297,29 +302,50 @@ def run(
     from chia_bypass.control.replay_session import ReplaySession
     from chia_bypass_cli import consent, launch, replay_file, replay_report, terminal
 
-    session = ReplaySession(source or newest(), options, command, resume=resume, sandbox=sandbox)
-    if dry_run:
-        consent.tell(session)
-        replay_report.print_forecast(session)
-        return 0
-    outcome = replay_file.claim(outcome)
-    consent.obtain(session, yes=yes)
-    with session:
-        os.chdir(session.directory)
-        if session.files.refused:
-            terminal.line(f"chia-bypass: {session.files.refused}", stderr=True)
-        patience = Patience(
-            session.session.file,
-            grace,
-            lambda text: terminal.line(f"chia-bypass: {text}", stderr=True),
+    with ExitStack() as scratch:
+        artifact = _artifact(source, scratch)
+        session = ReplaySession(
+            source or newest() if artifact is None else artifact.recording,
+            options,
+            command,
+            resume=resume,
+            sandbox=sandbox,
+            artifact=artifact,
         )
-        with launch.signals_held():  # what comes when the command has ended must not stop us
-            with replay_file.of_failure(outcome, session):
-                environment = session.environment(os.environ)
-                status = launch.run(
-                    session.command, environment, patience.look, session.files.enter
-                )
-            replayed = session.finish(status)
-    exit_status = replay_report.report(replayed, status, strict=strict, files=session.files)
-    replay_file.write(outcome, replayed, session.command, status, exit_status)
-    return exit_status
+        if dry_run:
+            consent.tell(session)
+            replay_report.print_forecast(session)
+            return 0
+        outcome = replay_file.claim(outcome)
+        consent.obtain(session, yes=yes)
+        with session:
+            os.chdir(session.directory)
+            if session.files.refused:
+                terminal.line(f"chia-bypass: {session.files.refused}", stderr=True)
+            patience = Patience(
+                session.session.file,
+                grace,
+                lambda text: terminal.line(f"chia-bypass: {text}", stderr=True),
+            )
+            with launch.signals_held():  # what comes when the command has ended must not stop us
+                with replay_file.of_failure(outcome, session):
+                    environment = session.environment(os.environ)
+                    status = launch.run(
+                        session.command, environment, patience.look, session.files.enter
+                    )
+                replayed = session.finish(status)
+        exit_status = replay_report.report(replayed, status, strict=strict, files=session.files)
+        replay_file.write(outcome, replayed, session.command, status, exit_status)
+        return exit_status
+
+
+def _artifact(source: Path | None, scratch: ExitStack) -> UnpackedArtifact | None:
+    """What is in ``source``, if that is a packed file; gone with ``scratch``."""
+    import tempfile
+
+    from chia_bypass.control.unpacked_artifact import UnpackedArtifact
+
+    if source is None or not source.is_file() or not source.name.endswith(_PACKED):
+        return None
+    folder = tempfile.TemporaryDirectory(prefix="chia-bypass-artifact-")
+    return UnpackedArtifact.of(source, Path(scratch.enter_context(folder)))

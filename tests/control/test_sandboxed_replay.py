@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from support.loop_runner import Loops
-from support.other_user import NOBODY, able
+from support.other_user import NOBODY, able, words_as_nobody
 from support.random_trees import Tree, read
 from support.sandboxes import can_be_switched_off, without_namespaces, work_here
 
@@ -34,14 +34,6 @@ Path("old").unlink(missing_ok=True)
 git = ["git", "-c", "user.name=x", "-c", "user.email=x"]
 subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "a result"], check=True)
 """
-
-OPENED = """\
-mount -t tmpfs -o mode=755 none /mnt
-mkdir /mnt/base && mount --bind {base} /mnt/base
-mount -t tmpfs -o mode=755 none {closed}
-mkdir -p {base} && mount --bind /mnt/base {base}
-"""
-"""For a shell in mounts of its own: others may look at a folder inside a closed one."""
 
 
 @dataclass
@@ -120,17 +112,7 @@ def test_a_loop_that_writes_and_commits_leaves_all_as_it_was(
 @needs_sandboxes
 @pytest.mark.skipif(not able(), reason="needs root, to be somebody else")
 def test_so_does_that_of_a_user_without_privileges(repository: Repository) -> None:
-    project = Path(__file__).resolve().parents[2]
-    closed = {}
-    for base in (Path(sys.base_prefix), Path(sys.prefix), project):
-        for parent in reversed(base.parents):
-            if not parent.stat().st_mode & 0o001:
-                closed[parent] = base
-                break
-    script = "".join(OPENED.format(base=base, closed=parent) for parent, base in closed.items())
-    user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-    words = ["unshare", "-m", "sh", "-ec", f'{script} exec "$@"', "sh", *user]
-    printed, told = repository.replay("--sandbox", wrap=words)
+    printed, told = repository.replay("--sandbox", wrap=words_as_nobody())
     assert printed.splitlines()[0] == f"2 {NOBODY} {repository.folder}"
     assert read(repository.folder) == repository.before
     assert "(--writes DIR keeps them, --no-sandbox lets them through)" in told

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn
 
 NOBODY = 65534
 """A user that every system has, without privileges."""
+
+
+_OPENED = """\
+mount -t tmpfs -o mode=755 none /mnt
+mkdir /mnt/base && mount --bind {base} /mnt/base
+mount -t tmpfs -o mode=755 none {closed}
+mkdir -p {base} && mount --bind /mnt/base {base}
+"""
+"""For a shell in mounts of its own: others may look at a folder inside a closed one."""
 
 
 def able() -> bool:
@@ -46,3 +57,16 @@ def _be_child(writing: int, action: Callable[[], None]) -> NoReturn:
             os.write(writing, pickle.dumps(traceback.format_exc()))
     finally:
         os._exit(0)
+
+
+def words_as_nobody() -> list[str]:
+    """What a command is put behind to run as that user, who can read Python and this project."""
+    closed: dict[Path, Path] = {}
+    for base in (Path(sys.base_prefix), Path(sys.prefix), Path(__file__).resolve().parents[2]):
+        for parent in reversed(base.parents):
+            if not parent.stat().st_mode & 0o001:
+                closed[parent] = base
+                break
+    script = "".join(_OPENED.format(base=base, closed=parent) for parent, base in closed.items())
+    user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    return ["unshare", "-m", "sh", "-ec", f'{script} exec "$@"', "sh", *user]

@@ -6,18 +6,28 @@ import tarfile
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from chia_bypass.errors import RecordingError, RecordingExists, UsageError
 from chia_bypass.files import publish
+from chia_bypass.look.archive.artifact import Artifact
 from chia_bypass.look.archive.rewriting import rewrite
 from chia_bypass.look.archive.secrets import secrets_in
 from chia_bypass.names import named
 from chia_bypass.recording.index import CallIndex
 from chia_bypass.recording.layout import LOCK, belongs, files_of
 from chia_bypass.recording.reader import Recording
-from chia_bypass.recording.records import Argument, Call, LoopFile, Outcome, Record, Result
+from chia_bypass.recording.records import (
+    Argument,
+    Call,
+    LoopFile,
+    Outcome,
+    Record,
+    Result,
+    Surroundings,
+)
 from chia_bypass.recording.redaction import Secret
 
 WITHHELD = "not kept (withheld): `chia-bypass pack` left it out; --keep names what it includes"
@@ -122,10 +132,10 @@ def _hosts(recording: Recording, chosen: frozenset[str]) -> tuple[str, ...]:
     return _unique(*(driver.host for driver in contents.drivers), *nodes)
 
 
-def pack(recording: Recording, choice: Choice, file: Path) -> int:
+def pack(recording: Recording, choice: Choice, file: Path, artifact: Artifact | None = None) -> int:
     """Write the archive ``file``, which must not exist; returns its size in bytes.
 
-    Raises RecordingExists and RecordingError.
+    ``artifact``: with the loop itself. Raises RecordingExists and RecordingError.
     """
     if file.exists():
         raise RecordingExists(file, "exists already", "Name another file with -o, or remove it")
@@ -135,7 +145,10 @@ def pack(recording: Recording, choice: Choice, file: Path) -> int:
         with tempfile.TemporaryDirectory(prefix=".chia-bypass-", dir=file.parent) as scratch:
             folder = Path(scratch) / name
             every = choice.everything
-            rewrite(recording, folder, lambda record: _packed(record, chosen, every=every))
+            if artifact is None:
+                rewrite(recording, folder, lambda record: _packed(record, chosen, every=every))
+            else:
+                rewrite(recording, folder, artifact.change, partial(artifact.add, folder))
             publish(file, lambda packed: _archive(folder, packed))
     except OSError as error:
         raise RecordingError(file, f"cannot be written: {error}", "Name another with -o") from None
@@ -145,6 +158,8 @@ def pack(recording: Recording, choice: Choice, file: Path) -> int:
 def _packed(record: Record, chosen: frozenset[str], *, every: bool) -> Record:
     if isinstance(record, LoopFile):
         return record if every else replace(record, kept=False)
+    if isinstance(record, Surroundings):
+        return replace(record, working="")
     if isinstance(record, Call):
         return record if record.path in chosen else _silent(record)
     if isinstance(record, Result) and record.call.path not in chosen:

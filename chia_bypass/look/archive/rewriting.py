@@ -28,10 +28,13 @@ Change = Callable[[Record], Record | None]
 ROLE = "pack"
 
 
-def rewrite(source: Recording, target: Path, change: Change) -> None:
+def rewrite(
+    source: Recording, target: Path, change: Change, add: Callable[[Run], None] | None = None
+) -> None:
     """Write what ``change`` leaves of ``source`` into the new folder ``target``.
 
-    Raises RecordingCorrupt where the source cannot be read, and RecordingExists.
+    ``add`` may write more to it, of the first run. Raises RecordingCorrupt where the source cannot
+    be read, and RecordingExists.
     """
     segments = Segments(source.folder)
     runs, host = source.contents.runs, socket.gethostname()
@@ -41,6 +44,8 @@ def rewrite(source: Recording, target: Path, change: Change) -> None:
         opened = RunFolder.create if position == 0 else RunFolder.extend
         with opened(target, run, host) as folder:
             _write(source, segments, target, run, change)
+            if add is not None and position == 0:
+                add(run)
             closed = [c for c in source.contents.closed if c.run == run.id]
             if closed:
                 folder.close(closed[-1].status, closed[-1].finished, closed[-1].spoiled)
