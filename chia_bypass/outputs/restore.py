@@ -12,6 +12,7 @@ import os
 import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -319,13 +320,15 @@ class _Folder:
             write_content(target, self._small(entry), holes=entry.sparse)
             return
         blob = Blob(entry.digest, entry.size)
-        data = self._contents.read(blob)  # which also checks what is in the file
         stored = None if entry.sparse else self._contents.file(blob)
         if stored is None:
-            write_content(target, data, holes=entry.sparse)
+            write_content(target, self._contents.read(blob), holes=entry.sparse)
             return
-        with stored.open("rb") as source:
+        # Reading checks what is in the file: meanwhile the kernel copies.
+        with stored.open("rb") as source, ThreadPoolExecutor(1) as beside:
+            checked = beside.submit(self._contents.read, blob)
             copy_content(source.fileno(), target)
+            checked.result()
 
     def _small(self, entry: LeftEntry) -> memoryview:
         bundle = self._one.left.bundle

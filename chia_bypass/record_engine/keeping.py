@@ -67,8 +67,8 @@ class Keeping:
         return keep(touches, rules)
 
     def _compare(self, touches: Touches, declared: FunctionFiles, before: Snapshot) -> None:
-        after = self._look(before.root, declared)
         wanted = snapshots.patterns(declared.globs)
+        after = snapshots.after(before, wanted, trees, self._without)
         found = snapshots.touched(before, after, wanted, delete=declared.delete)
         touches.declare(before.root, replace(found, limit=declared.limit))
 

@@ -123,6 +123,19 @@ class States:
             self._first[state] = _use(noted)
         return self._first[state]
 
+    def use_and_put_back(self, states: Iterable[str]) -> bool:
+        """Note nothing of a served call that leaves these states as the real one had left them.
+
+        False: a real call used one of them before. What was first is known then.
+        """
+        uses = filter(None, map(self.known, states))
+        return all(use.kind is not Kind.REAL for use in uses)
+
+
+def can_be_put_back(state: str) -> bool:
+    """Whether files may be all that a state consists of: an actor has a memory of its own."""
+    return not state.startswith("actor ")
+
 
 def _use(noted: str) -> Use:
     kind, _, call = noted.partition(" ")

@@ -148,11 +148,17 @@ def test_declared_files_come_back_with_removals_and_resume_goes_on(loops: Loops)
     assert loops.real_runs() == ["build"] * 3
     assert "delete: true" in (loops.folder / "r" / "bypass.yaml").read_text()
 
+    yaml = loops.folder / "r" / "bypass.yaml"
+    shared = yaml.read_text().replace("    data: .\n", "    data: .\n    state: tree\n")
+    yaml.write_text(f"{shared}  run: {{bypass: true, state: tree}}\n")
     shutil.rmtree(obj)
     obj.mkdir()
     (obj / "stale").write_text("stale")
+    stale = loops.chia_bypass("resume", "r", "--restore", "never")
+    assert stale.returncode == 23, stale.stderr
+    assert loops.real_runs() == []
     never = loops.chia_bypass("replay", "r", "--restore", "never", "--address", loops.address)
-    assert never.returncode == 20, never.stderr
+    assert never.returncode == 24, never.stderr
     assert f"not put back: 2 files of served calls, such as {obj}/prog" in never.stderr
     resumed = loops.chia_bypass("resume", "r")
     assert resumed.returncode == 0, resumed.stderr

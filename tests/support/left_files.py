@@ -50,7 +50,7 @@ class Store:
 
     def kept(self, before: snapshots.Snapshot, limit: int = 2**40) -> Kept:
         """As `keep`, with buffers that are not stored yet."""
-        after = snapshots.take(before.root, ALL, Trees())
+        after = snapshots.after(before, ALL, Trees())
         touches = Touches()
         touches.declare(before.root, snapshots.touched(before, after, ALL, delete=True))
         rules = Rules(limit, lambda source: store_file(self.folder, source), lambda path: path)
