@@ -17,6 +17,7 @@ from chia_bypass.errors import UsageError
 from chia_bypass.identity import position
 from chia_bypass.identity.process import script_name
 from chia_bypass.identity.producers import Producers
+from chia_bypass.ownership.whose import is_foreign
 from chia_bypass.patches import ray_api, threads
 from chia_bypass.recording.layout import NONCE
 from chia_bypass.recording.redaction import Redaction, hide_in_command
@@ -54,7 +55,8 @@ def _build_for(bypass: Bypass) -> ReplayEngine:
     nonce, ended_well = (folder / NONCE).read_bytes(), index.recording.tells_all_ends
     source = Source(str(folder), nonce, "", DriverProcess.here(), ended_well)
     parent = _root()
-    policy = Policy(closed=False, redaction=Redaction.of_runs(index.recording.contents.runs))
+    rules = Redaction.of_runs(index.recording.contents.runs)
+    policy = Policy(closed=False, redaction=rules, foreign=is_foreign(folder))
     context = ReplayContext(source, names.script(), bypass.config, policy, invented={})
     producers = Producers(lambda object_id: None)
     engine = build(context, index, producers, None, ClassTable(index.classes()).packed)

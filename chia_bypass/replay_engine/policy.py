@@ -71,6 +71,8 @@ class Policy:
     """``--allow-import``: modules that may be imported to rebuild values."""
     allow_pickle: bool = False
     """``--allow-pickle``: unpickle what was kept as pickle, which runs code of the recording."""
+    foreign: bool = False
+    """The recording is not this user's: its values are rebuilt only if that runs no code."""
     closed: bool = True
     """A function that the YAML does not list is a miss; False: it runs for real, as the
     bypass runtime by itself has it."""
@@ -87,6 +89,7 @@ class Policy:
         *,
         resume: bool,
         redaction: Redaction = NO_RULES,
+        foreign: bool = False,
     ) -> Policy:
         """From what a user said; ``calls`` are those that the options name."""
         return Policy(
@@ -112,6 +115,7 @@ class Policy:
             allow_import=tuple(options.allow_import),
             allow_pickle=options.allow_pickle,
             redaction=redaction,
+            foreign=foreign,
         )
 
     @staticmethod
@@ -119,9 +123,21 @@ class Policy:
         """From what a command tells its drivers."""
         redaction = Redaction.of(session.record)
         policy = Policy.of(
-            session.replay, session.calls, resume=session.resume, redaction=redaction
+            session.replay,
+            session.calls,
+            resume=session.resume,
+            redaction=redaction,
+            foreign=session.foreign,
         )
         return replace(policy, puts_back=session.puts_back)
+
+    @property
+    def trusted(self) -> tuple[str, ...] | None:
+        """The modules whose classes may run code when values are rebuilt; None: all."""
+        if not self.foreign:
+            return None
+        of_ray = ("ray.exceptions",) if self.infrastructure else ()
+        return (*self.allow_import, *of_ray)
 
     @property
     def serves_only(self) -> bool:

@@ -99,6 +99,8 @@ class Answer:
     """How many values the call yielded; -1: it is no generator."""
     files: tuple[LeftBy, ...] = ()
     """What the call had left and is put back before its value is returned."""
+    trusted: tuple[str, ...] | None = None
+    """Modules whose classes may run code of their own when the value is rebuilt; None: all."""
 
     @property
     def plain(self) -> bool:
@@ -133,7 +135,7 @@ class Answer:
     def _decode(self, document: bytes) -> Any:
         return decode(
             document,
-            classes=ImportedClasses(self.modules, class_table.unpack(self.table)),
+            classes=ImportedClasses(self.modules, class_table.unpack(self.table), self.trusted),
             buffer=lambda digest, length: self.source.read(Blob(digest, length)),
             reference=self.references.__getitem__,
             allow_pickle=self.allow_pickle,
