@@ -235,12 +235,11 @@ def _stub(decoder: Decoder, parts: list[Any], number: int) -> Any:
 
 
 def _content(decoder: Decoder, frame: Frame, node: Any) -> Any:
-    content: Any = decoder.value(node)
-    base = frame.shape.base
+    content, base = decoder.value(node), frame.shape.base
     if base is None or type(content) is not base.type:
         raise decoder.problem(frame.name, f"its content is a {type(content).__name__}")
-    if type(content) not in (int, float, complex):
-        decoder.spend(8 * len(content))
+    if base.type not in (int, float, complex):
+        decoder.spend(8 * len(content))  # type: ignore[arg-type]  # the others have a length
     return content
 
 
