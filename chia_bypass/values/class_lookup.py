@@ -145,7 +145,10 @@ class Sketches:
     def __init__(self) -> None:
         self._sketches: dict[str, type[Sketch]] = {}
 
-    foreign: Final = False  # what it builds is no instance of anything that could run
+    @property
+    def foreign(self) -> bool:
+        """No: what it builds is no instance of anything that could run."""
+        return False
 
     def hashes_by_itself(self, cls: type) -> bool:
         """Nothing does: a sketch is hashed by identity."""

@@ -174,7 +174,7 @@ def main() -> None:
         value = instance(name, cls)
         watch = Watch()
         for tree in (value, [head(Kind.SET), value], [head(Kind.DICT), value, 1]):
-            document = msgpack.packb(tree)
+            document: Any = msgpack.packb(tree)
             sys.setprofile(watch)
             try:
                 # A member of an enum was there before: no stranger has made it.

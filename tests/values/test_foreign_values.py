@@ -50,8 +50,9 @@ def shape(name: str, *fields: str) -> list[Any]:
 
 
 def rebuild(tree: Any, classes: Classes = FOREIGN, blobs: dict[bytes, bytes] | None = None) -> Any:
+    document: Any = msgpack.packb(tree)
     return decode(
-        msgpack.packb(tree),
+        document,
         classes=classes,
         buffer=lambda digest, length: memoryview((blobs or {})[digest]),
         reference=lambda reference: reference,
@@ -196,9 +197,8 @@ def test_a_blob_that_is_named_often_is_there_once() -> None:
         return memoryview(BLOB)
 
     tree = [[BUFFER, [head(Kind.TEXT), BUFFER]] for _ in range(1000)]
-    rebuilt: Any = decode(
-        msgpack.packb(tree), classes=FOREIGN, buffer=buffer, reference=lambda r: r
-    )
+    document: Any = msgpack.packb(tree)
+    rebuilt: Any = decode(document, classes=FOREIGN, buffer=buffer, reference=lambda r: r)
     assert len({id(part) for pair in rebuilt for part in pair}) == 2
     assert len(asked) == 1
 
