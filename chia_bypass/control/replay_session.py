@@ -22,7 +22,7 @@ from chia_bypass.control.files_put_back import FilesPutBack, files_put_back
 from chia_bypass.control.named_calls import named_calls
 from chia_bypass.control.record_session import close_run, new_run, write_yaml
 from chia_bypass.control.unpacked_artifact import UnpackedArtifact
-from chia_bypass.errors import UsageError
+from chia_bypass.errors import RecordingCorrupt, UsageError
 from chia_bypass.exit_status import ExitStatus
 from chia_bypass.hook import guard
 from chia_bypass.loop_files.compare import LoopState
@@ -34,6 +34,7 @@ from chia_bypass.recording.layout import BYPASS_YAML, is_recording
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Call
 from chia_bypass.recording.redaction import Redaction
+from chia_bypass.recording.segments import RESTORE
 from chia_bypass.replay_engine.events import Event, Kind, events, settled
 from chia_bypass.replay_engine.miss_reasons import MissReason
 from chia_bypass.replay_engine.policy import Policy
@@ -233,6 +234,8 @@ class ReplaySession:
         """
         folder, self.yaml = located(source)
         self.recording = Recording.open(folder)
+        if not self.recording.contents.runs:
+            raise RecordingCorrupt(folder, "lists no run: it was cut off as it began", RESTORE)
         self._options, self._calls = options, named_calls(self.recording, options)
         self._given, self._script, self._resume = command, script, resume
         self._growing: RunFolder | None = None

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from chia_bypass.ownership.state import Marks, StateUnusable, state_folder
 from chia_bypass.ownership.tracked import came_with_the_code
+from chia_bypass.recording.confined import map_in
 from chia_bypass.recording.folder import end_of_frames
-from chia_bypass.recording.layout import MANIFEST, NONCE
-from chia_bypass.recording.segments import map_file
+from chia_bypass.recording.layout import MANIFEST, read_nonce
 
 
 def is_foreign(folder: Path) -> bool:
@@ -43,9 +43,8 @@ def make_own(folder: Path) -> str:
 
 def _identity(folder: Path) -> tuple[bytes, bytes]:
     """The nonce, and the manifest up to the last whole record: a killed run may have torn more."""
-    manifest = folder / MANIFEST
-    whole = bytes(map_file(manifest)[: end_of_frames(manifest)])
+    whole = bytes(map_in(folder, MANIFEST)[: end_of_frames(folder)])
     try:
-        return (folder / NONCE).read_bytes(), whole
+        return read_nonce(folder), whole
     except FileNotFoundError:
         return b"", whole

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO, TypeVar
@@ -45,9 +46,16 @@ SPOILED = "chia-bypass: SPOILED, a result is missing"
 def stream(*, stderr: bool = False) -> TextIO:
     """Standard output or error; what its encoding does not know comes out as an escape."""
     found = sys.stderr if stderr else sys.stdout
+    if found is None:  # it was closed before we began
+        return _nowhere()
     if isinstance(found, TextIOWrapper) and found.errors != _ERRORS:  # it flushes
         found.reconfigure(errors=_ERRORS)
     return found
+
+
+@cache
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - as long as we live
 
 
 def width(*, stderr: bool = False) -> int | None:

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Final
 
 from chia_bypass.recording.call_tree import Row
+from chia_bypass.recording.confined import map_in, read_in
 from chia_bypass.recording.frames import HEADER, Damage, FrameType, scan
-from chia_bypass.recording.layout import LOCK, MANIFEST, is_recording, segments_of
+from chia_bypass.recording.layout import LOCK, MANIFEST, SMALL, is_recording, segments_of
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Call, Closed, Record, Result, Run
 from chia_bypass.recording.schema import Malformed, unpack
-from chia_bypass.recording.segments import Segments, map_file
+from chia_bypass.recording.segments import Segments
 
 _PAUSE: Final = 0.5
 """Seconds between two looks."""
@@ -69,7 +70,7 @@ class _Tail:
             return
         if start == 0:
             Segments(self._folder).header(name)  # of a version that we know
-        data = map_file(path)
+        data = map_in(self._folder, *path.relative_to(self._folder).parts)
         for found in scan(data, start):
             if isinstance(found, Damage):  # a frame that is being written is read the next time
                 return
@@ -121,7 +122,7 @@ def being_written(folder: Path) -> bool:
     The lock itself is not tried: holding it for a moment could turn away a run that begins.
     """
     try:
-        holder = json.loads((folder / LOCK).read_bytes() or b"null")
+        holder = json.loads(read_in(folder, LOCK, limit=SMALL) or b"null")
         host, pid = (holder["host"], int(holder["pid"])) if holder else ("", 0)
     except (OSError, ValueError, KeyError, TypeError):
         return False

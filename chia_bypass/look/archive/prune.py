@@ -67,7 +67,7 @@ def prune(recording: Recording) -> None:
     Raises RecordingLocked while a run writes to it, and RecordingError. The old folder is removed
     last: until then it, or what is beside it under a name with a dot, is whole.
     """
-    folder = recording.folder.absolute()
+    folder = recording.folder.resolve()  # of a link, what it leads to
     token = secrets.token_hex(4)
     new, old = (folder.with_name(f".{folder.name}.{what}-{token}") for what in ("new", "old"))
     change = _changes(recording)

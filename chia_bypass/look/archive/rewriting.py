@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from chia_bypass.errors import RecordingError
+from chia_bypass.recording.confined import is_regular, map_in, write_in
 from chia_bypass.recording.contents import Stored
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.frames import FrameType
@@ -51,9 +52,8 @@ def rewrite(
                 folder.close(closed[-1].status, closed[-1].finished, closed[-1].spoiled)
             else:
                 folder.abandon()
-    yaml = source.folder / BYPASS_YAML
-    if yaml.is_file():
-        shutil.copyfile(yaml, target / BYPASS_YAML)
+    if is_regular(source.folder, BYPASS_YAML):  # what a link leads to is no part of it
+        write_in(target, BYPASS_YAML, bytes(map_in(source.folder, BYPASS_YAML)))
 
 
 def _write(source: Recording, segments: Segments, target: Path, run: Run, change: Change) -> None:

@@ -13,6 +13,7 @@ from chia_bypass.errors import ChiaBypassError, ConfigError, RecordingCorrupt
 from chia_bypass.look.analysis import left_files
 from chia_bypass.outputs.entries import LeftEntry, Trace
 from chia_bypass.outputs.left_index import LeftIndex
+from chia_bypass.recording.confined import is_regular, map_in
 from chia_bypass.recording.folder import FIXED, digest_of
 from chia_bypass.recording.frames import payload_of
 from chia_bypass.recording.index import CallIndex, Spot
@@ -26,7 +27,7 @@ from chia_bypass.recording.layout import (
     blob_path,
     blobs_of,
     is_recording,
-    segments_of,
+    lengths_of,
     strangers,
 )
 from chia_bypass.recording.reader import Recording, Stored
@@ -93,9 +94,9 @@ class _Check:
         builder = IndexBuilder(run.id for run in contents.runs)
         self._segments.header(MANIFEST)
         self._segment(MANIFEST, None)
-        for name, path in segments_of(self._folder).items():
+        for name, length in lengths_of(self._folder).items():
             header = self._segments.header(name)
-            builder.begin(name, path.stat().st_size, "" if header is None else header.run)
+            builder.begin(name, length, "" if header is None else header.run)
             self._segment(name, builder)
         fresh = builder.built()
         unfinished = [f"run {r.id} did not end in order" for r in self._unended()]
@@ -206,19 +207,25 @@ class _Check:
         closed = self._recording.contents.closed
         files: Mapping[str, bytes] = closed[-1].files if closed else {}
         for name in FIXED:
-            if not (self._folder / name).is_file():
+            if not is_regular(self._folder, name):
                 self._fault(name, "is missing")
-            elif files and digest_of(self._folder / name) != files.get(name):
+            elif files and self._digest_of(name) != files.get(name):
                 self._fault(name, "has changed since the recording was closed")
         self._yaml()
-        present = {name: path.stat().st_size for name, path in segments_of(self._folder).items()}
+        present = lengths_of(self._folder)
         if INDEX in files and present == closed[-1].segments:  # else nobody reads it
             self._index(files[INDEX], fresh)
+
+    def _digest_of(self, name: str) -> bytes | None:
+        try:
+            return digest_of(self._folder, name)
+        except OSError:  # it is far too long
+            return None
 
     def _yaml(self) -> None:
         """Users edit it: it has no checksum, but a replay must be able to read it."""
         path = self._folder / BYPASS_YAML
-        if not path.is_file():
+        if not is_regular(self._folder, BYPASS_YAML):
             if self._recording.complete:  # killed between closing and writing it, or removed
                 self._unwritten.append(
                     f"{BYPASS_YAML} is missing; a replay then serves all that was recorded"
@@ -231,7 +238,7 @@ class _Check:
 
     def _index(self, expected: bytes, fresh: CallIndex) -> None:
         try:
-            data = (self._folder / INDEX).read_bytes()
+            data = bytes(map_in(self._folder, INDEX))
         except OSError:
             self._fault(INDEX, "is missing; opening is slow without it")
             return
