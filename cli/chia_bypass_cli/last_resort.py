@@ -101,10 +101,9 @@ def _reader_left() -> bool:
 
 def _drop_output() -> None:
     """Keep Python from trying again, at its end, to write what cannot be written."""
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
-            if stream is not None:
-                stream.flush()
+            stream.flush()
         except (OSError, ValueError):
-            with suppress(OSError, ValueError, AttributeError):
+            with suppress(OSError, ValueError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
