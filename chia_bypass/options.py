@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from chia_bypass.checked_fields import Unfit
+from chia_bypass.fault_rules import FORM, FaultRule
 
 
 def flag(option: str) -> str:
     """How the command line calls an option: ``--live-from``."""
-    return "--" + option.replace("_", "-")
+    return "--fault" if option == "faults" else "--" + option.replace("_", "-")
 
 
 def _regex(pattern: str) -> str:
@@ -95,6 +96,13 @@ class FunctionFiles:
         if not (function and equals and root and colon and glob):
             raise Unfit("FUNCTION=ROOT:GLOB, such as 'build=/scratch/obj:*.o'", rule)
         return FunctionFiles(function=function, root=root, globs=(glob,))
+
+
+def _fault(rule: str) -> str:
+    try:
+        return FaultRule.of(rule).text
+    except ValueError as error:
+        raise Unfit(FORM, rule, str(error)) from None
 
 
 def _entries_and_bytes(limits: str) -> tuple[int, int]:
@@ -206,6 +214,16 @@ class ReplayOptions:
     latency: Annotated[str | float, _factor] = 0.0
     """How much of its recorded duration a served call holds its resources; ``recorded`` is 1."""
 
+    cluster: str | None = None
+    """A cluster file: the loop is rehearsed on local nodes that offer what that cluster does, and
+    learns in no particular order that calls have finished."""
+    faults: Sequence[Annotated[str, _fault]] = ()
+    """Served calls that break, and how: ``build#3=crash@1``, as `fault_rules` says."""
+    fault_seed: int = 0
+    """By it those calls are drawn that break where a rule is for a share of them."""
+    fault_file: str | None = None
+    """A YAML file with further faults, and perhaps a seed."""
+
     @property
     def inputs_limits(self) -> tuple[int, int]:
         """Entries and bytes of ``inputs_limit``."""
@@ -268,3 +286,7 @@ class NamedCalls:
     """Since it was dispatched."""
     redo: Sequence[Cut] = ()
     """Each since it had finished."""
+    faults: Sequence[str] = ()
+    """Those of the options and of ``fault_file``."""
+    faulted: Sequence[str] = ()
+    """Of each of them the path of the call that it names, or empty."""

@@ -72,6 +72,8 @@ class Session:
     """Replay: what of that is offered by nodes besides the driver's, a map for each."""
     clusters: Sequence[Sequence[RecordedNode]] = ()
     """Replay: the nodes that each recorded driver saw, for what is pinned to them."""
+    rehearses: bool = False
+    """Replay: the nodes are those of a described cluster, and offer that and nothing else."""
     resume: bool = False
     """Replay: it finishes the recorded run, on the Ray that the drivers ask for."""
     ended_well: bool = False

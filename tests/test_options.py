@@ -38,6 +38,7 @@ from chia_bypass.record_engine.filters import Filters
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import RedactionRule
 from chia_bypass.recording.redaction import Redaction
+from chia_bypass.replay_engine.faults import FaultPlan
 from chia_bypass.replay_engine.policy import OnMiss, Policy
 from chia_bypass.session import Mode, Session
 
@@ -52,6 +53,8 @@ SHAPED = {
     "keep_env": ["HOME"],
     "live_from": "RunNode.run#0",
     "redo": ["GccNode.compile#0"],
+    "faults": ["revise=hang", "RunNode.run#0=crash@1"],
+    "fault_file": str(ROOT / "tests" / "support" / "faults.yaml"),
     "inputs_limit": "5:1",
     "files": ["build=/scratch/obj:*.o"],
     "bypass": str(GOLDEN / "bypass.yaml"),
@@ -76,7 +79,7 @@ def another_value(kind: type, name: str) -> Any:
         return get_args(hint)[1]
     if get_origin(hint) is Sequence:
         return ["one", "two"]
-    return {bool: True, float: 7.5, str: "there:1", str | float: 0.5}[hint]
+    return {bool: True, int: 7, float: 7.5, str: "there:1", str | float: 0.5}[hint]
 
 
 def kind_default(kind: type, name: str) -> object:
@@ -123,12 +126,13 @@ def fitting(hint: Any) -> st.SearchStrategy[Any]:
         return st.lists(fitting(inner[0]), max_size=3)
     if NoneType in inner:
         return st.none() | fitting(bare(hint))
-    return {bool: st.booleans(), str: st.text()}[hint]
+    return {bool: st.booleans(), int: st.integers(-9, 9), str: st.text()}[hint]
 
 
 def any_of(kind: type) -> st.SearchStrategy[Any]:
     hints = get_type_hints(kind, include_extras=True)
     given_ = {name: fitting(hint) for name, hint in hints.items()}
+    given_["faults"] = st.lists(st.sampled_from(["f=hang", "Node.*#3=crash@1", "g:i+=slow:5%0.5"]))
     given_["redact_in"] = st.lists(st.builds("{}={}".format, st.just("Node.*"), REGEXES))
     given_["files"] = st.lists(st.just("build=/scratch/obj:*.o"))
     given_["inputs_limit"] = st.builds("{}:{}".format, st.integers(0, 9), st.integers(0, 9))
@@ -434,6 +438,7 @@ def test_what_follows_from_the_options() -> None:
         redaction=redaction,
     )
     assert policy == Policy(
+        faults=FaultPlan(seed=7),
         strict=True,
         match=Match.ORDER,
         on_miss=OnMiss.RUN,

@@ -19,7 +19,7 @@ from chia_bypass.completion.quiet import LONGEST, Quiet
 from chia_bypass.engine import PlainWait
 from chia_bypass.identity import position
 from chia_bypass.identity.producers import Producers, is_reference
-from chia_bypass.recording.records import Seen
+from chia_bypass.recording.records import Got, Seen
 
 R = TypeVar("R")
 
@@ -69,7 +69,7 @@ _memories: WeakKeyDictionary[position.Parent, Memory] = WeakKeyDictionary()
 class SeenLog:
     """Notes what the waits of one process report for the first time."""
 
-    def __init__(self, producers: Producers, note: Callable[[Seen], None]) -> None:
+    def __init__(self, producers: Producers, note: Callable[[Seen | Got], None]) -> None:
         self._producers, self._note = producers, note
         self.remember: Callable[[position.Parent], Memory] = lambda parent: Memory()
         """What there is of a parent already."""
@@ -112,10 +112,23 @@ class SeenLog:
         except Exception:
             if here and here.parent.has_several_lanes:
                 self.learns(here, finished(references, plain_wait))
+            if here:
+                self._note_get(here, references)
             raise
         if here and here.parent.has_several_lanes:
             self.learns(here, references)
+        if here:
+            self._note_get(here, references)
         return value
+
+    def _note_get(self, here: position.Position, references: Iterable[Any]) -> None:
+        """Note what the lane waited for: what a run would be like elsewhere is told from it."""
+        calls = tuple(filter(None, map(self._producers.call_of, references)))
+        if not calls:
+            return
+        with self._lock:
+            path = self._memory(here.parent).path or here.parent.path
+        self._note(Got(path, here.lane, here.dispatches, time.time(), calls))
 
     def learns(self, here: position.Position, references: Iterable[Any]) -> None:
         """Note what is new to the parent. Of several lanes one after the other learns something,

@@ -186,6 +186,7 @@ def new_run(folder: Path, command: Sequence[str], options: RecordOptions) -> Run
         started=time.time(),
         versions=versions(),
         tells_ends=True,
+        tells_waits=True,
         revision=_revision(),
         environment=tuple(sorted(os.environ)),
         kept={name: os.environ[name] for name in options.keep_env},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import shutil
 import socket
 import tempfile
@@ -14,7 +16,7 @@ from pathlib import Path
 from chia_bypass.bypass.parser import load_config
 from chia_bypass.control import environment, handshake
 from chia_bypass.control.bypass_yaml import bypass_yaml, grown_yaml
-from chia_bypass.control.cluster_shape import shape
+from chia_bypass.control.cluster_shape import Shape, shape
 from chia_bypass.control.declared_files import declared_in
 from chia_bypass.control.drift_causes import Cause, causes
 from chia_bypass.control.dry_files import DryFiles
@@ -24,10 +26,16 @@ from chia_bypass.control.record_session import close_run, new_run, write_yaml
 from chia_bypass.control.unpacked_artifact import UnpackedArtifact
 from chia_bypass.errors import RecordingCorrupt, UsageError
 from chia_bypass.exit_status import ExitStatus
+from chia_bypass.fault_rules import FaultKind, FaultRule
 from chia_bypass.hook import guard
 from chia_bypass.loop_files.compare import LoopState
+from chia_bypass.names import short_name
 from chia_bypass.options import ReplayOptions, SandboxOptions
 from chia_bypass.ownership.whose import is_foreign, make_own
+from chia_bypass.plan.before_recording import refuse
+from chia_bypass.plan.check import check
+from chia_bypass.plan.cluster_file import described
+from chia_bypass.plan.rehearsal import Stage, free_memory, stage
 from chia_bypass.record_engine.failures import spoiled_reasons
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.layout import BYPASS_YAML, is_recording
@@ -159,7 +167,31 @@ class Replayed:
         drifted = self.loop.changed or self.drifted or self.changed_sources or self.out_of_order
         if strict and (drifted or self.files.conflicts):
             return ExitStatus.DRIFTED
-        return ExitStatus.UNUSED if strict and self.unused else ExitStatus.OK
+        # What a loop does not come to since a call broke is a consequence of the fault.
+        unused = strict and self.unused and not self.faulted
+        return ExitStatus.UNUSED if unused else ExitStatus.OK
+
+    @property
+    def faulted(self) -> tuple[Event, ...]:
+        """The dispatches that a fault broke."""
+        return tuple(event for event in self.events if event.kind is Kind.FAULTED)
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Each call that broke, and how it went on, as words."""
+        broken: dict[str, list[Event]] = {}
+        for event in self.faulted:
+            broken.setdefault(event.recorded or event.path, []).append(event)
+        return tuple(
+            f"{short_name(all_[0].function)} at {path} by {all_[0].message}, "
+            + self._went_on(path, all_)
+            for path, all_ in broken.items()
+        )
+
+    def _went_on(self, path: str, broken: Sequence[Event]) -> str:
+        if path in self.served:
+            return "recovered by the loop"
+        return "recovered by Ray" if broken[-1].recovered else "not made again"
 
     @property
     def changed_sources(self) -> tuple[str, ...]:
@@ -237,11 +269,14 @@ class ReplaySession:
         if not self.recording.contents.runs:
             raise RecordingCorrupt(folder, "lists no run: it was cut off as it began", RESTORE)
         self._options, self._calls = options, named_calls(self.recording, options)
+        self._own_ray = options.address is None and not resume
         self._given, self._script, self._resume = command, script, resume
         self._growing: RunFolder | None = None
         self._artifact = artifact
         nowhere = None if resume else sandbox
         self.files = DryFiles.of(nowhere, on_cluster=options.address is not None)
+        self.notes: tuple[str, ...] = ()
+        """What is worth knowing about the nodes of a rehearsal, once it has begun."""
 
     def __enter__(self) -> ReplaySession:
         if self.yaml is not None:
@@ -255,7 +290,8 @@ class ReplaySession:
             if not foreign:
                 make_own(folder)
         self._control = Path(tempfile.mkdtemp(prefix="chia-bypass-"))
-        found = shape(self.recording)
+        found = self._stage()
+        self._refuse_to_kill_nodes(len(found.nodes) > 1)
         try:
             seems = self._artifact.recorded if self._artifact is not None else None
             self.files.begin(self.recording, self.directory, self._control, seems)
@@ -274,6 +310,7 @@ class ReplaySession:
             resources=together(found.nodes),
             nodes=found.nodes[1:],
             clusters=found.clusters,
+            rehearses=self._options.cluster is not None and self._own_ray,
             resume=self._resume,
             ended_well=self.recording.tells_all_ends,
             declared=declared_in(self.yaml),
@@ -293,6 +330,29 @@ class ReplaySession:
     def given(self) -> bool:
         """Whether the command was given, and is not that of the recording."""
         return bool(self._given)
+
+    def _stage(self) -> Shape | Stage:
+        """The nodes of a Ray of the replay's own. Raises NeverPlaced and UsageError."""
+        if self._options.cluster is None or not self._own_ray:
+            return shape(self.recording)
+        cluster = described(self._options.cluster, self.recording)
+        refuse(check(self.recording, cluster))
+        found = stage(self.recording, cluster, free_memory(), os.cpu_count() or 1)
+        self.notes = found.notes
+        return found
+
+    def _refuse_to_kill_nodes(self, several: bool) -> None:
+        """Raises UsageError for a fault that kills a node which is not ours, or the driver's."""
+        rules = [rule for rule in self._calls.faults if FaultRule.of(rule).kind is FaultKind.NODE]
+        if rules and not (self._own_ray and several):
+            why = "has one node, the driver's" if self._own_ray else "runs on nodes of others"
+            raise UsageError(f"--fault {rules[0]}: this replay {why}, and none is killed there")
+
+    @property
+    def faults_line(self) -> str:
+        """The options that break the same calls again; empty without faults."""
+        words = [f"--fault {shlex.quote(rule)}" for rule in self._calls.faults]
+        return " ".join((*words, f"--fault-seed {self._options.fault_seed}")) if words else ""
 
     @property
     def policy(self) -> Policy:

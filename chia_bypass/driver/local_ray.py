@@ -109,6 +109,8 @@ def adapt(
     if session.address is not None:
         return _join(session.address, arguments, wanted)
     others = tuple(map(schedulable, session.nodes))
+    if session.rehearses:
+        return _rehearse(session, arguments, wanted, others)
     needed = _less(schedulable(session.resources), others)
     if wanted is not None:
         adaptation = _replace_cluster(needed, others, arguments, wanted, machine)
@@ -122,6 +124,26 @@ def adapt(
     settings.update(arguments.get("_system_config") or {})
     completed = {**adaptation.arguments, "_system_config": settings}
     return replace(adaptation, arguments=completed, nodes=others)
+
+
+def _rehearse(
+    session: Session,
+    arguments: Mapping[str, Any],
+    wanted: str | None,
+    others: Sequence[Mapping[str, float]],
+) -> Adaptation:
+    """Whatever the loop or this machine has: the described nodes."""
+    kept = {name: value for name, value in arguments.items() if name in CARRIED}
+    offered = _less(schedulable(session.resources), others)
+    settings = {"prestart_worker_first_driver": False, "enable_worker_prestart": False}
+    exact = {"num_cpus": 0, "num_gpus": 0, **declaration(offered, {}), "_system_config": settings}
+    return Adaptation(
+        {"include_dashboard": False, **kept, **exact, "address": "local"},
+        _more(offered, others),
+        wanted,
+        f"replay: rehearsing{_on_nodes(others) or ' on 1 node'} of this machine",
+        tuple(others),
+    )
 
 
 def schedulable(resources: Mapping[str, float]) -> dict[str, float]:

@@ -16,6 +16,7 @@ from chia_bypass.recording.records import (
     LoopFile,
     PlacementGroup,
     Record,
+    Released,
     Result,
     Run,
     Surroundings,
@@ -115,6 +116,7 @@ class Contents:
     actors: list[ActorCreation] = field(default_factory=list)
     loop_files: list[LoopFile] = field(default_factory=list)
     surroundings: list[Surroundings] = field(default_factory=list)
+    released: list[Released] = field(default_factory=list)
 
     def add(self, record: Record) -> None:
         """Merge a record that is neither a call nor a result."""
@@ -136,3 +138,5 @@ class Contents:
             self.loop_files.append(record)
         elif isinstance(record, Surroundings):
             self.surroundings.append(record)
+        elif isinstance(record, Released):
+            self.released.append(record)

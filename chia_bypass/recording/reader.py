@@ -33,6 +33,7 @@ from chia_bypass.recording.records import (
     PLAIN_FORMAT,
     Call,
     Closed,
+    Got,
     Record,
     Result,
     Run,
@@ -192,6 +193,12 @@ class Recording:
             if isinstance(record, Seen):
                 found[record.parent].append(record)
         return {parent: sorted(all_, key=lambda s: s.number) for parent, all_ in found.items()}
+
+    def gets(self) -> Iterator[Got]:
+        """The blocking gets of all processes. Raises RecordingCorrupt."""
+        for record in map(self._segments.record, self.index.seen):
+            if isinstance(record, Got):
+                yield record
 
     def document(self, stored: Stored) -> memoryview:
         """The encoded value of a result. Raises RecordingCorrupt naming the call."""

@@ -310,6 +310,8 @@ class Run:
     """Values of the variables that the user asked to keep."""
     redact: tuple[RedactionRule, ...] = ()
     """Applied before digests are taken: a replay has to apply the same ones."""
+    tells_waits: bool = False
+    """Blocking gets are noted, too: what a lane did between its dispatches is known."""
     tells_ends: bool = False
     """What dispatched a call notes it where its worker cannot: cancelled, given up, lost. So a call
     without a result, in a run that ended in order, is one that never ended."""
@@ -359,6 +361,8 @@ class PlacementGroup:
     """What each bundle asks for: ``{"CPU": 1, "fpga": 1}``."""
     strategy: str
     """``PACK``, ``SPREAD``, ``STRICT_PACK`` or ``STRICT_SPREAD``."""
+    made: float = 0.0
+    """When it was asked for; 0 in older recordings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,6 +379,8 @@ class ActorCreation:
     """From 0, its position among the actors of that class that the process created."""
     options: Mapping[str, Any]
     """Ray options of its creation, as those of a call."""
+    made: float = 0.0
+    """When it was asked for; 0 in older recordings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -451,6 +457,33 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
+class Got:
+    """Calls whose results a lane had when a blocking get returned or raised."""
+
+    parent: str
+    """What waited, as the parent of calls."""
+    lane: str
+    dispatched: int
+    """How many calls that lane had dispatched before."""
+    at: float
+    calls: tuple[str, ...]
+    """Paths of the calls that it asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A placement group that a process removed, or an actor that it killed."""
+
+    process: str
+    """Path of the driver or call that did it."""
+    what: str
+    """``group`` or ``actor``."""
+    id: str
+    """Ray's, hexadecimal: of a group it is in the options of the calls in it."""
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """Last record of a run in the manifest: without it the recording is incomplete."""
 
@@ -477,6 +510,8 @@ Record = (
     | Seen
     | LoopFile
     | Surroundings
+    | Got
+    | Released
     | Closed
     | Call
     | Result

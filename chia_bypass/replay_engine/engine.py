@@ -15,6 +15,7 @@ from typing import Any
 from chia_bypass.completion.waits import Waits
 from chia_bypass.engine import Completions, Dispatch, Invocation, Plan, Token, Unanswered
 from chia_bypass.errors import Miss, RealRunRefused, RecordingCorrupt
+from chia_bypass.fault_rules import FaultKind
 from chia_bypass.identity import position
 from chia_bypass.identity.producers import Producers
 from chia_bypass.inputs.findings import NOTHING, Inputs
@@ -24,12 +25,14 @@ from chia_bypass.recording.records import Call, Outcome, Result
 from chia_bypass.replay_engine import decision, misses, permission
 from chia_bypass.replay_engine.answers import Answers
 from chia_bypass.replay_engine.argument_checks import CannotCompare, checks
+from chia_bypass.replay_engine.breaking import BreakingAnswer, BreakingToken, break_of, losing
 from chia_bypass.replay_engine.context import ReplayContext
 from chia_bypass.replay_engine.decision import (
     Asked,
     Compare,
     Compared,
     Forbid,
+    Inject,
     Refuse,
     Rules,
     Run,
@@ -140,6 +143,8 @@ class ReplayEngine:
             return self._serve(verdict.result, question)
         if isinstance(verdict, Compare):
             return self._compare(verdict, question)
+        if isinstance(verdict, Inject):
+            return self._inject(verdict, question)
         run = self._note_real(verdict, question.asked)
         if question.asked.recorded is not None:
             self._waits.leaves_out(question.parent, question.asked.recorded.call.path)
@@ -159,6 +164,33 @@ class ReplayEngine:
             plain=not result.references,
             dispatched=self._learner(result.call.path),
         )
+
+    def _inject(self, verdict: Inject, question: Question) -> Plan:
+        """Let the worker break first. What is not answered may still answer another call."""
+        fault, served, asked = verdict.fault, verdict.served, question.asked
+        broken = break_of(fault)
+        with _damage(asked):
+            if isinstance(served, Compare):
+                plan = self._compare(served, question)
+                assert plan.token is not None
+                plan = replace(plan, token=BreakingToken(broken, plan.token))
+            else:
+                provider = self._provision.provider(served.result)
+                self._use_states(asked, StateKind.SERVED)
+                plan = Plan(
+                    provider=BreakingAnswer(broken, provider),
+                    data=self.context.source.folder,
+                    plain=provider.plain,
+                    dispatched=self._learner(served.result.call.path),
+                )
+        self._waits.leaves_out(question.parent, served.result.call.path)
+        if isinstance(asked.answer, Found):
+            question.known.matcher.give_back(asked.answer, answers=fault.answers)
+        noted = event(Kind.FAULTED, asked.call, served.result.call, message=fault.rule)
+        self._note(replace(noted, recovered=fault.answers))
+        if fault.kind is FaultKind.LOST:
+            plan = replace(plan, dispatched=losing(plan.dispatched))
+        return plan
 
     def _compare(self, verdict: Compare, question: Question) -> Plan:
         """Leave the decision to the worker, which sees what the arguments are."""

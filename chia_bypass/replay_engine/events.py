@@ -41,6 +41,8 @@ class Kind(str, Enum):
     BYPASSED = "bypassed"
     """By the loop's own Bypass."""
     IN_PLACE = "in place"
+    FAULTED = "faulted"
+    """It would have been served, and ``--fault`` broke it."""
     RETURNED = "returned"
     """A real call ended: of the same ``path`` as its REAL."""
     OUT_OF_ORDER = "out of order"
@@ -78,6 +80,8 @@ class Event:
     """Digests of the arguments that differ, hexadecimal: what a cause is told from."""
     producers: tuple[str, ...] = ()
     """Calls whose references are in those arguments."""
+    recovered: bool = False
+    """Of one that a fault broke: an attempt of Ray's was served all the same."""
     returned: str = ""
     """Digest of what a real call returned."""
     changed: tuple[str, ...] = ()

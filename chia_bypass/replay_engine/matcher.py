@@ -33,6 +33,8 @@ class Found:
     stored: Stored
     drift: tuple[str, ...]
     """Arguments that differ from the recorded ones."""
+    place: int = -1
+    """Which of its siblings it is; -1: it answers instead of the one that was found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class Matcher:
         for place, function in enumerate(self._siblings.functions):
             self._places[function].append(place)
         self._functions: dict[str, RecordedCalls] = {}
+        self._spare: list[int] = []
+        """Calls that were taken, and may be taken once more."""
         self._lock = threading.Lock()
 
     def match(self, call: Call, rule: Rule) -> Found | Missed:
@@ -93,11 +97,29 @@ class Matcher:
             numbers = [self._siblings.numbers[place] for place in places[:LOOKED_AT]]
         return tuple(c.path for c in self._answers.calls(numbers) if c.path != found)
 
+    def give_back(self, found: Found, *, answers: bool) -> None:
+        """The call was broken: what was found for it may answer the same call once more.
+
+        ``answers``: it answers that call as well, if the loop waits long enough, and so another
+        one only where nothing else does.
+        """
+        with self._lock:
+            if answers:
+                self._spare.append(found.place)
+                return
+            self._taken[found.place] = False
+            for calls in self._functions.values():
+                calls.give_back(found.place)
+
     def _match(self, call: Call, rule: Rule) -> Found | Missed:
         recorded = self._recorded(call.function, rule)
         place, bucket = recorded.take(call, rule)
         if place is not None:
             return self._found(place, call, rule)
+        spare = next((place for place in self._spare if bucket and place in bucket.places), None)
+        if spare is not None:
+            self._spare.remove(spare)
+            return self._found(spare, call, rule)
         return self._never(recorded, call) if bucket is None else self._used_up(bucket, call, rule)
 
     def _recorded(self, function: str, rule: Rule) -> RecordedCalls:
@@ -117,7 +139,7 @@ class Matcher:
             return Missed(MissReason.NOT_KEPT, result.call, detail=result.reason)
         if _is_cut_off(result):
             return Missed(MissReason.UNFINISHED, result.call, detail=_CUT_OFF)
-        return Found(stored, differing(result.call, call, rule.ignored))
+        return Found(stored, differing(result.call, call, rule.ignored), place)
 
     def _never(self, recorded: RecordedCalls, call: Call) -> Missed:
         unfinished = recorded.unfinished.get(recorded.key_of(call))

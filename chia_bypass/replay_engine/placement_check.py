@@ -90,6 +90,9 @@ class ReservationCheck:
         if ray.is_initialized():  # else creating it starts Ray, which has what was recorded
             self._tell(f"actor {class_name}", process.why_actor_never_placed(options))
 
+    def group_removed(self, id_: str) -> None:
+        """What is given back needs no room."""
+
     def _tell(self, what: str, why: str) -> None:
         if not why:
             return

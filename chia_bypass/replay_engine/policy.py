@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from chia_bypass.bypass.config import Entry, Match, Repeats
@@ -10,6 +10,7 @@ from chia_bypass.names import tag_fits
 from chia_bypass.options import Cut as Cut
 from chia_bypass.options import NamedCalls, ReplayOptions
 from chia_bypass.recording.redaction import NO_RULES, Redaction
+from chia_bypass.replay_engine.faults import FaultPlan
 from chia_bypass.replay_engine.recorded_calls import Rule
 from chia_bypass.session import Session
 
@@ -79,6 +80,8 @@ class Policy:
 
     puts_back: bool = False
     """Files that served calls had left are put back where they were."""
+    faults: FaultPlan = field(default_factory=FaultPlan)
+    """``--fault``: which served calls break."""
     redaction: Redaction = NO_RULES
     """The rules under which the calls were recorded: their digests know nothing else."""
 
@@ -106,7 +109,7 @@ class Policy:
             rerun_failures=options.rerun_failed or resume,
             stale=tuple(options.stale),
             infrastructure=options.replay_ray_errors,
-            free_order=options.order == "free",
+            free_order=options.order == "free" or options.cluster is not None,
             patience=options.patience,
             checks_inputs=not options.ignore_inputs,
             limits=options.inputs_limits,
@@ -116,6 +119,7 @@ class Policy:
             allow_pickle=options.allow_pickle,
             redaction=redaction,
             foreign=foreign,
+            faults=FaultPlan.of(calls.faults, calls.faulted, options.fault_seed),
         )
 
     @staticmethod

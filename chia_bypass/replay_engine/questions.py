@@ -20,6 +20,7 @@ from chia_bypass.replay_engine import node_pins, placement_check
 from chia_bypass.replay_engine.argument_checks import doubtful
 from chia_bypass.replay_engine.context import ReplayContext
 from chia_bypass.replay_engine.decision import Asked, Rules
+from chia_bypass.replay_engine.faults import Faults
 from chia_bypass.replay_engine.input_checks import reads_something
 from chia_bypass.replay_engine.matcher import Found
 from chia_bypass.replay_engine.parents import Parents, RecordedParent
@@ -63,6 +64,7 @@ class Questions:
         self._context, self._rules, self._policy = context, rules, rules.policy
         self._producers, self._parents, self._provision = producers, parents, provision
         self._states, self._ran = states, ran
+        self._faults = Faults(rules.policy.faults)
 
     def ask(self, dispatch: Dispatch) -> Question:
         """Name the dispatch, find the recorded call that it is, and look at what matters."""
@@ -89,6 +91,7 @@ class Questions:
             astray=placed.doubt,
             doubtful=doubtful(call.arguments, rule.ignored, self._ran),
             reads=result is not None and self._policy.checks_inputs and reads_something(result),
+            fault=None if result is None else self._faults.of(result.call, dispatch.options),
             states=states,
         )
         return Question(dispatch, here.parent, known, asked, frozenset(given))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from chia_bypass.exit_status import ExitStatus
 from chia_bypass.options import ReplayOptions, SandboxOptions
 from chia_bypass_cli import exit_statuses, panels
 from chia_bypass_cli import replay_options as given
@@ -11,6 +12,7 @@ from chia_bypass_cli.command_line import command_of, options_of
 from chia_bypass_cli.help_pages import LoopCommand
 
 _EXAMPLE = "Example: chia-bypass replay recordings/tuesday"
+_STATUSES = sorted((*exit_statuses.REPLAYED, ExitStatus.NEVER_PLACED))
 
 
 def register(app: typer.Typer) -> None:
@@ -19,7 +21,7 @@ def register(app: typer.Typer) -> None:
         "replay",
         cls=LoopCommand,
         rich_help_panel=panels.RUN,
-        epilog=exit_statuses.of_loop(_EXAMPLE, exit_statuses.REPLAYED),
+        epilog=exit_statuses.of_loop(_EXAMPLE, _STATUSES),
     )(replay)
 
 
@@ -46,6 +48,10 @@ def replay(
     grace: given.Grace = given.GRACE,
     stale: given.Stale = None,
     allow_local: given.AllowLocal = None,
+    cluster: given.Rehearsed = None,
+    faults: given.Faults = None,
+    fault_seed: given.FaultSeed = given.DEFAULT.fault_seed,
+    fault_file: given.FaultFile = None,
     allow_import: given.AllowImport = None,
     allow_pickle: given.AllowPickle = False,
     yes: given.Yes = False,

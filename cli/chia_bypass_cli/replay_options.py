@@ -14,7 +14,7 @@ import typer
 from chia_bypass import options as allowed
 from chia_bypass.options import ReplayOptions, SandboxOptions
 from chia_bypass_cli import completing
-from chia_bypass_cli.panels import MATCHING, OUTPUT, REAL, SAFETY, SERVED, TIME
+from chia_bypass_cli.panels import FAULTS, MATCHING, OUTPUT, REAL, SAFETY, SERVED, TIME
 
 if TYPE_CHECKING:
     from chia_bypass.control.unpacked_artifact import UnpackedArtifact
@@ -171,6 +171,41 @@ Latency = Annotated[
         rich_help_panel=TIME,
     ),
 ]
+Rehearsed = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="FILE|recorded",
+        help="Rehearse on local nodes that offer what this cluster does; best with --latency.",
+        rich_help_panel=TIME,
+    ),
+]
+Faults = Annotated[
+    Globs,
+    typer.Option(
+        "--fault",
+        metavar="FUNCTION=KIND",
+        help="Break served calls: exception, crash, hang, stuck, slow:SECONDS, node or lost. "
+        "FUNCTION#N and FUNCTION:TAG name calls; @1 breaks the first try, %0.1 a tenth of them.",
+        rich_help_panel=FAULTS,
+    ),
+]
+FaultSeed = Annotated[
+    int,
+    typer.Option(
+        metavar="NUMBER",
+        help="Draw by this number which calls break.",
+        rich_help_panel=FAULTS,
+    ),
+]
+FaultFile = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Take faults from a YAML file, too: a list of them.",
+        rich_help_panel=FAULTS,
+    ),
+]
 Grace = Annotated[
     float,
     typer.Option(
@@ -319,6 +354,8 @@ def run(
         outcome = replay_file.claim(outcome)
         consent.obtain(session, yes=yes)
         with session:
+            for note in session.notes:
+                terminal.line(f"chia-bypass: {note}", stderr=True)
             os.chdir(session.directory)
             if session.files.refused:
                 terminal.line(f"chia-bypass: {session.files.refused}", stderr=True)
@@ -334,7 +371,9 @@ def run(
                         session.command, environment, patience.look, session.files.enter
                     )
                 replayed = session.finish(status)
-        exit_status = replay_report.report(replayed, status, strict=strict, files=session.files)
+        exit_status = replay_report.report(
+            replayed, status, strict=strict, files=session.files, faults=session.faults_line
+        )
         replay_file.write(outcome, replayed, session.command, status, exit_status)
         return exit_status
 

@@ -11,8 +11,13 @@ if TYPE_CHECKING:
     from chia_bypass.control.replay_session import Replayed, ReplaySession
 
 
-def report(replayed: Replayed, status: int, *, strict: bool, files: DryFiles) -> int:
-    """Print the outcome of a command that ended with ``status``; returns ours."""
+def report(
+    replayed: Replayed, status: int, *, strict: bool, files: DryFiles, faults: str = ""
+) -> int:
+    """Print the outcome of a command that ended with ``status``; returns ours.
+
+    ``faults``: the options that inject the same faults again.
+    """
     from chia_bypass.control.replayed import outcome_of
 
     if not replayed.entered:
@@ -26,6 +31,8 @@ def report(replayed: Replayed, status: int, *, strict: bool, files: DryFiles) ->
     _print_table(replayed)
     _print_deviations(replayed)
     terminal.some(terminal.SPOILED, replayed.spoiled)
+    if faults:
+        _print_faults(replayed, status, faults)
     if strict and replayed.unused:
         names = [f"{call.path} ({call.function})" for call in replayed.unused]
         terminal.some("unused", names)
@@ -40,6 +47,14 @@ def report(replayed: Replayed, status: int, *, strict: bool, files: DryFiles) ->
         terminal.line(files.kept_out, stderr=True)
     terminal.line(outcome_of(replayed).final_line, stderr=True)
     return replayed.exit_status(status, strict=strict)
+
+
+def _print_faults(replayed: Replayed, status: int, again: str) -> None:
+    count = len(replayed.faulted)
+    terminal.some("fault", replayed.faults)
+    terminal.line(
+        f"faults: {count} injected · loop ended {status} · the same again: {again}", stderr=True
+    )
 
 
 def _print_deviations(replayed: Replayed) -> None:
@@ -84,7 +99,8 @@ def _print_table(replayed: Replayed) -> None:
     from chia_bypass.control.replay_session import totals
     from chia_bypass.replay_engine.events import Kind
 
-    kinds = (Kind.SERVED, Kind.REAL, Kind.MISSED, Kind.BYPASSED, Kind.IN_PLACE)
+    kinds: tuple[Kind, ...] = (Kind.SERVED, Kind.REAL, Kind.MISSED, Kind.BYPASSED, Kind.IN_PLACE)
+    kinds += (Kind.FAULTED,) if replayed.faulted else ()
     terminal.table(
         ("function", *(kind.value for kind in kinds)),
         (

@@ -22,9 +22,9 @@ from chia_bypass.wording import seconds
 FORMAT: Final = "chia-bypass replay"
 VERSION: Final = 1
 
-KINDS: Final = ("served", "real", "missed", "bypassed", "in place")
+KINDS: Final = ("served", "real", "missed", "bypassed", "in place", "faulted")
 """What can happen to a call: answered from the recording, run for real, refused because nothing
-answers it, served by the loop's own Bypass, run without Ray."""
+answers it, served by the loop's own Bypass, run without Ray, broken by ``--fault``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class ReplayedCall:
     drift: tuple[str, ...] = ()
     """Arguments that differ from the recorded ones, although it was served."""
     message: str = ""
-    """Of a miss: all of what was said."""
+    """Of a miss: all of what was said. Of one that was faulted: the rule."""
     reason: str = ""
     """Why it missed, ``recorded under other arguments``, or why it ran for real."""
     nearest: str | None = None
@@ -109,8 +109,9 @@ class ReplayOutcome:
 
     @property
     def troubled(self) -> tuple[ReplayedCall, ...]:
-        """Those that missed or drifted."""
-        return tuple(call for call in self.calls if call.kind == "missed" or call.drift)
+        """Those that missed, drifted, or were broken."""
+        kinds = ("missed", "faulted")
+        return tuple(call for call in self.calls if call.kind in kinds or call.drift)
 
     @property
     def final_line(self) -> str:
