@@ -17,6 +17,7 @@ from chia_bypass.loop_files.compare import LoopState, compare
 from chia_bypass.options import SandboxOptions
 from chia_bypass.outputs.left_index import LeftIndex
 from chia_bypass.outputs.states import state_at
+from chia_bypass.patches.renames import MARK
 from chia_bypass.recording.reader import Recording
 from chia_bypass.sandbox.kernel import Refused
 from chia_bypass.sandbox.layers import Written
@@ -80,6 +81,7 @@ class DryFiles:
         passed = (recording.folder, control, _of_ray((working, *roots)))
         try:
             self.sandbox = prepare(plan(working, roots, passed, seems), control)
+            (control / MARK).touch()
             self._left, self._roots = left, [Path(root) for root in left.roots()]
             files = recording.contents.loop_files
             self.loop = compare(files, working, self.options.loop_inputs, sandboxed=True)

@@ -37,6 +37,10 @@ def enter(session_file: str) -> None:
     control = os.path.dirname(session_file)  # noqa: PTH120 - see the top
     announce(control, "started", **started())
     watch(control)
+    if os.path.exists(f"{control}/sandboxed"):  # noqa: PTH110 - see the top
+        from chia_bypass.patches import renames
+
+        renames.install()
 
     def load() -> Session:
         from chia_bypass.session import Session

@@ -54,14 +54,17 @@ def compare(
     absent = 0
     for file in files:
         path = os.path.join(working, file.path)  # noqa: PTH118 - a path may be absolute
-        now = _digest(path)
-        as_left = file.written and now == (file.left or None)
         if not file.read:
-            if sandboxed and as_left and not file.before and wanted != "present":
+            made = file.written and not file.before and file.left
+            if made and sandboxed and wanted != "present" and _digest(path) == file.left:
                 removed.append(path)
             continue
-        if file.source or not file.digest or now == file.digest:
+        if file.source or not file.digest:
             continue
+        now = _digest(path)
+        if now == file.digest:
+            continue
+        as_left = file.written and now == (file.left or None)
         if sandboxed and file.kept and (wanted == "recorded" or (as_left and wanted is None)):
             restored.append(Restored(path, file))
         elif as_left:

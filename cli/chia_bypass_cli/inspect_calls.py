@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from chia_bypass_cli import consent, terminal
 
 _NUMBERS = ("time", "bytes")
 _COLUMNS = ("call", "function", "tag", *_NUMBERS, "node", "outcome", "result")
+_NAMED = 20
+"""Files that are named."""
 _INDENTED = 10
 """Levels of the tree up to which deeper ones stand further to the right."""
 
@@ -41,11 +44,29 @@ def show(folder: Path, selection: Selection, most: int | None, *, as_json: bool)
             more = len(found) - len(shown)
             terminal.line(f"… {more} more: --all, --limit, --function, --tag or --failed")
         terminal.line(_total(recording, len(found)))
+        for line in _of_the_loop(recording):
+            terminal.line(line)
         if selection.failed and found:
             path = recording.index.paths[found[0].number]
             terminal.line(f"Why the first one failed: chia-bypass inspect {folder} {path}")
     for problem in recording.contents.problems:
         terminal.line(f"damaged: {problem}", stderr=True)
+
+
+def _of_the_loop(recording: Recording) -> Iterator[str]:
+    """What the loop itself read and wrote, besides its calls."""
+    files = recording.contents.loop_files
+    read = [file for file in files if file.read and not file.source]
+    kept = sum(file.kept for file in read)
+    texts = {
+        f"loop inputs ({kept} of them kept)": [file.path for file in read],
+        "sources of the loop": [file.path for file in files if file.source],
+        "written by the run": [file.path for file in files if file.written],
+    }
+    for label, paths in texts.items():
+        if paths:
+            more = f", and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
+            yield f"{label}: {', '.join(paths[:_NAMED])}{more}"
 
 
 def follow(folder: Path, selection: Selection, *, as_json: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -26,8 +25,11 @@ from pathlib import Path
 def build(x):
     return x + 1
 
-print(get(build.chia_remote(1)), os.getuid(), os.getcwd())
-Path("out.json").write_text("1")
+results = Path("out.json")
+print(get(build.chia_remote(len(results.read_text()))), os.getuid(), os.getcwd())
+results.write_text(f"{results.read_text()} and one more")
+print(Path("new").exists(), file=sys.stderr)
+Path("new").write_text("1")
 Path("deep").mkdir(exist_ok=True)
 Path("deep/more").write_text("1")
 Path("old").unlink(missing_ok=True)
@@ -46,13 +48,18 @@ class Repository:
 
     def replay(self, *options: str, wrap: list[str] | None = None) -> tuple[str, str]:
         """Replay the loop, which must end well; returns what it and we printed."""
-        python = shlex.quote(sys.executable)
-        done = subprocess.run(
-            [
-                *(wrap or []),
-                *("sh", "-c", f'exec {python} -m chia_bypass_cli "$@"', "sh"),
-                *("replay", "r", *options, "--", sys.executable, "loop.py"),
-            ],
+        done = self.run("replay", *options, wrap=wrap)
+        assert done.returncode == 0, done.stderr
+        assert "1 replayed · 0 real · 0 missed · 0 unused" in done.stderr
+        return done.stdout, done.stderr
+
+    def run(
+        self, command: str, *options: str, wrap: list[str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run ``replay`` or ``check``; ``wrap`` is what it is put behind."""
+        ours = [sys.executable, "-m", "chia_bypass_cli", command, "r", *options]
+        return subprocess.run(
+            [*(wrap or []), *ours, "--", sys.executable, "loop.py"],
             cwd=self.folder,
             env=self.environment,
             capture_output=True,
@@ -60,9 +67,6 @@ class Repository:
             timeout=300,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        assert "1 replayed · 0 real · 0 missed · 0 unused" in done.stderr
-        return done.stdout, done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +81,9 @@ def repository(ray_session: str) -> Iterator[Repository]:
         folder.mkdir()
     subprocess.run(["git", "init", "-q"], cwd=loops.folder, check=True)
     loops.write(LOOP)
+    (loops.folder / "out.json").write_text("1")
     recorded = loops.record()
     assert recorded.returncode == 0, recorded.stderr
-    shutil.rmtree(loops.folder / "deep")
-    (loops.folder / "out.json").write_text("as it was")
     (loops.folder / "old").write_text("")
     del loops.environment["RAY_ADDRESS"]
     loops.environment["RAY_TMPDIR"] = str(base / "r")
@@ -104,9 +107,27 @@ def test_a_loop_that_writes_and_commits_leaves_all_as_it_was(
     assert printed.splitlines()[0] == f"2 {os.geteuid()} {repository.folder}"
     assert read(repository.folder) == repository.before
     assert f"were kept out of your tree; what was written is in {tmp_path / 'kept'}" in told
-    kept = read(tmp_path / "kept")
-    assert (kept["out.json"], kept["deep"]) == (b"1", {"more": b"1"})
-    assert set(kept) == {"out.json", "deep", ".git"}
+    kept = dict(read(tmp_path / "kept"))
+    assert kept.pop(".git")
+    assert kept == {"out.json": b"1 and one more", "new": b"1", "deep": {"more": b"1"}}
+    assert "False" in told.splitlines()
+
+
+@needs_sandboxes
+def test_a_changed_input_is_told_first_and_fails_a_check(repository: Repository) -> None:
+    results = repository.folder / "out.json"
+    left = results.read_text()
+    results.write_text("edited")
+    try:
+        done = repository.run("check")
+        assert done.returncode == 21
+        cause = "\ninput changed: out.json, which the loop read, is not what it was\n"
+        assert done.stderr.index(cause) < done.stderr.index("\nmissed: loop:build")
+        done = repository.run("check", "--loop-inputs", "recorded")
+        assert done.returncode == 0, done.stderr
+        assert results.read_text() == "edited"
+    finally:
+        results.write_text(left)
 
 
 @needs_sandboxes
@@ -119,9 +140,13 @@ def test_so_does_that_of_a_user_without_privileges(repository: Repository) -> No
 
 
 @pytest.mark.skipif(not can_be_switched_off(), reason="needs unshare")
-def test_where_there_can_be_none_the_loop_writes_and_that_is_told(repository: Repository) -> None:
-    _, told = repository.replay(wrap=without_namespaces())
-    (line,) = (line for line in told.splitlines() if "not sandboxed" in line)
+def test_where_there_can_be_none_that_is_told_and_what_follows_from_it(
+    repository: Repository,
+) -> None:
+    done = repository.run("replay", wrap=without_namespaces())
+    assert done.returncode == 20
+    (line,) = (line for line in done.stderr.splitlines() if "not sandboxed" in line)
     assert line.startswith("chia-bypass: not sandboxed: user namespaces are off here (unshare: ")
-    assert (repository.folder / "out.json").read_text() == "1"
-    assert "kept out" not in told
+    cause = "input changed: out.json is what the recorded run wrote at its end; it read another one"
+    assert done.stderr.index(cause) < done.stderr.index("\nmissed: loop:build")
+    assert "kept out" not in done.stderr

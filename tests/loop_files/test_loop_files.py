@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import shutil
 import subprocess
 import sys
@@ -21,8 +23,10 @@ from chia_bypass.loop_files.arrange import arrange
 from chia_bypass.loop_files.collect import Begun
 from chia_bypass.loop_files.compare import LoopState, compare
 from chia_bypass.loop_files.writing import write_loop_files
+from chia_bypass.recording.call_tree import Selection
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import LoopFile
+from chia_bypass_cli import inspect_calls
 
 ROOT = Path(__file__).resolve().parents[2]
 LOOP = f"""
@@ -186,6 +190,17 @@ def kept(ran: Ran, folder: Path, more: list[LoopFile] | None = None) -> Recordin
     write_small(folder, closed=False)
     write_loop_files(folder, "run", [*ran.files.values(), *(more or [])], ran.begun)
     return Recording.open(folder, tolerant=True)
+
+
+def test_inspect_lists_them(ran: Ran, tmp_path: Path) -> None:
+    kept(ran, tmp_path / "r")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        inspect_calls.show(tmp_path / "r", Selection(), None, as_json=False)
+    lines = printed.getvalue().splitlines()
+    assert "loop inputs (4 of them kept): both, in/deep, recordings, updated" in lines
+    assert "sources of the loop: loop.py, module.py" in lines
+    assert "written by the run: appended, both, gone, renamed, updated" in lines
 
 
 def test_the_archive_takes_care_of_them(ran: Ran, tmp_path: Path) -> None:
