@@ -84,7 +84,9 @@ class DryFiles:
             (control / MARK).touch()
             self._left, self._roots = left, [Path(root) for root in left.roots()]
             files = recording.contents.loop_files
-            self.loop = compare(files, working, self.options.loop_inputs, sandboxed=True)
+            self.loop = compare(
+                files, working, self.options.loop_inputs, sandboxed=True, comes_back=left.past
+            )
             self.sandbox.first = partial(arrange, self.loop, self.sandbox.plan.overlaid, recording)
         except Refused as refused:
             self.refused = f"not sandboxed: {refused}"

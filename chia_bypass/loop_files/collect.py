@@ -85,12 +85,22 @@ class Begun:
         """
         found = {one.path: one for one in self._read(started, drivers)}
         written = dict(self._written(started))
+        own = self._own(drivers)
         for name, digest in list(written.items())[:_WRITTEN]:
             before = self.names is None or name in self.names
             known = found.get(name, LoopFile(name, read=False, before=before))
             if not known.read or known.digest != digest:
-                found[name] = replace(known, written=True, left=digest)
+                found[name] = replace(known, written=True, left=digest, driver=name in own)
         return tuple(found[name] for name in sorted(found))
+
+    def _own(self, drivers: Collection[int]) -> frozenset[str]:
+        """What drivers themselves wrote."""
+        found: set[str] = set()
+        for pid in drivers:
+            with suppress(OSError):
+                paths = (self.control / watch.FOLDER / f"{pid}.wrote").read_bytes().split(b"\0")
+                found.update(self._shown(os.fsdecode(path)) for path in paths)
+        return frozenset(found)
 
     def _read(self, started: float, drivers: Collection[int]) -> Iterator[LoopFile]:
         folder = self.control / watch.FOLDER

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -47,16 +47,31 @@ class LoopState:
 
 
 def compare(
-    files: Sequence[LoopFile], working: Path, wanted: LoopInputs | None, *, sandboxed: bool
+    files: Sequence[LoopFile],
+    working: Path,
+    wanted: LoopInputs | None,
+    *,
+    sandboxed: bool,
+    comes_back: Callable[[str], object] = lambda path: False,
 ) -> LoopState:
-    """Compare the files of a recorded loop with those for a command in ``working``."""
+    """Compare the files of a recorded loop with those for a command in ``working``.
+
+    ``comes_back``: whether a served call puts a file back. Of what the run made, this and what a
+    driver wrote is not there at the beginning in a sandbox, since it will be; all else stays.
+    """
     changed, overwritten, restored, removed = [], [], [], []
     absent = 0
     for file in files:
         path = os.path.join(working, file.path)  # noqa: PTH118 - a path may be absolute
         if not file.read:
             made = file.written and not file.before and file.left
-            if made and sandboxed and wanted != "present" and _digest(path) == file.left:
+            if (
+                made
+                and (file.driver or comes_back(path))
+                and sandboxed
+                and wanted != "present"
+                and _digest(path) == file.left
+            ):
                 removed.append(path)
             continue
         if file.source or not file.digest:

@@ -47,6 +47,7 @@ class _Watcher:
         self._working, self._without = f"{working}/", without
         self._named = _named_files(working)
         self._met: set[str] = set()
+        self._wrote: set[str] = set()
         self._busy = 0
         """The thread that is being served: what it opens for us is not the loop's."""
         self._room, self._left = ROOM, READ_AT_MOST
@@ -65,13 +66,37 @@ class _Watcher:
             finally:
                 self._busy = 0
         elif event == "os.rename" and self._busy != get_ident():
-            self._met.add(_path(arguments[1]))
+            self._renamed(arguments[1])
+
+    def _renamed(self, target: Any) -> None:
+        try:
+            path = _path(target)
+            self._met.add(path)
+            if self._counts(path):
+                self._append("wrote", path)
+        except Exception:
+            return
+
+    def _append(self, kind: str, path: str) -> None:
+        """Note a path by its own name in a file of this process."""
+        name = f"{self._folder}/{self._pid}.{kind}"
+        file = os.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(file, os.fsencode(path) + b"\0")
+        finally:
+            os.close(file)
 
     def _opened(self, given: Any, mode: str | None, flags: int) -> None:
         if isinstance(given, int) or os.getpid() != self._pid:
             return
         path = _path(given)
-        if path in self._met or not self._counts(path):
+        writes = flags & _WRITES and path not in self._wrote
+        if (path in self._met and not writes) or not self._counts(path):
+            return
+        if writes:
+            self._wrote.add(path)
+            self._append("wrote", path)
+        if path in self._met:
             return
         self._met.add(path)
         reads = not flags & _WRITES or (flags & os.O_RDWR and not flags & os.O_TRUNC)

@@ -438,6 +438,8 @@ class LoopFile:
     """The run left it otherwise than it was read; of what was not read: it wrote it."""
     left: bytes = b""
     """Digest of what the run left there; empty if it is gone. Only of what is ``written``."""
+    driver: bool = False
+    """A driver itself wrote it, and so will again; else a call or another program did."""
 
     @property
     def blobs(self) -> Iterator[Blob]:

@@ -36,7 +36,7 @@ from chia_bypass.loop_files.watch import watch
 watch(sys.argv[1])
 sys.modules["ray"] = types.ModuleType("ray")  # this process is a driver, as far as files go
 sys.path.insert(0, ".")
-import os
+import os, subprocess
 from pathlib import Path
 import module
 Path("both").read_text()
@@ -52,6 +52,7 @@ Path("recording/there").read_text()
 Path("recordings").read_text()
 Path("module.py").read_text()
 os.rename("made", "renamed")
+subprocess.run(["sh", "-c", "echo x > others"])
 try:
     open("nowhere")
 except FileNotFoundError:
@@ -128,11 +129,13 @@ def test_sources_are_known_and_not_kept(ran: Ran) -> None:
 
 def test_what_the_run_wrote_is_known_by_what_it_left(ran: Ran) -> None:
     written = {name: file for name, file in ran.files.items() if not file.read}
-    assert {name: (file.before, file.left) for name, file in written.items()} == {
-        "renamed": (False, digest("x")),
-        "appended": (True, digest("amore")),
-        "gone": (True, b""),
+    assert {name: (file.before, file.left, file.driver) for name, file in written.items()} == {
+        "renamed": (False, digest("x"), True),
+        "others": (False, digest("x\n"), False),
+        "appended": (True, digest("amore"), True),
+        "gone": (True, b"", False),
     }
+    assert ran.files["both"].driver
 
 
 def test_a_replay_begins_where_the_run_began_if_nobody_else_wrote_since(
@@ -149,6 +152,10 @@ def test_a_replay_begins_where_the_run_began_if_nobody_else_wrote_since(
     now = {name: (ran.working / name).read_text() for name in ("both", "updated")}
     assert now == {name: BEFORE[name] for name in now}
     assert not (ran.working / "renamed").exists()
+    assert (ran.working / "others").exists(), "nobody else makes it again"
+    assert compare(
+        files, ran.working, None, sandboxed=True, comes_back=lambda path: path.endswith("others")
+    ).removed == (str(ran.working / "others"),)
     assert compare(files, ran.working, None, sandboxed=True) == LoopState()
 
 
@@ -200,7 +207,7 @@ def test_inspect_lists_them(ran: Ran, tmp_path: Path) -> None:
     lines = printed.getvalue().splitlines()
     assert "loop inputs (4 of them kept): both, in/deep, recordings, updated" in lines
     assert "sources of the loop: loop.py, module.py" in lines
-    assert "written by the run: appended, both, gone, renamed, updated" in lines
+    assert "written by the run: appended, both, gone, others, renamed, updated" in lines
 
 
 def test_the_archive_takes_care_of_them(ran: Ran, tmp_path: Path) -> None:
