@@ -12,7 +12,6 @@ from chia_bypass import ray_private
 from chia_bypass.hook import announcing
 from chia_bypass.hook.announcing import announce, started
 from chia_bypass.identity.process import ray_role
-from chia_bypass.loop_files.watch import watch
 from chia_bypass.patches.post_import import after_import
 
 TYPE_CHECKING = False
@@ -36,11 +35,7 @@ def enter(session_file: str) -> None:
         return
     control = os.path.dirname(session_file)  # noqa: PTH120 - see the top
     announce(control, "started", **started())
-    watch(control)
-    if os.path.exists(f"{control}/sandboxed"):  # noqa: PTH110 - see the top
-        from chia_bypass.patches import renames
-
-        renames.install()
+    _see_to_files(control)
 
     def load() -> Session:
         from chia_bypass.session import Session
@@ -48,6 +43,18 @@ def enter(session_file: str) -> None:
         return Session.load(session_file)
 
     _arrange(control, load)
+
+
+def _see_to_files(control: str) -> None:
+    """What the command asks of all its processes, by what is in its control folder."""
+    if os.path.exists(f"{control}/loop-files"):  # noqa: PTH110 - see the top
+        from chia_bypass.loop_files import watch
+
+        watch.watch(control)
+    if os.path.exists(f"{control}/sandboxed"):  # noqa: PTH110
+        from chia_bypass.patches import renames
+
+        renames.install()
 
 
 def start(session: Session) -> Callable[[], None]:
