@@ -62,6 +62,13 @@ CONNECT = "connect"
 """The function of the module WORKER that all of ``ray.init`` ends in, with ``job_config=`` as it
 will be. Without it workers would not be sent our setup hook."""
 
+START_NODE = "start_raylet"
+"""The method of `node_class` that starts what starts workers, when the cluster's key-value store is
+there already. Without it the workers that Ray starts ahead would lack us and stay unused."""
+
+SETUP_VARIABLE = "__RAY_WORKER_PROCESS_SETUP_HOOK_ENV_VAR"
+"""The environment variable in which a worker finds the key of its setup hook."""
+
 HAND_OVER = "_set_future_helper"
 """The function of `raylet` that hands each result to a future, by ``(result, *, py_future)``, and
 sets ``py_future.object_ref`` afterwards. Without it the order in which awaited calls finish would
@@ -121,6 +128,30 @@ def remote_function_class() -> Any:
     from ray import remote_function
 
     return remote_function.RemoteFunction
+
+
+def node_class() -> Any:
+    """The class of the nodes that ``ray.init`` starts; for START_NODE."""
+    from ray._private import node
+
+    return node.Node
+
+
+def offer_setup(node: Any, pickled: bytes) -> str:
+    """Store a setup hook, as cloudpickle has it, in the cluster of ``node``; returns what workers
+    must find in SETUP_VARIABLE to run it. As Ray stores the hook of a job.
+    """
+    import pickle
+
+    from ray._private import ray_constants
+    from ray._private.runtime_env import setup_hook
+
+    key = b"FunctionsToRun:chia-bypass"
+    stored = {"job_id": b"", "function_id": b"", "function": pickled}
+    namespace = ray_constants.KV_NAMESPACE_FUNCTION_TABLE
+    node.get_gcs_client().internal_kv_put(key, pickle.dumps(stored), True, namespace)
+    decode: Any = setup_hook._decode_function_key
+    return str(decode(key))
 
 
 # What is inside of Ray's objects.
