@@ -50,6 +50,10 @@ LIVE = frozenset(
 """Classes whose instances mean nothing in another run. Without one of them its instances would be
 recorded, and a replay would hand out dead ones."""
 
+ADDRESS_FILE = "ray_current_cluster"
+"""The file, in Ray's temporary folder, that holds the address of the cluster that was started here.
+Without it nobody would be told of one that has died."""
+
 READ_PACKAGE = (
     "from ray._raylet import GcsClient;"
     "package=GcsClient(address=os.environ['RAY_ADDRESS']).internal_kv_get({uri!r},None)"
@@ -299,6 +303,11 @@ def running_cluster(temp_dir: str | None) -> str | None:
     find: Any = services.canonicalize_bootstrap_address  # annotated narrower than it is
     found: str | None = find(None, temp_dir)
     return found
+
+
+def temp_dir(environ: Mapping[str, str]) -> str:
+    """Ray's temporary folder; for ADDRESS_FILE."""
+    return f"{environ.get('RAY_TMPDIR') or '/tmp'}/ray"
 
 
 def cpus() -> int:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from chia_bypass.control import environment, handshake
+from chia_bypass.driver.stale_ray import stale_ray
 from chia_bypass.sandbox.kernel import Refused
 from chia_bypass.sandbox.plan import plan
 from chia_bypass.sandbox.sandbox import prepare
@@ -180,6 +181,9 @@ def _surroundings(environ: Mapping[str, str]) -> Iterator[Finding]:
             environ["RAY_ADDRESS"],
             "record uses it as the loop does; replay does not, unless --address is given",
         )
+    stale = stale_ray(environ)
+    if stale is not None:
+        yield Finding(Verdict.WRONG, "address of Ray", stale.found, stale.remedy)
     if shutil.which("git", path=environ.get("PATH")) is None:
         yield Finding(Verdict.NOTE, "git", "not found: recordings will not name their code")
 

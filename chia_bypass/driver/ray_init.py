@@ -64,7 +64,8 @@ def _init(session: Session, original: Init, arguments: dict[str, Any]) -> Any:
 
     connected_before = ray.is_initialized()
     if not session.own_ray and session.address is None:
-        context = original(**arguments)
+        with _naming_a_stale_ray(arguments):
+            context = original(**arguments)
         if not connected_before:
             _note(session, context, Adaptation(arguments))
         return context
@@ -73,6 +74,21 @@ def _init(session: Session, original: Init, arguments: dict[str, Any]) -> Any:
         kept = {name: value for name, value in arguments.items() if name in CARRIED}
         return original(**kept, address=session.address or "local")
     return _init_for_replay(session, original, arguments)
+
+
+@contextmanager
+def _naming_a_stale_ray(arguments: Mapping[str, Any]) -> Iterator[None]:
+    """Say so, on stderr, if Ray fails since one that has died left its address here."""
+    try:
+        yield
+    except Exception:
+        from chia_bypass.driver import stale_ray
+
+        told = arguments.get("address") in (None, "auto") and not os.environ.get("RAY_ADDRESS")
+        notice = stale_ray.notice(arguments.get("_temp_dir")) if told else ""
+        if notice:
+            print(notice, file=sys.stderr, flush=True)
+        raise
 
 
 def _init_for_replay(session: Session, original: Init, arguments: dict[str, Any]) -> Any:

@@ -326,7 +326,8 @@ class ReplayEngine:
         return self._provision.serve(result), reference.index if several else None
 
     def _missed(self, call: Call, missed: Missed) -> Miss:
-        error = misses.miss(call, missed, self.context.config.path or "the bypass YAML")
+        yaml = self.context.config.path or "the bypass YAML"
+        error = misses.miss(call, missed, yaml, invented=bool(self.context.invented))
         noted = event(
             Kind.MISSED,
             call,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -49,6 +49,11 @@ class Missed:
     times: int = 0
     """How many there were, for EXHAUSTED."""
     detail: str = ""
+    pickled: bool = False
+    """Its value was also kept as pickle, which wants a permission of its own."""
+    used_up: bool = False
+    """All calls of the function that this parent had recorded have answered already: the loop makes
+    more of them."""
 
 
 def differing(recorded: Call, call: Call, ignored: frozenset[str]) -> tuple[str, ...]:
@@ -149,8 +154,15 @@ class Matcher:
             nearest = self._nearest(recorded.untagged(), call, recorded.keys.rule)
             if nearest is not None:
                 return nearest
-        first = next(iter(recorded.places), None)
-        return Missed(MissReason.NEVER_RECORDED, None if first is None else self._call(first))
+        if not recorded.places:
+            return Missed(MissReason.NEVER_RECORDED, None)
+        used_up = self._are_used_up(recorded.places)
+        nearest_place = recorded.places[-1 if used_up else 0]
+        return Missed(MissReason.NEVER_RECORDED, self._call(nearest_place), used_up=used_up)
+
+    def _are_used_up(self, places: Sequence[int]) -> bool:
+        """Whether the calls at these places have answered, as far as the last ones tell."""
+        return all(self._taken[place] for place in places[-LOOKED_AT:])
 
     def _used_up(self, bucket: Bucket, call: Call, rule: Rule) -> Missed:
         left = self._nearest(bucket.left(), call, rule)

@@ -48,7 +48,11 @@ class Provision:
         if absent := self._absent(result.classes):
             detail = f"module {', '.join(sorted(absent))}, which the loop has not loaded"
             return Missed(
-                MissReason.NEEDS_IMPORT, result.call, tuple(sorted(absent)), detail=detail
+                MissReason.NEEDS_IMPORT,
+                result.call,
+                tuple(sorted(absent)),
+                detail=detail,
+                pickled=bool(result.pickled) and not self._policy.allow_pickle,
             )
         if self._trusted is not None and (refused := self._untrusted(result)):
             return refused

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -98,9 +99,13 @@ def _follow_line(found: Row, *, as_json: bool) -> None:
 def _total(recording: Recording, found: int) -> str:
     calls = len(recording.index)
     parts = [f"{found} calls" if found == calls else f"{found} of {calls} calls"]
-    failures = sum(map(recording.index.failed, range(calls)))
-    if failures and found == calls:
-        parts.append(f"{failures} failed: --failed")
+    if found == calls:
+        ends = Counter(map(recording.index.end, range(calls)))
+        unfinished, valued = ends.pop(None, 0), ends.pop(Outcome.VALUE, 0)
+        failed = calls - unfinished - valued
+        told = {"failed": failed, "unfinished": unfinished}
+        without = ", ".join(f"{count} {what}" for what, count in told.items() if count)
+        parts += [f"{without}: --failed"] if without else []
     if len(recording.contents.runs) > 1:
         parts.append(f"{len(recording.contents.runs)} runs")
     parts = [*parts, state(recording), *map(consent.command_of, recording.contents.runs[:1])]

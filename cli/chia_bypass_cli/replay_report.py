@@ -129,6 +129,9 @@ def print_forecast(session: ReplaySession) -> None:
         ),
         numbers=("calls", "recorded time"),
     )
+    if not len(recording.index):
+        terminal.line("No call was recorded: every call of the loop would run for real")
+        return
     calls = sum(len(one.calls) for one in expected)
     spent = terminal.seconds(sum(one.seconds for one in expected))
     terminal.line(f"{calls} recorded calls would run for real; they took {spent} when recorded")

@@ -71,6 +71,11 @@ def test_in_a_pipe_nothing_is_cut_coloured_or_raw(recording: Path) -> None:
     assert len(failed) > 200
 
 
+def test_unfinished_calls_are_not_counted_as_failed(recording: Path) -> None:
+    total = in_pipe("inspect", recording).stdout.decode().splitlines()[-1]
+    assert total == "5 calls · 1 failed, 1 unfinished: --failed · complete"
+
+
 def test_a_failed_call_tells_where_the_users_code_failed(recording: Path) -> None:
     shown = in_pipe("inspect", recording, "Sim.run#1").stdout.decode()
     assert "/home/me/loop.py" in shown
