@@ -214,9 +214,14 @@ class Outcomes:
         return self._keeper.failed()
 
 
+def written(control: Path) -> list[Path]:
+    """The files of events in a control folder."""
+    return sorted((control / _FOLDER).glob("*.jsonl"))
+
+
 def events(control: Path) -> Iterator[Event]:
     """All events of a replay. A line that a killed process left half is passed over."""
-    for path in sorted((control / _FOLDER).glob("*.jsonl")):
+    for path in written(control):
         for line in path.read_bytes().splitlines():
             try:
                 fields = json.loads(line)

@@ -10,6 +10,7 @@ from chia_bypass_cli import exit_statuses, panels
 from chia_bypass_cli import replay_options as given
 from chia_bypass_cli.command_line import command_of, options_of
 from chia_bypass_cli.help_pages import LoopCommand
+from chia_bypass_cli.live_line import Quiet
 
 _EXAMPLE = "Example: chia-bypass check recordings/golden -- python loop.py"
 _STATUSES = sorted((*exit_statuses.REPLAYED, ExitStatus.DRIFTED, ExitStatus.UNUSED))
@@ -37,6 +38,7 @@ def check(
     faults: given.Faults = None,
     fault_seed: given.FaultSeed = given.DEFAULT.fault_seed,
     fault_file: given.FaultFile = None,
+    quiet: Quiet = False,
     allow_import: given.AllowImport = None,
     allow_pickle: given.AllowPickle = False,
     yes: given.Yes = False,
@@ -57,6 +59,7 @@ def check(
             strict=True,
             outcome=report,
             grace=grace,
+            quiet=quiet,
             yes=yes,
         )
     )

@@ -14,6 +14,7 @@ from chia_bypass.options import RecordOptions
 from chia_bypass_cli import exit_statuses, panels, terminal
 from chia_bypass_cli.command_line import command_of, options_of
 from chia_bypass_cli.help_pages import RecordCommand
+from chia_bypass_cli.live_line import Quiet
 
 if TYPE_CHECKING:
     from chia_bypass.control.record_session import Recorded
@@ -147,13 +148,15 @@ def record(
             rich_help_panel=panels.SAFETY,
         ),
     ] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Run a loop for real and keep the result of every call. The command stands after --."""
     import os
 
+    from chia_bypass.control.progress import RecordProgress
     from chia_bypass.control.record_session import RecordSession
     from chia_bypass.errors import UsageError
-    from chia_bypass_cli import launch
+    from chia_bypass_cli import launch, live_line
 
     command = command_of(context)
     if not command:
@@ -165,15 +168,18 @@ def record(
     # The folder of a job is on another machine: a relative path does not lead there from here.
     jobs = output is not None and output.is_absolute()
     with RecordSession(folder, command, options, jobs=jobs) as session:
-        terminal.line(f"chia-bypass: recording into {folder}, {_room(folder)}", stderr=True)
-        if session.not_own:
+        if not quiet:
+            terminal.line(f"chia-bypass: recording into {folder}, {_room(folder)}", stderr=True)
+        if session.not_own and not quiet:
             terminal.line(
                 f"chia-bypass: the recording will count as foreign: {session.not_own}. "
                 f"Give its command to a replay: chia-bypass replay {folder} -- COMMAND",
                 stderr=True,
             )
         with launch.signals_held():  # what comes when the command has ended must not stop us
-            status = launch.run(command, session.environment(os.environ))
+            progress = RecordProgress(folder.absolute())
+            with live_line.shown("recording", progress, quiet=quiet) as draw:
+                status = launch.run(command, session.environment(os.environ), draw)
             recorded = session.finish(status)
     if recorded is None:  # a job records: where, was said when it was submitted
         raise typer.Exit(status)

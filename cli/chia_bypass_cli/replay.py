@@ -10,6 +10,7 @@ from chia_bypass_cli import exit_statuses, panels
 from chia_bypass_cli import replay_options as given
 from chia_bypass_cli.command_line import command_of, options_of
 from chia_bypass_cli.help_pages import LoopCommand
+from chia_bypass_cli.live_line import Quiet
 
 _EXAMPLE = "Example: chia-bypass replay recordings/tuesday"
 _STATUSES = sorted((*exit_statuses.REPLAYED, ExitStatus.NEVER_PLACED))
@@ -46,6 +47,7 @@ def replay(
     patience: given.Patience = given.DEFAULT.patience,
     latency: given.Latency = "0",
     grace: given.Grace = given.GRACE,
+    quiet: Quiet = False,
     stale: given.Stale = None,
     allow_local: given.AllowLocal = None,
     cluster: given.Rehearsed = None,
@@ -76,6 +78,7 @@ def replay(
             dry_run=dry_run,
             outcome=report,
             grace=grace,
+            quiet=quiet,
             yes=yes,
         )
     )

@@ -326,6 +326,7 @@ def run(
     outcome: Path | None = None,
     grace: float = GRACE,
     yes: bool = False,
+    quiet: bool = False,
 ) -> int:
     """Replay, print what happened, and return the exit status. Raises ChiaBypassError.
 
@@ -334,8 +335,9 @@ def run(
     import os
 
     from chia_bypass.control.grace import Grace as Patience
+    from chia_bypass.control.progress import ReplayProgress
     from chia_bypass.control.replay_session import ReplaySession
-    from chia_bypass_cli import consent, launch, replay_file, replay_report, terminal
+    from chia_bypass_cli import consent, launch, live_line, replay_file, replay_report, terminal
 
     with ExitStack() as scratch:
         artifact = _artifact(source, scratch)
@@ -367,9 +369,14 @@ def run(
             with launch.signals_held():  # what comes when the command has ended must not stop us
                 with replay_file.of_failure(outcome, session):
                     environment = session.environment(os.environ)
-                    status = launch.run(
-                        session.command, environment, patience.look, session.files.enter
-                    )
+                    progress = ReplayProgress(session.session.file.parent)
+                    with live_line.shown("replaying", progress, quiet=quiet) as draw:
+
+                        def look() -> None:
+                            patience.look()
+                            draw()
+
+                        status = launch.run(session.command, environment, look, session.files.enter)
                 replayed = session.finish(status)
         exit_status = replay_report.report(
             replayed, status, strict=strict, files=session.files, faults=session.faults_line

@@ -9,6 +9,7 @@ from chia_bypass_cli import exit_statuses, panels
 from chia_bypass_cli import replay_options as given
 from chia_bypass_cli.command_line import command_of, options_of
 from chia_bypass_cli.help_pages import LoopCommand
+from chia_bypass_cli.live_line import Quiet
 
 _EXAMPLE = "Example: chia-bypass resume recordings/tuesday --dry-run"
 
@@ -34,6 +35,7 @@ def resume(
     ignore_inputs: given.IgnoreInputs = given.DEFAULT.ignore_inputs,
     inputs_limit: given.InputsLimit = given.DEFAULT.inputs_limit,
     grace: given.Grace = given.GRACE,
+    quiet: Quiet = False,
     stale: given.Stale = None,
     allow_import: given.AllowImport = None,
     allow_pickle: given.AllowPickle = False,
@@ -58,5 +60,6 @@ def resume(
             outcome=report,
             grace=grace,
             yes=yes,
+            quiet=quiet,
         )
     )
