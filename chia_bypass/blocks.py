@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timezone
-from pathlib import Path
+from html import escape
+from pathlib import Path, PosixPath
 from typing import Any, ParamSpec, Protocol
 
 from chia_bypass import engine as engines
@@ -18,11 +19,21 @@ from chia_bypass.driver import startup
 from chia_bypass.errors import Swallowed, UsageError
 from chia_bypass.options import RecordOptions, ReplayOptions, SandboxOptions
 from chia_bypass.recording.folder import new_name
+from chia_bypass.recording.layout import is_recording
 from chia_bypass.session import Session
 
 
+class RecordingFolder(PosixPath):
+    """A folder that a notebook shows as what is recorded in it: what `record` gives."""
+
+    def _repr_html_(self) -> str:
+        from chia_bypass.look.analysis.notebook import recording_html
+
+        return recording_html(self) if is_recording(self) else f"<code>{escape(str(self))}</code>"
+
+
 class Replaying:
-    """A replay of a block: what `replay` gives."""
+    """A replay of a block: what `replay` gives. A notebook shows it as a table."""
 
     def __init__(self, session: ReplaySession) -> None:
         self._session = session
@@ -32,6 +43,12 @@ class Replaying:
     def outcome(self) -> Replayed:
         """What happened; within the block, so far, of which the last calls may be missing."""
         return self._ended or self._session.so_far()
+
+    def _repr_html_(self) -> str:
+        from chia_bypass.control.replayed import outcome_of
+        from chia_bypass.look.analysis.notebook import outcome_html
+
+        return outcome_html(outcome_of(self.outcome))
 
     def end(self, status: int) -> None:
         """Keep the outcome, since what it is read from goes with the session."""
@@ -103,7 +120,7 @@ def recording(folder: Path, options: RecordOptions, script: str | None) -> Itera
         status = 1
         try:
             with _running(session.session):
-                yield folder
+                yield RecordingFolder(folder)
             status = 0
         finally:
             session.finish(status)
