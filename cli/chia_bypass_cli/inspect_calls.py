@@ -103,8 +103,8 @@ def _total(recording: Recording, found: int) -> str:
         ends = Counter(map(recording.index.end, range(calls)))
         unfinished, valued = ends.pop(None, 0), ends.pop(Outcome.VALUE, 0)
         failed = calls - unfinished - valued
-        told = {"failed": failed, "unfinished": unfinished}
-        without = ", ".join(f"{count} {what}" for what, count in told.items() if count)
+        other = {"failed": failed, "unfinished": unfinished}
+        without = ", ".join(f"{count} {what}" for what, count in other.items() if count)
         parts += [f"{without}: --failed"] if without else []
     if len(recording.contents.runs) > 1:
         parts.append(f"{len(recording.contents.runs)} runs")

@@ -73,7 +73,7 @@ def test_in_a_pipe_nothing_is_cut_coloured_or_raw(recording: Path) -> None:
 
 def test_unfinished_calls_are_not_counted_as_failed(recording: Path) -> None:
     total = in_pipe("inspect", recording).stdout.decode().splitlines()[-1]
-    assert total == "5 calls · 1 failed, 1 unfinished: --failed · complete"
+    assert total.startswith("5 calls · 1 failed, 1 unfinished: --failed · complete")
 
 
 def test_a_failed_call_tells_where_the_users_code_failed(recording: Path) -> None:

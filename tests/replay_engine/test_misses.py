@@ -8,7 +8,8 @@ from support.sample_records import make_call, make_result
 
 from chia_bypass.recording.records import Call
 from chia_bypass.replay_engine.match_keys import Rule
-from chia_bypass.replay_engine.matcher import Matcher, Missed, MissReason
+from chia_bypass.replay_engine.matcher import Matcher, Missed
+from chia_bypass.replay_engine.miss_reasons import MissReason
 from chia_bypass.replay_engine.misses import miss
 
 RECORDED = (make_call(0, tag="iter0", x=1), make_call(1, tag="iter1", x=2))
