@@ -43,13 +43,20 @@ def stale_ray(environ: Mapping[str, str], temp_dir: str | None = None) -> StaleR
     file = Path(temp_dir or ray_private.temp_dir(environ)) / ray_private.ADDRESS_FILE
     try:
         address = file.read_text().strip()
-        host, _, port = address.rpartition(":")
-        socket.create_connection((host, int(port)), _PATIENCE).close()
-    except ConnectionRefusedError:
-        return StaleRay(address, file)
+        refused = _refuses(address)
     except (OSError, ValueError, OverflowError):  # nothing to read, or nothing that tells
         return None
-    return None
+    return StaleRay(address, file) if refused else None
+
+
+def _refuses(address: str) -> bool:
+    """Whether nobody listens there. Raises OSError and ValueError where that cannot be told."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), _PATIENCE).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def notice(temp_dir: str | None) -> str:
