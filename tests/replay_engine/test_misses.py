@@ -7,10 +7,10 @@ from support.memory_recording import MemoryRecording
 from support.sample_records import make_call, make_result
 
 from chia_bypass.recording.records import Call
-from chia_bypass.replay_engine.match_keys import Rule
 from chia_bypass.replay_engine.matcher import Matcher, Missed
 from chia_bypass.replay_engine.miss_reasons import MissReason
 from chia_bypass.replay_engine.misses import miss
+from chia_bypass.replay_engine.recorded_calls import Rule
 
 RECORDED = (make_call(0, tag="iter0", x=1), make_call(1, tag="iter1", x=2))
 
