@@ -360,6 +360,8 @@ def start_lean_node(parameters: Mapping[str, Any], head: Any) -> Any:
     """
     from ray._private import ray_constants, services
 
+    if not hasattr(raylet(), "persist_port"):  # a Ray that tells the ports of agents otherwise
+        return start_node(parameters)
     whole = services.start_ray_process
 
     def start(command: list[str], process_type: str, *args: Any, **kwargs: Any) -> Any:
