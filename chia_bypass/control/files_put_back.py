@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from chia_bypass.errors import ChiaBypassError
 from chia_bypass.inputs.digests import Trees
 from chia_bypass.outputs.entries import LeftEntry
 from chia_bypass.outputs.left_index import LeftIndex
 from chia_bypass.outputs.states import state_at
 from chia_bypass.recording.reader import Recording
+from chia_bypass.recording.schema import Malformed
 from chia_bypass.replay_engine.events import Event, Kind
 
 
@@ -32,13 +34,22 @@ class FilesPutBack:
     example: str = ""
     """Path of one of these."""
 
+    @property
+    def not_put_back(self) -> tuple[str, ...]:
+        """What is not as served calls had left it, and was not asked for, as sentences."""
+        held = f"{self.held_back} files of served calls, such as {self.example}"
+        return (*self.conflicts, *self.missing, *([held] if self.held_back else []))
+
 
 def files_put_back(
     recording: Recording, events: Sequence[Event], served: Iterable[str], *, puts_back: bool
 ) -> FilesPutBack:
     """From the events of a replay, and the paths of the calls that it served."""
     if not puts_back:
-        return _held_back(recording, served)
+        try:
+            return _held_back(recording, served)
+        except (ChiaBypassError, Malformed) as error:  # the replay is over: it is told
+            return FilesPutBack(missing=(f"the files of served calls: {error}",))
     found = [event for event in events if event.kind is Kind.PUT_BACK]
     return FilesPutBack(
         sum(event.put_back for event in found),

@@ -118,7 +118,8 @@ class Touches:
         for name, found in self._below(root, ""):
             looked += 1
             if looked > most:
-                self.root(root).cut = True
+                if root in self.by_root:  # it did write here
+                    self.by_root[root].cut = True
                 break
             if found.st_ctime_ns >= since:
                 self.add(root, name, UNKNOWN)

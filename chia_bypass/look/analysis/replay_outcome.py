@@ -91,6 +91,10 @@ class ReplayOutcome:
     """Why chia-bypass itself gave up, if it did."""
     not_checked: Mapping[str, int] = field(default_factory=dict)
     """What the replay could not find out, and how often."""
+    put_back: int = 0
+    """Files, links and folders that are as served calls had left them, since they were put back."""
+    not_put_back: tuple[str, ...] = ()
+    """Those that were not, as sentences."""
 
     @property
     def counts(self) -> Counter[str]:
@@ -189,6 +193,8 @@ def _outcome(content: Mapping[str, Any]) -> ReplayOutcome:
         spoiled=tuple(content["spoiled"]),
         error=content["error"],
         not_checked={str(what): int(n) for what, n in content.get("not_checked", {}).items()},
+        put_back=int(content.get("put_back", 0)),
+        not_put_back=tuple(content.get("not_put_back", ())),
     )
 
 

@@ -70,7 +70,7 @@ def test_every_field_is_in_the_file_under_its_name() -> None:
     assert set(content) == {
         *("format", "version", "final_line", "totals", "functions", "recording", "calls"),
         *("unused", "redacted", "saved_seconds", "entered", "command", "command_status"),
-        *("exit_status", "spoiled", "error"),
+        *("exit_status", "spoiled", "error", "not_checked", "put_back", "not_put_back"),
     }
     assert set(content["calls"][0]) == {
         *("kind", "function", "tag", "recorded", "drift", "message", "reason", "nearest"),
