@@ -52,7 +52,7 @@ def test_it_comes_back_as_it_was(tmp_path: Path) -> None:
 def test_scripts_need_not_count() -> None:
     content = json.loads(OUTCOME.to_json())
     assert content["final_line"] == "2 replayed · 0 real · 1 missed · 1 unused · saved 90 s"
-    none = {"served": 0, "real": 0, "missed": 0, "bypassed": 0, "in place": 0}
+    none = {"served": 0, "real": 0, "missed": 0, "bypassed": 0, "in place": 0, "faulted": 0}
     assert content["totals"] == {
         **none,
         "served": 2,
