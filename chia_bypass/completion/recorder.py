@@ -119,7 +119,15 @@ class SeenLog:
             self.learns(here, references)
         if here:
             self._note_get(here, references)
+            self._knows(here.parent, references)
         return value
+
+    def _knows(self, parent: position.Parent, references: Iterable[Any]) -> None:
+        """What its only lane got, ``parent`` does not learn once more when it has several."""
+        calls = [call for call in map(self._producers.call_of, references) if call is not None]
+        if calls:
+            with self._lock:
+                self._memory(parent).calls.update(calls)
 
     def _note_get(self, here: position.Position, references: Iterable[Any]) -> None:
         """Note what the lane waited for: what a run would be like elsewhere is told from it."""

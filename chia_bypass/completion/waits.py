@@ -150,9 +150,11 @@ class Waits:
             served = (self._served(order, one) for one in (references if several else ()))
             calls = [call for call in served if call is not None and order.awaits(call)]
         if not calls:
-            if self.log is None:
-                return plain()
-            return self.log.get(plain, references, plain_wait, timeout)
+            log = self.log
+            value = plain() if log is None else log.get(plain, references, plain_wait, timeout)
+            with self.changed:
+                order.report(filter(None, [self._served(order, one) for one in references]))
+            return value
         self._await_turn(order, here, calls)
         learned = references
         try:

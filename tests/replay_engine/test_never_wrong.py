@@ -186,3 +186,27 @@ def test_an_error_of_an_argument_is_told_as_it_was(loops: Loops) -> None:
     printed = loops.round_trip_here(FAILS)
     assert "ray::use()" in printed
     assert "no 1" in printed
+
+
+GOT_BEFORE = """
+from concurrent.futures import ThreadPoolExecutor
+
+@ChiaFunction(num_cpus=0)
+def number(x):
+    real("number")
+    return x
+
+first = number.chia_remote(1)
+print(get(first))
+with ThreadPoolExecutor(2) as pool:
+    print(list(pool.map(lambda x: get(number.chia_remote(x)), (2, 3))))
+print(get(first))
+"""
+
+
+def test_what_was_got_before_there_were_threads_does_not_wait_for_them(loops: Loops) -> None:
+    with chia_bypass.record(loops.folder / "r", script="loop") as folder:
+        recorded = loops.here(GOT_BEFORE)
+    with chia_bypass.replay(folder, script="loop") as replaying:
+        assert loops.here(GOT_BEFORE) == recorded
+    assert replaying.outcome.out_of_order == ()
