@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chia_bypass.errors import ChiaBypassError
-from chia_bypass.recording.layout import MANIFEST
 
 if TYPE_CHECKING:
     from chia_bypass.recording.reader import Recording
@@ -91,6 +90,8 @@ def _calls(context: typer.Context, *, paths: bool) -> Iterator[tuple[str, str]]:
 def _typed() -> Path | None:
     """The recording among the words of the line: nothing is parsed behind an option that still
     lacks its value."""
+    from chia_bypass.recording.layout import MANIFEST
+
     line = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or ""
     try:
         words = shlex.split(line)
