@@ -77,6 +77,7 @@ def test_somebody_else_replays_it_elsewhere_in_a_fresh_environment(
     environment.update(RAY_ADDRESS=ray_session)
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     project, printed = record(base, environment, ray_session)
+    (base / "a.tar.gz").chmod(0o644)  # as by whoever hands it on
     (base / "alice").chmod(0o700)
     if not able():
         (base / "alice").rename(base / "gone")
