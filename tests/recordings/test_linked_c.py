@@ -42,7 +42,7 @@ def test_segments_with_files_are_of_format_2_and_are_read_for_ever() -> None:
     assert recording.complete
     assert verify(GOLDEN).faults == ()
     assert len(list(recording.leaving_files())) == 12
-    assert files_kept(recording).sentence(str) == "15 kept, 34244"
+    assert files_kept(recording).sentence(str) == "15 kept, 34160"
 
 
 def test_a_program_that_was_put_back_runs(tmp_path: Path) -> None:
