@@ -11,13 +11,16 @@ Standard library only: it travels to workers.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from pathlib import Path
 
 from chia_bypass.checked_fields import checked
+from chia_bypass.errors import UsageError
 from chia_bypass.options import FunctionFiles, NamedCalls, RecordOptions, ReplayOptions
+from chia_bypass.privacy import is_taken_over
 
 VARIABLE = "CHIA_BYPASS_SESSION"
 """The environment variable that holds the path of the session file."""
@@ -114,10 +117,17 @@ class Session:
 
     def save(self) -> Path:
         """Write the session file; returns its path, the value of VARIABLE."""
-        self.file.write_text(json.dumps(asdict(self), indent=1))
+        file = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(file, "w", encoding="utf-8") as target:
+            json.dump(asdict(self), target, indent=1)
         return self.file
 
     @staticmethod
     def load(path: str | Path) -> Session:
-        """The session in the file at ``path``. Raises UsageError for a field that is wrong."""
+        """The session in the file at ``path``.
+
+        Raises UsageError for a field that is wrong, and if others can write where the file is.
+        """
+        if is_taken_over(str(path)):
+            raise UsageError(f"{path} is not this user's alone, so it is not obeyed")
         return checked(Session, json.loads(Path(path).read_text()), f"{{}} in {path}".format)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from chia_bypass.control import environment, handshake
+from chia_bypass.control.private_folder import control_folder
 from chia_bypass.driver.stale_ray import stale_ray
 from chia_bypass.sandbox.kernel import Refused
 from chia_bypass.sandbox.plan import plan
@@ -131,11 +132,14 @@ def _number(version: str) -> tuple[int, ...]:
 
 def _hook(python: str, environ: Mapping[str, str]) -> Finding:
     """Start a Python that does nothing under the hook, and see whether it reports."""
-    with tempfile.TemporaryDirectory(prefix="chia-bypass-") as control:
-        session = Session(Mode.RECORD, str(Path(control) / "recording"), control, "0" * 32)
+    control = control_folder()
+    try:
+        session = Session(Mode.RECORD, str(control / "recording"), str(control), "0" * 32)
         session.save()
         answer = _run([python, "-c", "pass"], environment.environment(session.file, environ))
         shakes = handshake.read(control)
+    finally:
+        shutil.rmtree(control, ignore_errors=True)
     troubles = [trouble for shake in shakes for trouble in shake.troubles]
     if troubles:
         return Finding(Verdict.WRONG, "hook", "; ".join(troubles), "Please report this error")
@@ -151,16 +155,19 @@ def _hook(python: str, environ: Mapping[str, str]) -> Finding:
 
 
 def _run(command: list[str], environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run it in an empty folder: modules of the working directory must not be imported."""
     try:
-        return subprocess.run(
-            command,
-            env=dict(environ),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_SECONDS,
-            check=False,
-        )
+        with tempfile.TemporaryDirectory(prefix="chia-bypass-") as empty:
+            return subprocess.run(
+                command,
+                cwd=empty,
+                env=dict(environ),
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_SECONDS,
+                check=False,
+            )
     except (OSError, subprocess.TimeoutExpired) as error:
         return subprocess.CompletedProcess(command, 1, "", str(error))
 

@@ -8,7 +8,6 @@ import secrets
 import shutil
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -21,6 +20,7 @@ from chia_bypass.control import environment, handshake
 from chia_bypass.control.bypass_yaml import bypass_yaml
 from chia_bypass.control.declared_files import declared_in, files_entry, given_files
 from chia_bypass.control.handshake import Handshake
+from chia_bypass.control.private_folder import control_folder
 from chia_bypass.errors import UsageError
 from chia_bypass.exit_status import ExitStatus
 from chia_bypass.files import publish
@@ -78,7 +78,7 @@ class RecordSession:
         self._run_folder = RunFolder.create(self.folder, run, socket.gethostname())
         self.not_own = make_own(self.folder)
         """Why the recording will count as foreign here; empty: it is this user's own."""
-        self._control = Path(tempfile.mkdtemp(prefix="chia-bypass-"))
+        self._control = control_folder()
         self._session = Session(
             Mode.RECORD,
             str(self.folder),

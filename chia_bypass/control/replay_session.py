@@ -6,12 +6,13 @@ import os
 import shlex
 import shutil
 import socket
-import tempfile
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 from chia_bypass.bypass.parser import load_config
 from chia_bypass.control import environment, handshake
@@ -21,7 +22,9 @@ from chia_bypass.control.declared_files import declared_in
 from chia_bypass.control.drift_causes import Cause, causes
 from chia_bypass.control.dry_files import DryFiles
 from chia_bypass.control.files_put_back import FilesPutBack, files_put_back
+from chia_bypass.control.foreign_rules import check_yaml, recorded_rules
 from chia_bypass.control.named_calls import named_calls
+from chia_bypass.control.private_folder import control_folder
 from chia_bypass.control.record_session import close_run, new_run, write_yaml
 from chia_bypass.control.unpacked_artifact import UnpackedArtifact
 from chia_bypass.errors import RecordingCorrupt, UsageError
@@ -37,11 +40,11 @@ from chia_bypass.plan.check import check
 from chia_bypass.plan.cluster_file import described
 from chia_bypass.plan.rehearsal import Stage, free_memory, stage
 from chia_bypass.record_engine.failures import spoiled_reasons
+from chia_bypass.recording.confined import is_regular
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.layout import BYPASS_YAML, is_recording
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Call
-from chia_bypass.recording.redaction import Redaction
 from chia_bypass.recording.segments import RESTORE
 from chia_bypass.replay_engine.events import Event, Kind, events, settled
 from chia_bypass.replay_engine.miss_reasons import MissReason
@@ -244,6 +247,10 @@ def _ancestors(path: str) -> list[str]:
     return ["/".join(parts[:end]) for end in range(1, len(parts))]
 
 
+MOST_NODES: Final = 64
+"""Nodes of the Ray that a replay starts: each is some processes of this machine."""
+
+
 class ReplaySession:
     """Replays a recording to the drivers that one command starts. Use as a context manager."""
 
@@ -279,17 +286,21 @@ class ReplaySession:
         """What is worth knowing about the nodes of a rehearsal, once it has begun."""
 
     def __enter__(self) -> ReplaySession:
-        if self.yaml is not None:
-            load_config(self.yaml)  # before anything is started
-        folder = self.recording.folder
-        recorded = Redaction.of_runs(self.recording.contents.runs).options
-        if self._options.on_miss == "record":
+        folder, foreign = self.recording.folder, self.foreign
+        if self.yaml is not None:  # before anything is started
+            rules = load_config(self.yaml)
+            if foreign:
+                check_yaml(rules, self._options, folder)
+        self._check_size()
+        grows = self._options.on_miss == "record"
+        runs = self.recording.contents.runs
+        recorded = recorded_rules(runs, folder, foreign=foreign, grows=grows)
+        if grows:
             run = new_run(folder, self._given or self.command, recorded)
-            foreign = self.foreign  # asked before the manifest changes
             self._growing = RunFolder.extend(folder, run, socket.gethostname())
             if not foreign:
                 make_own(folder)
-        self._control = Path(tempfile.mkdtemp(prefix="chia-bypass-"))
+        self._control = control_folder()
         found = self._stage()
         self._refuse_to_kill_nodes(len(found.nodes) > 1)
         try:
@@ -320,6 +331,19 @@ class ReplaySession:
         )
         self._session.save()
         return self
+
+    def _check_size(self) -> None:
+        """Raise UsageError before a Ray of more nodes is started than a machine can have."""
+        contents = self.recording.contents
+        offered = max((len(cluster.nodes) for cluster in contents.clusters), default=0)
+        wanted = {"STRICT_SPREAD": sys.maxsize, "SPREAD": offered}
+        spread = (min(len(g.bundles), wanted.get(g.strategy, 0)) for g in contents.groups)
+        most = max(spread, default=0)
+        if most > MOST_NODES and self._options.address is None and not self._resume:
+            raise UsageError(
+                f"a replay would need a Ray of {most} nodes, more than {MOST_NODES}",
+                "Name a cluster with --address",
+            )
 
     @cached_property
     def foreign(self) -> bool:
@@ -435,6 +459,8 @@ def located(source: Path) -> tuple[Path, Path | None]:
     source = source.absolute()
     if source.is_dir() or not source.exists():
         yaml = source / BYPASS_YAML
+        if os.path.lexists(yaml) and not is_regular(source, BYPASS_YAML):
+            raise RecordingCorrupt(yaml, "is a link, a pipe or a device, and no file", RESTORE)
         return source, yaml if yaml.is_file() else None
     if is_recording(source.parent):
         return source.parent, source

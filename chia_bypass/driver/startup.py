@@ -13,6 +13,7 @@ from chia_bypass.hook import announcing
 from chia_bypass.hook.announcing import announce, started
 from chia_bypass.identity.process import ray_role
 from chia_bypass.patches.post_import import after_import
+from chia_bypass.privacy import is_taken_over
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
     from chia_bypass.patches.placement import Observer, Pins
     from chia_bypass.session import Session
+
+
+_NOWHERE = "/dev/null/none"
 
 
 def enter(session_file: str) -> None:
@@ -34,6 +38,8 @@ def enter(session_file: str) -> None:
     if not announcing.enter():
         return
     control = os.path.dirname(session_file)  # noqa: PTH120 - see the top
+    if is_taken_over(session_file):
+        control = _NOWHERE  # nothing is written there, and loading the session tells
     announce(control, "started", **started())
     _see_to_files(control)
 

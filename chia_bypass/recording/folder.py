@@ -49,6 +49,7 @@ class RunFolder:
     def __init__(self, folder: Path, run: Run, lock: Lock, manifest: SegmentWriter) -> None:
         self.folder, self.run = folder, run
         self._lock, self._manifest = lock, manifest
+        self._ended = False
 
     @staticmethod
     def create(folder: Path, run: Run, host: str) -> RunFolder:
@@ -124,6 +125,9 @@ class RunFolder:
 
     def abandon(self) -> None:
         """Release the lock without marking the run as ended: the recording is incomplete."""
+        if self._ended:  # closing it failed, and whoever began it gives it up, too
+            return
+        self._ended = True
         try:
             self._manifest.close()
         finally:

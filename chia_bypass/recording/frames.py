@@ -62,7 +62,8 @@ class Damage:
     """The file just ends inside the frame, as after a crash; False: bytes were changed."""
 
 
-_RESERVED: Final = 1 << 30
+_RESERVED: Final = 1 << 26
+"""Bytes of zeros that a file system may have reserved and a crash may have left."""
 _ZEROS: Final = bytes(1 << 16)
 _TYPES: Final = {int(kind): kind for kind in FrameType}
 

@@ -275,12 +275,16 @@ def _trusted(folder: Path, closed: list[Closed]) -> CallIndex | None:
     if present != closed[-1].segments:
         return None
     try:
-        # It tells less than the segments do: a longer one is not read at all.
-        data = read_in(folder, INDEX, limit=_MORE * (sum(present.values()) + SMALL))
+        data = read_in(folder, INDEX, limit=longest_index(folder))
         index = unpack_index(data) if hashlib.sha256(data).digest() == expected else None
     except (OSError, Malformed):  # it is derived: `verify` reports it, reading goes on without
         return None
     return index if index is not None and index.segments == present else None
+
+
+def longest_index(folder: Path) -> int:
+    """Bytes that the index of a recording can have: it tells less than the segments do."""
+    return _MORE * (sum(lengths_of(folder).values()) + SMALL)
 
 
 def _contents(segments: Segments, index: CallIndex, manifest: list[Record]) -> Contents:

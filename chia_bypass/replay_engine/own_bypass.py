@@ -20,7 +20,7 @@ from chia_bypass.identity.producers import Producers
 from chia_bypass.ownership.whose import is_foreign
 from chia_bypass.patches import ray_api, threads
 from chia_bypass.recording.layout import read_nonce
-from chia_bypass.recording.redaction import Redaction, hide_in_command
+from chia_bypass.recording.redaction import NO_RULES, Redaction, hide_in_command
 from chia_bypass.replay_engine.answers import Index
 from chia_bypass.replay_engine.class_table import ClassTable
 from chia_bypass.replay_engine.context import ReplayContext
@@ -55,8 +55,10 @@ def _build_for(bypass: Bypass) -> ReplayEngine:
     nonce, ended_well = read_nonce(folder), index.recording.tells_all_ends
     source = Source(str(folder), nonce, "", DriverProcess.here(), ended_well)
     parent = _root()
-    rules = Redaction.of_runs(index.recording.contents.runs)
-    policy = Policy(closed=False, redaction=rules, foreign=is_foreign(folder))
+    foreign = is_foreign(folder)
+    # Rules of a stranger do not run over the arguments of this user.
+    rules = NO_RULES if foreign else Redaction.of_runs(index.recording.contents.runs)
+    policy = Policy(closed=False, redaction=rules, foreign=foreign)
     context = ReplayContext(source, names.script(), bypass.config, policy, invented={})
     producers = Producers(lambda object_id: None)
     engine = build(context, index, producers, None, ClassTable(index.classes()).packed)

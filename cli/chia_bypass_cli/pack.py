@@ -97,6 +97,8 @@ def _print(leaving: Leaving) -> None:
     _list("hosts", leaving.hosts)
     terminal.line(f"  names of {leaving.environment} environment variables")
     _list("values of environment variables", leaving.kept)
+    if leaving.rules:
+        terminal.line(f"  without the {leaving.rules} patterns of --redact")
     for path, secret in leaving.secrets[:_SHOWN]:
         terminal.line(f"  LOOKS LIKE A SECRET: {secret.kind} {secret.shown} in the value of {path}")
     if len(leaving.secrets) > _SHOWN:

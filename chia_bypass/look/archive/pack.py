@@ -14,7 +14,7 @@ from chia_bypass.errors import RecordingError, RecordingExists, UsageError
 from chia_bypass.files import publish
 from chia_bypass.look.archive.artifact import Artifact
 from chia_bypass.look.archive.rewriting import rewrite
-from chia_bypass.look.archive.secrets import secrets_in
+from chia_bypass.look.archive.secrets import secrets_in, secrets_of_tags
 from chia_bypass.names import named
 from chia_bypass.recording.index import CallIndex
 from chia_bypass.recording.layout import LOCK, belongs, files_of
@@ -26,6 +26,7 @@ from chia_bypass.recording.records import (
     Outcome,
     Record,
     Result,
+    Run,
     Surroundings,
 )
 from chia_bypass.recording.redaction import Secret
@@ -81,7 +82,9 @@ class Leaving:
     kept: tuple[str, ...]
     """Variables whose values are stored."""
     secrets: tuple[tuple[str, Secret], ...]
-    """What looks like a secret in the values that leave, with the path of the call."""
+    """What looks like a secret in the values that leave, and in tags, with where it is."""
+    rules: int
+    """Rules of --redact that are left out: a pattern tells what a secret looks like."""
 
 
 def leaving(recording: Recording, choice: Choice) -> Leaving:
@@ -108,7 +111,8 @@ def leaving(recording: Recording, choice: Choice) -> Leaving:
         hosts=_hosts(recording, chosen),
         environment=len({name for run in runs for name in run.environment}),
         kept=_unique(*(name for run in runs for name in run.kept)),
-        secrets=tuple(secrets_in(recording, chosen)),
+        secrets=(*secrets_in(recording, chosen), *secrets_of_tags(recording)),
+        rules=len({rule for run in runs for rule in run.redact}),
     )
 
 
@@ -146,13 +150,21 @@ def pack(recording: Recording, choice: Choice, file: Path, artifact: Artifact | 
             folder = Path(scratch) / name
             every = choice.everything
             if artifact is None:
-                rewrite(recording, folder, lambda record: _packed(record, chosen, every=every))
+                change = partial(_packed, chosen=chosen, every=every)
+                rewrite(recording, folder, change, of_run=without_rules)
             else:
-                rewrite(recording, folder, artifact.change, partial(artifact.add, folder))
+                rewrite(
+                    recording, folder, artifact.change, partial(artifact.add, folder), without_rules
+                )
             publish(file, lambda packed: _archive(folder, packed))
     except OSError as error:
         raise RecordingError(file, f"cannot be written: {error}", "Name another with -o") from None
     return file.stat().st_size
+
+
+def without_rules(run: Run) -> Run:
+    """The run as a pack has it."""
+    return replace(run, redact=())
 
 
 def _packed(record: Record, chosen: frozenset[str], *, every: bool) -> Record:

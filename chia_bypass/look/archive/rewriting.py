@@ -30,7 +30,11 @@ ROLE = "pack"
 
 
 def rewrite(
-    source: Recording, target: Path, change: Change, add: Callable[[Run], None] | None = None
+    source: Recording,
+    target: Path,
+    change: Change,
+    add: Callable[[Run], None] | None = None,
+    of_run: Callable[[Run], Run] = lambda run: run,
 ) -> None:
     """Write what ``change`` leaves of ``source`` into the new folder ``target``.
 
@@ -43,7 +47,7 @@ def rewrite(
         raise RecordingError(source.folder, "lists no run, so there is nothing to write")
     for position, run in enumerate(runs):
         opened = RunFolder.create if position == 0 else RunFolder.extend
-        with opened(target, run, host) as folder:
+        with opened(target, of_run(run), host) as folder:
             _write(source, segments, target, run, change)
             if add is not None and position == 0:
                 add(run)

@@ -25,3 +25,10 @@ def secrets_in(recording: Recording, paths: Collection[str]) -> Iterator[tuple[s
             texts.append(stored.result.raised.text if stored.result.raised else "")
             found = (secret for text in texts for secret in find_secrets(text))
             yield from ((path, secret) for secret in dict.fromkeys(found))
+
+
+def secrets_of_tags(recording: Recording) -> Iterator[tuple[str, Secret]]:
+    """What looks like a secret in tags, which are stored as they are, each with its call."""
+    index = recording.index
+    for number, path in enumerate(index.paths):
+        yield from ((f"{path}, its tag", found) for found in find_secrets(index.tag(number) or ""))

@@ -13,7 +13,7 @@ from chia_bypass.errors import ChiaBypassError, ConfigError, RecordingCorrupt
 from chia_bypass.look.analysis import left_files
 from chia_bypass.outputs.entries import LeftEntry, Trace
 from chia_bypass.outputs.left_index import LeftIndex
-from chia_bypass.recording.confined import is_regular, map_in
+from chia_bypass.recording.confined import is_regular, read_in
 from chia_bypass.recording.folder import FIXED, digest_of
 from chia_bypass.recording.frames import payload_of
 from chia_bypass.recording.index import CallIndex, Spot
@@ -30,7 +30,7 @@ from chia_bypass.recording.layout import (
     lengths_of,
     strangers,
 )
-from chia_bypass.recording.reader import Recording, Stored
+from chia_bypass.recording.reader import Recording, Stored, longest_index
 from chia_bypass.recording.records import Left, LoopFile, Result, Run
 from chia_bypass.recording.schema import Malformed
 from chia_bypass.recording.segments import Segments
@@ -238,7 +238,7 @@ class _Check:
 
     def _index(self, expected: bytes, fresh: CallIndex) -> None:
         try:
-            data = bytes(map_in(self._folder, INDEX))
+            data = read_in(self._folder, INDEX, limit=longest_index(self._folder))
         except OSError:
             self._fault(INDEX, "is missing; opening is slow without it")
             return
