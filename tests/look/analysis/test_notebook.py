@@ -56,7 +56,7 @@ def test_a_replay_is_counted_by_function_with_its_first_misses() -> None:
         *(ReplayedCall("missed", "loop:g", message=f"miss <{n}>\x1b[2J") for n in range(7)),
     ]
     html = outcome_html(ReplayOutcome("/r", tuple(calls)))
-    assert rows(html)[1:] == [["f", "1", "0", "0", "0", "0"], ["g", "0", "0", "7", "0", "0"]]
+    assert [row[:4] for row in rows(html)[1:]] == [["f", "1", "0", "0"], ["g", "0", "0", "7"]]
     assert html.count("<p>miss ") == 5
     assert "miss &lt;0&gt;\\x1b[2J" in html
     assert "1 replayed · 0 real · 7 missed" in html
