@@ -391,7 +391,8 @@ def main(arguments: list[str]) -> None:
 
 
 def _campaign(arguments: list[str], folder: Path) -> None:
-    options: dict[str, Any] = dict(a.partition("=")[::2] for a in arguments if a.startswith("-"))
+    parts = [argument.partition("=") for argument in arguments if argument.startswith("-")]
+    options: dict[str, Any] = {name: value for name, _, value in parts}
     if "--plain" in options:
         runs, seed = int(options.get("-runs", 10**6)), int(options.get("-seed", 0))
         kept = plain(runs, seed, Place(folder))
