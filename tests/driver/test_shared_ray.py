@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -50,10 +51,21 @@ WAYS = {
 }
 
 
+def _raylets() -> list[bytes]:
+    """The command lines of Rays that others have on this machine."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended
+            found.append(path.read_bytes())
+    return [command for command in found if b"raylet/raylet\0" in command]
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_a_second_stage_meets_the_actors_of_the_first(
     tmp_path: Path, short: Path, way: str
 ) -> None:
+    if way == "auto" and _raylets():
+        pytest.skip("Ray looks at all processes of the machine, and finds another one's nodes")
     root = Path(__file__).resolve().parents[2]
     path = os.pathsep.join([str(root), str(root / "cli"), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": path.rstrip(os.pathsep), "RAY_TMPDIR": str(short)}
