@@ -61,10 +61,9 @@ class LiveToken:
             engine.producers.learn_object(object_id, Reference(path, index))
         engine.real.ran.update(self.call.ran)
         entered = partial(_entered, engine, position.Parent(self.call.path))
-        noting = partial(engine.inputs.noting_writes, self.call.function, invocation)
-        with entered() as parent, noting():
+        with entered() as parent:
             value = self._run(engine, parent, body, invocation)
-        return drained_within(drained_within(value, noting), entered)
+        return drained_within(value, entered)
 
     def _run(
         self,

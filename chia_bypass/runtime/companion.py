@@ -19,8 +19,6 @@ import ray
 from ray.exceptions import RayActorError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from chia_bypass.patches.actor_methods import unwatched
-
 NAMESPACE = "chia_bypass"
 PERIOD = 2.0
 """Seconds between looks at the driver."""
@@ -101,10 +99,8 @@ class CompanionLink:
             if large:
                 bound = bound.options(concurrency_group=LARGE)
             try:
-                with unwatched():
-                    asked = bound.remote(*arguments)
                 # Not ray.get: that would release the CPU of the task and start a spare worker.
-                return asked.future().result()
+                return bound.remote(*arguments).future().result()
             except RayActorError:
                 self._actor = None
                 if last:

@@ -127,7 +127,6 @@ print(*sorted(set(sys.modules) - before))
         "driver.startup",
         "hook.announcing",
         "identity.process",
-        "privacy",
         "patches.post_import",
         "ray_private",
     )

@@ -1,1 +1,0 @@
-"""Files that a loop itself reads and writes, besides those of its calls."""

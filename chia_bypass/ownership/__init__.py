@@ -1,1 +1,0 @@
-"""Whose a recording is: made or trusted by this user, or foreign."""
