@@ -113,6 +113,10 @@ class Answer:
             return self._values(tag)
         return self._ended(self._rebuilt(tag, self._bytes))
 
+    def value(self) -> Any:
+        """The recorded value, for whoever compares it. Raises what keeps it from being rebuilt."""
+        return self._decode(self._bytes())
+
     def _values(self, tag: str | None) -> Generator[Any, None, None]:
         """What was yielded, and then the end that it came to."""
         documents = self._rebuilt(tag, self._bytes)

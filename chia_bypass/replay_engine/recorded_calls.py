@@ -157,11 +157,13 @@ class RecordedCalls:
 
     def take(self, call: Call, rule: Rule) -> tuple[int | None, Bucket | None]:
         """The place of the recorded call that answers ``call``, and where it was looked for."""
-        exact, loose = self.bucket(call), self.volatile_bucket(call)
+        arguments = self.keys.of(call)
+        exact = self._bucket(self._key(call, arguments), self._by_key, masked=False)
+        loose = self.volatile_bucket(call)
         place = None
         if exact is not None:
             strictly = rule.strict and call.tag is not None
-            place = exact.take(self.keys.of(call), call.lane, rule, exact=strictly)
+            place = exact.take(arguments, call.lane, rule, exact=strictly)
         if place is None and loose is not None:
             masked = self.keys.of(call, masked=True)
             place = loose.take(masked, call.lane, rule, exact=True)
@@ -169,8 +171,11 @@ class RecordedCalls:
 
     def key_of(self, call: Call) -> Hashable:
         """What a recorded call that may answer ``call`` is found by."""
+        return self._key(call, self.keys.of(call))
+
+    def _key(self, call: Call, arguments: Hashable) -> Hashable:
         by_arguments = call.tag is None or self.keys.rule.match is Match.ORDER
-        return self.keys.of(call) if by_arguments else call.tag
+        return arguments if by_arguments else call.tag
 
     def bucket(self, call: Call) -> Bucket | None:
         """The ended calls that may answer ``call``."""
