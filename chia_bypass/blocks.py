@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timezone
-from pathlib import Path
+from html import escape
+from pathlib import Path, PosixPath
 from typing import Any, ParamSpec, Protocol
 
 from chia_bypass import engine as engines
-from chia_bypass.checked_fields import checked
+from chia_bypass.checked_fields import checked, names
 from chia_bypass.control.record_session import Recorded, RecordSession
 from chia_bypass.control.replay_session import Replayed, ReplaySession
 from chia_bypass.driver import startup
-from chia_bypass.errors import Swallowed
-from chia_bypass.options import RecordOptions, ReplayOptions
+from chia_bypass.errors import Swallowed, UsageError
+from chia_bypass.options import RecordOptions, ReplayOptions, SandboxOptions
 from chia_bypass.recording.folder import new_name
+from chia_bypass.recording.layout import is_recording
 from chia_bypass.session import Session
 
 
+class RecordingFolder(PosixPath):
+    """A folder that a notebook shows as what is recorded in it: what `record` gives."""
+
+    def _repr_html_(self) -> str:
+        from chia_bypass.look.analysis.notebook import recording_html
+
+        return recording_html(self) if is_recording(self) else f"<code>{escape(str(self))}</code>"
+
+
 class Replaying:
-    """A replay of a block: what `replay` gives."""
+    """A replay of a block: what `replay` gives. A notebook shows it as a table."""
 
     def __init__(self, session: ReplaySession) -> None:
         self._session = session
@@ -32,6 +43,12 @@ class Replaying:
     def outcome(self) -> Replayed:
         """What happened; within the block, so far, of which the last calls may be missing."""
         return self._ended or self._session.so_far()
+
+    def _repr_html_(self) -> str:
+        from chia_bypass.control.replayed import outcome_of
+        from chia_bypass.look.analysis.notebook import outcome_html
+
+        return outcome_html(outcome_of(self.outcome))
 
     def end(self, status: int) -> None:
         """Keep the outcome, since what it is read from goes with the session."""
@@ -99,11 +116,11 @@ def record(
 @contextmanager
 def recording(folder: Path, options: RecordOptions, script: str | None) -> Iterator[Path]:
     """What `record` does, with options that were checked."""
-    with RecordSession(folder, sys.argv, options, script=script) as session:
+    with RecordSession(folder, sys.argv, options, script=script, starts=False) as session:
         status = 1
         try:
             with _running(session.session):
-                yield folder
+                yield RecordingFolder(folder)
             status = 0
         finally:
             session.finish(status)
@@ -121,8 +138,19 @@ def replay(
     with underscores; for ``script`` see `record`. Raises RecordingError, and UsageError for an
     option that cannot be meant or a call that is not recorded.
     """
+    refuse_sandbox(options)
     chosen = checked(ReplayOptions, options, "{} of chia_bypass.replay()".format)
     return replaying(Path(source), chosen, script)
+
+
+def refuse_sandbox(options: Iterable[str]) -> None:
+    """Raises UsageError for options that a process cannot have which runs already."""
+    for name in names(SandboxOptions):
+        if name in options:
+            raise UsageError(
+                f"{name}: a block runs in this process, which cannot be put into a sandbox",
+                "`chia-bypass replay` starts a new one",
+            )
 
 
 @contextmanager
@@ -145,9 +173,14 @@ def replaying(source: Path, options: ReplayOptions, script: str | None) -> Itera
 @contextmanager
 def _running(session: Session) -> Iterator[None]:
     """This process as the driver of ``session``."""
+    import ray
+
     from chia_bypass.driver import ray_init
+    from chia_bypass.patches.chia_calls import workers
 
     previous, invented_before = engines.current(), ray_init.invented()
+    unprepared_before = workers.unprepared
+    workers.unprepared = unprepared_before or ray.is_initialized()
     undo = startup.start(session)
     # The hook waits for this import; here it must not wait for the block's first use of it.
     import chia_bypass.function  # noqa: F401
@@ -161,9 +194,8 @@ def _running(session: Session) -> Iterator[None]:
         engines.activate(previous)
         if ray_init.invented() and not invented_before:
             # Nothing may run for real on what this Ray only pretends to have.
-            import ray
-
             ray.shutdown()
+        workers.unprepared = unprepared_before
         undo()
 
 

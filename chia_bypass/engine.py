@@ -98,7 +98,13 @@ class Completions(Protocol):
         """What ``ray.wait`` returns or raises."""
         ...
 
-    def get(self, plain: Callable[[], R], references: list[Any], plain_wait: PlainWait) -> R:
+    def get(
+        self,
+        plain: Callable[[], R],
+        references: list[Any],
+        plain_wait: PlainWait,
+        timeout: float | None,
+    ) -> R:
         """What ``plain``, a ``ray.get`` of ``references``, returns or raises."""
         ...
 
@@ -159,6 +165,10 @@ class Engine(Protocol):
         Or a ``provider`` of the loop's own Bypass, which is counted as a call of its function.
         It may dispatch calls of its own. ``process`` is its actor or task id.
         """
+        ...
+
+    def asked(self, actor: Any, method: str, returned: Any) -> None:
+        """A method of a plain actor was called, and Ray ``returned`` a reference or several."""
         ...
 
 

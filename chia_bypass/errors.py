@@ -24,6 +24,7 @@
     │   ├── ClassRefused           its class may not be imported here
     │   └── PickleRefused          kept as pickle, and pickle is not allowed
     ├── Miss                       a call that the recording cannot answer
+    ├── FaultInjected              what a call raises that `--fault` breaks
     ├── Swallowed                  misses that the program went on after
     └── RealRunRefused             a call that must not run for real here
 
@@ -250,6 +251,17 @@ class Miss(ChiaBypassError):
             f"{self.function}{tagged}, called by {self.parent}: {self.reason}{detail}. "
             f"{self.remedy}"
         )
+
+
+class FaultInjected(ChiaBypassError):
+    """A call was made to fail by ``--fault``: the loop gets it as the error of that call."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(rule)
+        self.rule = rule
+
+    def __str__(self) -> str:
+        return f"a fault was injected: {self.rule}"
 
 
 class Swallowed(ChiaBypassError):

@@ -29,8 +29,10 @@ class ExitStatus(IntEnum):
     CORRUPT = 26, "The recording is damaged."
     NEVER_PLACED = (
         27,
-        "`plan`, `record --cluster`: something can never be placed, or waits for ever.",
+        "`plan`, `--cluster`: something can never be placed there, or waits for ever.",
     )
+    UNFORESEEN = 70, "An error that nobody foresaw; CHIA_BYPASS_TRACEBACK=1 shows where."
+    NO_OUTPUT = 74, "Standard output cannot be written."
     NOT_EXECUTABLE = 126, "The command exists but cannot be run."
     NOT_FOUND = 127, "The command does not exist."
 

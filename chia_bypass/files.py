@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,15 +16,31 @@ def publish(target: Path, write: Callable[[BinaryIO], object]) -> None:
     Whoever opens ``target`` finds all of it or what was there before, also after a crash. Raises
     OSError and whatever ``write`` raises; ``target`` is then as it was.
     """
-    scratch = scratch_beside(target)
+    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with scratch.open("xb") as file:
-            write(file)
-            file.flush()
-            os.fdatasync(file.fileno())
-        put_in_place(scratch, target)
+        publish_in(folder, target.name, write)
+    finally:
+        os.close(folder)
+
+
+def publish_in(folder: int, name: str, write: Callable[[BinaryIO], object]) -> None:
+    """The same for ``name`` in a folder that is open: no link leads it elsewhere.
+
+    Only this user can read the file. Its name before it is whole is random, and its own.
+    """
+    scratch = scratch_beside(Path(name)).name
+    new = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    file = os.open(scratch, new, 0o600, dir_fd=folder)
+    try:
+        with os.fdopen(file, "wb") as target:
+            write(target)
+            target.flush()
+            os.fdatasync(file)
+        os.rename(scratch, name, src_dir_fd=folder, dst_dir_fd=folder)
+        os.fsync(folder)
     except BaseException:
-        scratch.unlink(missing_ok=True)
+        with suppress(OSError):
+            os.unlink(scratch, dir_fd=folder)
         raise
 
 

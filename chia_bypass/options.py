@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from chia_bypass.checked_fields import Unfit
+from chia_bypass.fault_rules import FORM, FaultRule
 
 
 def flag(option: str) -> str:
     """How the command line calls an option: ``--live-from``."""
-    return "--" + option.replace("_", "-")
+    return "--fault" if option == "faults" else "--" + option.replace("_", "-")
 
 
 def _regex(pattern: str) -> str:
@@ -67,6 +68,43 @@ def _limits(limits: str) -> str:
     return limits
 
 
+def _function_files(rule: str) -> str:
+    FunctionFiles.of(rule)
+    return rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionFiles:
+    """Files that the calls of a function leave below a folder."""
+
+    function: str
+    """Glob of functions."""
+    root: str | None = None
+    """The folder on the worker, relative to its working directory; None: that itself."""
+    globs: Sequence[str] = ("*",)
+    """Patterns of paths relative to the folder; ``*`` matches slashes, too."""
+    limit: int | None = None
+    """Bytes that are kept of one call; None: as ``--files-limit`` says."""
+    delete: bool = False
+    """Whether files that a call removes are removed when it is served."""
+
+    @staticmethod
+    def of(rule: str) -> FunctionFiles:
+        """From ``FUNCTION=ROOT:GLOB``; raises Unfit."""
+        function, equals, rest = rule.partition("=")
+        root, colon, glob = rest.rpartition(":")
+        if not (function and equals and root and colon and glob):
+            raise Unfit("FUNCTION=ROOT:GLOB, such as 'build=/scratch/obj:*.o'", rule)
+        return FunctionFiles(function=function, root=root, globs=(glob,))
+
+
+def _fault(rule: str) -> str:
+    try:
+        return FaultRule.of(rule).text
+    except ValueError as error:
+        raise Unfit(FORM, rule, str(error)) from None
+
+
 def _entries_and_bytes(limits: str) -> tuple[int, int]:
     entries, megabytes = map(int, limits.split(":"))
     return entries, megabytes * 1024**2
@@ -82,6 +120,8 @@ OtherArguments = Literal["report", "strict"]
 MatchBy = Literal["arguments", "order"]
 LearnedIn = Literal["recorded", "free"]
 Noting = Literal["note", "none"]
+LoopInputs = Literal["recorded", "present"]
+Restoring = Literal["in-place", "never"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,11 +145,23 @@ class RecordOptions:
     inputs_limit: Annotated[str, _limits] = "10000:256"
     """``ENTRIES:MB``: how many files and folders, and how much in them, are looked at for a call.
     Of what is beyond it, size and time of the last change are noted."""
+    bypass: str | None = None
+    """A bypass YAML: what its ``files:`` say that functions leave is kept with their calls."""
+    files: Sequence[Annotated[str, _function_files]] = ()
+    """``FUNCTION=ROOT:GLOB``: files below ROOT that calls of FUNCTION leave are kept with them."""
+    files_limit: Annotated[float, _not_negative] = 64.0
+    """MB of files that are kept of one call: those that its result or arguments name and that it
+    made or changed, and what ``files`` says. 0: none are kept."""
 
     @property
     def inputs_limits(self) -> tuple[int, int]:
         """Entries and bytes of ``inputs_limit``."""
         return _entries_and_bytes(self.inputs_limit)
+
+    @property
+    def files_bytes(self) -> int:
+        """``files_limit`` in bytes."""
+        return int(self.files_limit * 1024**2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,8 +207,22 @@ class ReplayOptions:
     """Serve calls although files and folders that their arguments name are not what they were."""
     inputs_limit: Annotated[str, _limits] = "10000:256"
     """How much of one call's files and folders is compared by content, as when recording."""
+    restore: Restoring | None = None
+    """Whether files that served calls had left are put back where they were; None: in ``resume``,
+    on a Ray that ``address`` names, and in a sandbox; outside of one not from a recording that is
+    foreign."""
     latency: Annotated[str | float, _factor] = 0.0
     """How much of its recorded duration a served call holds its resources; ``recorded`` is 1."""
+
+    cluster: str | None = None
+    """A cluster file: the loop is rehearsed on local nodes that offer what that cluster does, and
+    learns in no particular order that calls have finished."""
+    faults: Sequence[Annotated[str, _fault]] = ()
+    """Served calls that break, and how: ``build#3=crash@1``, as `fault_rules` says."""
+    fault_seed: int = 0
+    """By it those calls are drawn that break where a rule is for a share of them."""
+    fault_file: str | None = None
+    """A YAML file with further faults, and perhaps a seed."""
 
     @property
     def inputs_limits(self) -> tuple[int, int]:
@@ -172,6 +238,22 @@ class ReplayOptions:
     def live_calls(self) -> Calls:
         """The calls in ``live``."""
         return tuple(filter(_names_call, self.live))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxOptions:
+    """Where a replay of a command writes.
+
+    A block of Python cannot be put into a sandbox, since its process runs already.
+    """
+
+    sandbox: bool | None = None
+    """Whether what the loop writes is kept out of the user's files; None: where that works here."""
+    loop_inputs: LoopInputs | None = None
+    """What the loop itself reads in the sandbox: what it read when it was recorded, or what is
+    there; None: what is there, unless the recorded run itself wrote that."""
+    writes: str | None = None
+    """A folder that gets what the loop wrote in the sandbox, instead of nobody."""
 
 
 def _names_call(word: str) -> bool:
@@ -204,3 +286,7 @@ class NamedCalls:
     """Since it was dispatched."""
     redo: Sequence[Cut] = ()
     """Each since it had finished."""
+    faults: Sequence[str] = ()
+    """Those of the options and of ``fault_file``."""
+    faulted: Sequence[str] = ()
+    """Of each of them the path of the call that it names, or empty."""

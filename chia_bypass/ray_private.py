@@ -50,6 +50,10 @@ LIVE = frozenset(
 """Classes whose instances mean nothing in another run. Without one of them its instances would be
 recorded, and a replay would hand out dead ones."""
 
+ADDRESS_FILE = "ray_current_cluster"
+"""The file, in Ray's temporary folder, that holds the address of the cluster that was started here.
+Without it nobody would be told of one that has died."""
+
 READ_PACKAGE = (
     "from ray._raylet import GcsClient;"
     "package=GcsClient(address=os.environ['RAY_ADDRESS']).internal_kv_get({uri!r},None)"
@@ -62,6 +66,13 @@ CONNECT = "connect"
 """The function of the module WORKER that all of ``ray.init`` ends in, with ``job_config=`` as it
 will be. Without it workers would not be sent our setup hook."""
 
+START_NODE = "start_raylet"
+"""The method of `node_class` that starts what starts workers, when the cluster's key-value store is
+there already. Without it the workers that Ray starts ahead would lack us and stay unused."""
+
+SETUP_VARIABLE = "__RAY_WORKER_PROCESS_SETUP_HOOK_ENV_VAR"
+"""The environment variable in which a worker finds the key of its setup hook."""
+
 HAND_OVER = "_set_future_helper"
 """The function of `raylet` that hands each result to a future, by ``(result, *, py_future)``, and
 sets ``py_future.object_ref`` afterwards. Without it the order in which awaited calls finish would
@@ -71,6 +82,9 @@ START = "_remote"
 """The method ``(args, kwargs, **options)`` of `actor_class` and `remote_function_class` that
 creates an actor or submits a task. Without it these would be neither parents nor reservations."""
 
+METHOD = "_actor_method_call"
+"""The method ``(name, ...)`` of actors' handles by which all of an actor's methods are called.
+Without it nobody is told that a loop asks an actor what served calls would have changed."""
 
 CALLERS = ("ray/_raylet.pyx", "ray/includes/common.pxi")
 """Ends of the names of the files of Ray from which a task is called; tracebacks begin with their
@@ -106,11 +120,42 @@ def actor_class() -> Any:
     return actor.ActorClass
 
 
+def actor_handle_class() -> Any:
+    """The class of actors' handles; for METHOD."""
+    from ray import actor
+
+    return actor.ActorHandle
+
+
 def remote_function_class() -> Any:
     """The class of what ``ray.remote`` makes of a function; for START."""
     from ray import remote_function
 
     return remote_function.RemoteFunction
+
+
+def node_class() -> Any:
+    """The class of the nodes that ``ray.init`` starts; for START_NODE."""
+    from ray._private import node
+
+    return node.Node
+
+
+def offer_setup(node: Any, pickled: bytes) -> str:
+    """Store a setup hook, as cloudpickle has it, in the cluster of ``node``; returns what workers
+    must find in SETUP_VARIABLE to run it. As Ray stores the hook of a job.
+    """
+    import pickle
+
+    from ray._private import ray_constants
+    from ray._private.runtime_env import setup_hook
+
+    key = b"FunctionsToRun:chia-bypass"
+    stored = {"job_id": b"", "function_id": b"", "function": pickled}
+    namespace = ray_constants.KV_NAMESPACE_FUNCTION_TABLE
+    node.get_gcs_client().internal_kv_put(key, pickle.dumps(stored), True, namespace)
+    decode: Any = setup_hook._decode_function_key
+    return str(decode(key))
 
 
 # What is inside of Ray's objects.
@@ -260,6 +305,11 @@ def running_cluster(temp_dir: str | None) -> str | None:
     return found
 
 
+def temp_dir(environ: Mapping[str, str]) -> str:
+    """Ray's temporary folder; for ADDRESS_FILE."""
+    return f"{environ.get('RAY_TMPDIR') or '/tmp'}/ray"
+
+
 def cpus() -> int:
     """How many CPUs it would offer, which may be fewer than the machine has: a container's."""
     from ray._private import utils
@@ -303,12 +353,69 @@ def start_node(parameters: Mapping[str, Any]) -> Any:
     return node.Node(make(**parameters), head=False, shutdown_at_exit=False, spawn_reaper=True)
 
 
+def start_lean_node(parameters: Mapping[str, Any], head: Any) -> Any:
+    """As `start_node`, without the two agents of a node: they take 130 MB and two seconds of work,
+    and serve a dashboard that is not there. The environments of its workers are made by the agent
+    of ``head``, on the same machine.
+    """
+    from ray._private import ray_constants, services
+
+    if not hasattr(raylet(), "persist_port"):  # a Ray that tells the ports of agents otherwise
+        return start_node(parameters)
+    whole = services.start_ray_process
+
+    def start(command: list[str], process_type: str, *args: Any, **kwargs: Any) -> Any:
+        if process_type == ray_constants.PROCESS_TYPE_RAYLET:
+            command = _without_agents(command, head)
+        return whole(command, process_type, *args, **kwargs)
+
+    services.start_ray_process = start
+    try:
+        return start_node(parameters)
+    finally:
+        services.start_ray_process = whole
+
+
+def _without_agents(command: list[str], head: Any) -> list[str]:
+    """Of a raylet, which waits for the ports of its agents and ends when they do: the ports are
+    there, and processes that do nothing stand for the agents.
+    """
+    ray = raylet()
+    given = dict(word.split("=", 1) for word in command if "=" in word)
+    folder, node = given["--session_dir"], given["--node_id"]
+    unused = ("METRICS_AGENT_PORT_NAME", "METRICS_EXPORT_PORT_NAME")
+    for name in (*unused, "DASHBOARD_AGENT_LISTEN_PORT_NAME"):
+        ray.persist_port(folder, node, getattr(ray, name), -1)
+    shared = ray.RUNTIME_ENV_AGENT_PORT_NAME
+    port = ray.wait_for_persisted_port(folder, head.node_id, shared)
+    ray.persist_port(folder, node, shared, port)
+    idle = 'sh -c "exec tail --pid=$PPID -f /dev/null"'
+    agents = ("dashboard_agent_command", "runtime_env_agent_command")
+    kept = [word for word in command if not word.startswith(tuple(f"--{a}=" for a in agents))]
+    return [*kept, *(f"--{agent}={idle}" for agent in agents)]
+
+
 def await_node(node: Any, seconds: float) -> None:
     """Wait until the cluster knows ``node``. Raises TimeoutError."""
     from ray._private import services
 
     wait: Any = services.wait_for_node
     wait(node.gcs_address, node.plasma_store_socket_name, seconds)
+
+
+def lose(references: list[Any]) -> None:
+    """Delete the objects behind the references everywhere, as if their nodes had been lost."""
+    from ray._private import internal_api
+
+    internal_api.free(references)
+
+
+def await_end(node: Any) -> None:
+    """Wait until the raylet of a node that this process started has ended, and take note of it."""
+    from ray._private import ray_constants
+
+    for info in node.all_processes.get(ray_constants.PROCESS_TYPE_RAYLET, ()):
+        info.process.wait()
 
 
 # Submitting jobs.

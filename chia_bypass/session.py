@@ -11,13 +11,16 @@ Standard library only: it travels to workers.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from pathlib import Path
 
 from chia_bypass.checked_fields import checked
-from chia_bypass.options import NamedCalls, RecordOptions, ReplayOptions
+from chia_bypass.errors import UsageError
+from chia_bypass.options import FunctionFiles, NamedCalls, RecordOptions, ReplayOptions
+from chia_bypass.privacy import is_taken_over
 
 VARIABLE = "CHIA_BYPASS_SESSION"
 """The environment variable that holds the path of the session file."""
@@ -72,12 +75,21 @@ class Session:
     """Replay: what of that is offered by nodes besides the driver's, a map for each."""
     clusters: Sequence[Sequence[RecordedNode]] = ()
     """Replay: the nodes that each recorded driver saw, for what is pinned to them."""
+    rehearses: bool = False
+    """Replay: the nodes are those of a described cluster, and offer that and nothing else."""
     resume: bool = False
     """Replay: it finishes the recorded run, on the Ray that the drivers ask for."""
     ended_well: bool = False
     """Replay: calls without a result never ended: `Recording.tells_all_ends`, at its start."""
     script: str | None = None
     """Under which name the drivers count; None: under that of the program that they run."""
+    foreign: bool = False
+    """Replay: nothing tells that this user made or trusted the recording."""
+    declared: Sequence[FunctionFiles] = ()
+    """What a bypass YAML says that functions leave: kept when their calls are recorded."""
+    sandboxed: bool = False
+    """Replay: drivers and workers run in a sandbox that keeps what they write from the user's, at
+    least below the folders in which recorded calls left files."""
     jobs: bool = False
     """Record: submitted jobs may record into ``recording``, on the nodes of their drivers."""
 
@@ -92,16 +104,30 @@ class Session:
         return self.mode is Mode.REPLAY and self.address is None and not self.resume
 
     @property
+    def puts_back(self) -> bool:
+        """Replay: files that served calls had left are put back at their recorded places."""
+        if self.replay.restore is not None:
+            return self.replay.restore == "in-place"
+        return self.sandboxed or not (self.own_ray or self.foreign)
+
+    @property
     def file(self) -> Path:
         """Where :meth:`save` writes."""
         return Path(self.control) / FILE
 
     def save(self) -> Path:
         """Write the session file; returns its path, the value of VARIABLE."""
-        self.file.write_text(json.dumps(asdict(self), indent=1))
+        file = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(file, "w", encoding="utf-8") as target:
+            json.dump(asdict(self), target, indent=1)
         return self.file
 
     @staticmethod
     def load(path: str | Path) -> Session:
-        """The session in the file at ``path``. Raises UsageError for a field that is wrong."""
+        """The session in the file at ``path``.
+
+        Raises UsageError for a field that is wrong, and if others can write where the file is.
+        """
+        if is_taken_over(str(path)):
+            raise UsageError(f"{path} is not this user's alone, so it is not obeyed")
         return checked(Session, json.loads(Path(path).read_text()), f"{{}} in {path}".format)

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
+_LONGEST: Final = 1e12
 CUT: Final = "…"
 _FRAME: Final = re.compile(r'  File "(.*)", line \d+')
 _OURS: Final = re.compile(
@@ -34,6 +35,16 @@ def visible_lines(text: str) -> list[str]:
     return [visible(line.expandtabs(4)) for line in plain.rstrip("\n").split("\n")]
 
 
+def inert(line: str) -> str:
+    """A printed line that the log of a CI system does not take for a command to itself.
+
+    GitHub's runner obeys lines that begin with ``::``, and ``##[`` anywhere.
+    """
+    if line.lstrip().startswith("::"):
+        line = line.replace(":", "\\x3a", 1)
+    return line.replace("##[", "#\\x23[")
+
+
 def _visible_character(character: str) -> str:
     return character if character.isprintable() else ascii(character)[1:-1]
 
@@ -50,6 +61,8 @@ def moment(seconds: float) -> str:
 
 def seconds(amount: float) -> str:
     """``0.2 s``, ``34 s``, ``3 h 12 min``; ``12 ms`` below a tenth of a second."""
+    if not abs(amount) < _LONGEST:  # the number comes from a file, and may be none
+        return f"{amount} s"
     if 0 < amount < 0.1:
         return f"{amount * 1000:.1f} ms" if amount < 0.00995 else f"{amount * 1000:.0f} ms"
     if amount < 10:

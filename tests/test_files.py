@@ -63,7 +63,7 @@ def test_bytes_are_durable_before_their_name_and_that_on_return(
         real = getattr(os, name)
 
         def noted(what: Any, *rest: Any, **more: Any) -> Any:
-            path = what if isinstance(what, Path) else Path(f"/proc/self/fd/{what}").readlink()
+            path = Path(what) if isinstance(what, str) else Path(f"/proc/self/fd/{what}").readlink()
             steps.append((name, path.name.partition(".")[0] or "scratch"))
             return real(what, *rest, **more)
 

@@ -26,11 +26,19 @@ from chia_bypass.bypass.config import Match
 from chia_bypass.checked_fields import checked, names
 from chia_bypass.control.named_calls import named_calls
 from chia_bypass.driver import startup
-from chia_bypass.options import Cut, NamedCalls, RecordOptions, ReplayOptions, flag
+from chia_bypass.options import (
+    Cut,
+    NamedCalls,
+    RecordOptions,
+    ReplayOptions,
+    SandboxOptions,
+    flag,
+)
 from chia_bypass.record_engine.filters import Filters
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import RedactionRule
 from chia_bypass.recording.redaction import Redaction
+from chia_bypass.replay_engine.faults import FaultPlan
 from chia_bypass.replay_engine.policy import OnMiss, Policy
 from chia_bypass.session import Mode, Session
 
@@ -38,14 +46,18 @@ pytest_plugins = ("pytester",)
 
 ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "recordings" / "generated_c" / "golden"
-KINDS = (RecordOptions, ReplayOptions)
+KINDS = (RecordOptions, ReplayOptions, SandboxOptions)
 REGEXES = st.sampled_from(["a", "iter[0-9]+", r"\d{2}", "(?i)x|y"])
 SHAPED = {
     "redact_in": ["Node.*=a+"],
     "keep_env": ["HOME"],
     "live_from": "RunNode.run#0",
     "redo": ["GccNode.compile#0"],
+    "faults": ["revise=hang", "RunNode.run#0=crash@1"],
+    "fault_file": str(ROOT / "tests" / "support" / "faults.yaml"),
     "inputs_limit": "5:1",
+    "files": ["build=/scratch/obj:*.o"],
+    "bypass": str(GOLDEN / "bypass.yaml"),
 }
 """Values of options that take more than their type says."""
 
@@ -67,7 +79,7 @@ def another_value(kind: type, name: str) -> Any:
         return get_args(hint)[1]
     if get_origin(hint) is Sequence:
         return ["one", "two"]
-    return {bool: True, float: 7.5, str: "there:1", str | float: 0.5}[hint]
+    return {bool: True, int: 7, float: 7.5, str: "there:1", str | float: 0.5}[hint]
 
 
 def kind_default(kind: type, name: str) -> object:
@@ -114,13 +126,15 @@ def fitting(hint: Any) -> st.SearchStrategy[Any]:
         return st.lists(fitting(inner[0]), max_size=3)
     if NoneType in inner:
         return st.none() | fitting(bare(hint))
-    return {bool: st.booleans(), str: st.text()}[hint]
+    return {bool: st.booleans(), int: st.integers(-9, 9), str: st.text()}[hint]
 
 
 def any_of(kind: type) -> st.SearchStrategy[Any]:
     hints = get_type_hints(kind, include_extras=True)
     given_ = {name: fitting(hint) for name, hint in hints.items()}
+    given_["faults"] = st.lists(st.sampled_from(["f=hang", "Node.*#3=crash@1", "g:i+=slow:5%0.5"]))
     given_["redact_in"] = st.lists(st.builds("{}={}".format, st.just("Node.*"), REGEXES))
+    given_["files"] = st.lists(st.just("build=/scratch/obj:*.o"))
     given_["inputs_limit"] = st.builds("{}:{}".format, st.integers(0, 9), st.integers(0, 9))
     kept = {name: strategy for name, strategy in given_.items() if name in hints}
     return st.fixed_dictionaries({}, optional=kept).map(lambda given: checked(kind, given))
@@ -237,7 +251,13 @@ def test_a_session_file_without_a_field_that_has_no_default_is_refused() -> None
         (RecordOptions, "redact_in", ["x"], "--redact-in must be GLOB=REGEX, such as 'Node.*=key"),
         (RecordOptions, "redact_in", ["=x"], "--redact-in must be GLOB=REGEX"),
         (RecordOptions, "redact_in", ["f=("], "--redact-in must be a regular expression, not (: m"),
-        (RecordOptions, "functions", [], "--functions is unknown. Known: function, inputs, "),
+        (RecordOptions, "files", ["f=/x"], "--files must be FUNCTION=ROOT:GLOB, such as 'build="),
+        (
+            RecordOptions,
+            "functions",
+            [],
+            "--functions is unknown. Known: bypass, files, files_l",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused(kind: type, option: str, value: Any, told: str) -> None:
@@ -254,7 +274,14 @@ def recording(tmp_path: Path) -> Path:
 
 def told_to_drivers(*arguments: str | Path) -> Session:
     """The session file that a command finds which our command line starts."""
-    done = subprocess.run(
+    done = our_command(*arguments)
+    assert done.stdout, done.stderr
+    return checked(Session, json.loads(done.stdout))
+
+
+def our_command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Our command line, around a command that prints its session file."""
+    return subprocess.run(
         [
             *(sys.executable, "-c", "from chia_bypass_cli.app import main; main()"),
             *(*map(str, arguments), "--", "sh", "-c", 'cat "$CHIA_BYPASS_SESSION"'),
@@ -265,8 +292,6 @@ def told_to_drivers(*arguments: str | Path) -> Session:
         env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'cli'}"},
         check=False,
     )
-    assert done.stdout, done.stderr
-    return checked(Session, json.loads(done.stdout))
 
 
 def test_the_command_line_takes_every_option(recording: Path, tmp_path: Path) -> None:
@@ -321,6 +346,24 @@ def test_the_blocks_take_every_option(
     assert (first.record, first.script) == (checked(RecordOptions, said), "here")
     assert (second.replay, second.script) == (checked(ReplayOptions, replayed), "there")
     assert not first.jobs
+
+
+@pytest.mark.parametrize("name", names(SandboxOptions))
+def test_a_process_that_runs_cannot_be_put_into_a_sandbox(name: str, recording: Path) -> None:
+    said: dict[str, Any] = {name: another_value(SandboxOptions, name)}
+    with pytest.raises(UsageError, match=f"^{name}: a block runs in this process, which cannot be"):
+        blocks.replay(recording, **said)
+
+
+def test_there_is_no_sandbox_on_a_cluster_and_no_writes_without_one(recording: Path) -> None:
+    for said, told in (
+        (["--address", "x:1", "--sandbox"], "with --address there is no sandbox"),
+        (["--no-sandbox", "--writes", "x"], "--writes keeps what a sandbox holds back"),
+        (["--writes", str(recording)], f"--writes {recording}: it is not empty"),
+    ):
+        done = our_command("replay", recording, *said)
+        assert done.returncode == 2
+        assert told in done.stderr
 
 
 @pytest.mark.parametrize("block", [blocks.record, blocks.replay])
@@ -395,6 +438,7 @@ def test_what_follows_from_the_options() -> None:
         redaction=redaction,
     )
     assert policy == Policy(
+        faults=FaultPlan(seed=7),
         strict=True,
         match=Match.ORDER,
         on_miss=OnMiss.RUN,

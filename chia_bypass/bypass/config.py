@@ -14,7 +14,7 @@
         state: tree                    # name of what several functions change
         failed: {success: false}       # field -> the value, or list of values, that is a failure
         was: old.module:name           # former name, or a list of them
-        files: ["out/*.log"]           # globs, or {root: DIR, globs: [...], limit: BYTES}
+        files: ["out/*.log"]           # globs; or {root:, globs:, limit:, delete: true}
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ class Files:
     """A folder on the worker; None: the working directory of the call."""
     limit: int | None = None
     """Bytes that the files of one call may have together; None: no limit of the user's."""
+    delete: bool = False
+    """Whether files that a call removes are removed when it is served."""
 
 
 @dataclass(frozen=True, slots=True)

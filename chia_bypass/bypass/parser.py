@@ -167,14 +167,15 @@ def _was(place: _Place, value: Any) -> tuple[str, ...]:
 def _files(place: _Place, value: Any) -> Files:
     if not isinstance(value, dict):
         return Files(_texts(place, value))
-    _refuse_unknown(place, value, {"root": 0, "globs": 0, "limit": 0})
+    _refuse_unknown(place, value, dict.fromkeys(("root", "globs", "limit", "delete")))
     if value.get("globs") is None:
         raise place.fault("has no globs", "Say which files: {globs: ['*.log']}")
-    root, limit = value.get("root"), value.get("limit")
+    root, limit, delete = (value.get(key) for key in ("root", "limit", "delete"))
     return Files(
         globs=_texts(place.under("globs"), value["globs"]),
         root=None if root is None else _text(place.under("root"), root),
         limit=None if limit is None else _bytes(place.under("limit"), limit),
+        delete=False if delete is None else _flag(place.under("delete"), delete),
     )
 
 

@@ -36,8 +36,14 @@ def load_section(path: Path, section: str) -> Any:
         raise ConfigError(str(path), "", "nested too deeply to be a bypass YAML") from None
 
 
+_LONGEST = 1 << 24
+"""Bytes of a bypass YAML of many thousands of functions."""
+
+
 def _read(path: Path) -> bytes:
     try:
+        if path.stat().st_size > _LONGEST:
+            raise ConfigError(str(path), "", "is far too long to be a bypass YAML")
         return path.read_bytes()
     except OSError as error:
         reason = error.strerror or str(error)

@@ -9,6 +9,7 @@ times at which they finished.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -84,6 +85,7 @@ class Order:
         self._first = 0
         self._served: dict[str, float] = {}
         self._reported: set[str] = set()
+        self._vain = _vain(seen)
         self._pending: set[str] = set()
         self._give_ups = 0
 
@@ -127,6 +129,30 @@ class Order:
         """Seconds that passed, when it was recorded, before the loop learned of ``calls``, too."""
         number = max((self._sight_of[call] for call in calls if call in self._sight_of), default=0)
         return self._sights[number].at - self._sights[number - 1].at if number > 0 else 0.0
+
+    def waits_in_vain(self, calls: Collection[str], lane: str, *, for_any: bool) -> bool:
+        """Whether a wait with a timeout for ``calls`` ends as the next recorded one did: in vain.
+
+        That one then has been had. ``for_any``: it wants all of them, else one is enough for it.
+        """
+        open_ = [call for call in calls if self._vain.get((lane, call))]
+        if not open_ or (len(open_) < len(calls) and not for_any):
+            return False
+        for call in open_:
+            self._vain[lane, call] -= 1
+        return True
+
+    def waits_no_more(self, calls: Iterable[str], lane: str) -> None:
+        """Recorded waits in vain for these are not had again."""
+        for call in calls:
+            self._vain.pop((lane, call), None)
+
+    def forget_vain(self, call: str) -> bool:
+        """``call`` runs for real: how it was waited for counts no more. Whether there was any."""
+        keys = [key for key in self._vain if key[1] == call]
+        for key in keys:
+            del self._vain[key]
+        return bool(keys)
 
     def reported(self, call: str) -> bool:
         """Whether the loop knows that ``call`` has finished."""
@@ -245,6 +271,19 @@ class Order:
             if sight.at >= finished:
                 return
             yield sight
+
+
+def _vain(seen: Iterable[Seen]) -> Counter[tuple[str, str]]:
+    """How often each lane waited in vain for each call."""
+    found: Counter[tuple[str, str]] = Counter()
+    for record in seen:
+        for call in record.vain:
+            if record.times:
+                found[record.lane, call] += record.times
+            else:
+                for key in [key for key in found if key[1] == call]:
+                    del found[key]
+    return found
 
 
 def _in_line(seen: Sequence[Seen]) -> list[Seen]:

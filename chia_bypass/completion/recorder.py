@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary
 
 import ray
@@ -19,9 +19,31 @@ from chia_bypass.completion.quiet import LONGEST, Quiet
 from chia_bypass.engine import PlainWait
 from chia_bypass.identity import position
 from chia_bypass.identity.producers import Producers, is_reference
-from chia_bypass.recording.records import Seen
+from chia_bypass.recording.records import Got, Seen
 
 R = TypeVar("R")
+
+
+_EACH: Final = 20
+"""So many waits in vain for the same are noted one by one; who waits for longer looks from time to
+time, and about how often is enough."""
+
+
+@dataclass(slots=True)
+class Streak:
+    """Waits of one lane for the same calls, all in vain."""
+
+    calls: tuple[str, ...]
+    times: int = 0
+    noted: int = 0
+
+    def news(self) -> int:
+        """Count one; how many are to be noted now."""
+        self.times += 1
+        if self.times > _EACH and self.times * 4 < self.noted * 5:
+            return 0
+        fresh, self.noted = self.times - self.noted, self.times
+        return fresh
 
 
 @dataclass(slots=True)
@@ -36,6 +58,8 @@ class Memory:
     """Its path in the recording; None: as in this run."""
     order: Order | None = None
     """Of a replay that adds to a recording: how far it has come in what is recorded."""
+    streaks: dict[str, Streak] = field(default_factory=dict)
+    """By lane, what it waits for in vain."""
 
 
 _memories: WeakKeyDictionary[position.Parent, Memory] = WeakKeyDictionary()
@@ -45,7 +69,7 @@ _memories: WeakKeyDictionary[position.Parent, Memory] = WeakKeyDictionary()
 class SeenLog:
     """Notes what the waits of one process report for the first time."""
 
-    def __init__(self, producers: Producers, note: Callable[[Seen], None]) -> None:
+    def __init__(self, producers: Producers, note: Callable[[Seen | Got], None]) -> None:
         self._producers, self._note = producers, note
         self.remember: Callable[[position.Parent], Memory] = lambda parent: Memory()
         """What there is of a parent already."""
@@ -60,22 +84,59 @@ class SeenLog:
         """As ``plain``."""
         ready, rest = plain(references, num_returns, timeout)
         here = position.current()
-        if ready and here is not None:
+        if here is None:
+            return ready, rest
+        if len(ready) < num_returns and not self.news(here.parent, ready):
+            self.waited_in_vain(here, rest)
+        if ready:
             self.learns(here, ready)
         return ready, rest
 
-    def get(self, plain: Callable[[], R], references: list[Any], plain_wait: PlainWait) -> R:
+    def get(
+        self,
+        plain: Callable[[], R],
+        references: list[Any],
+        plain_wait: PlainWait,
+        timeout: float | None,
+    ) -> R:
         """As ``plain``. Which of a parent's lanes gets a result first matters if it has several."""
         here = position.current()
         try:
             value = plain()
-        except Exception as error:
-            if here and here.parent.has_several_lanes and not isinstance(error, GetTimeoutError):
+        except GetTimeoutError:
+            if here:
+                ended = set(finished(references, plain_wait))
+                pending = [reference for reference in references if reference not in ended]
+                self.waited_in_vain(here, pending or references)
+            raise
+        except Exception:
+            if here and here.parent.has_several_lanes:
                 self.learns(here, finished(references, plain_wait))
+            if here:
+                self._note_get(here, references)
             raise
         if here and here.parent.has_several_lanes:
             self.learns(here, references)
+        if here:
+            self._note_get(here, references)
+            self._knows(here.parent, references)
         return value
+
+    def _knows(self, parent: position.Parent, references: Iterable[Any]) -> None:
+        """What its only lane got, ``parent`` does not learn once more when it has several."""
+        calls = [call for call in map(self._producers.call_of, references) if call is not None]
+        if calls:
+            with self._lock:
+                self._memory(parent).calls.update(calls)
+
+    def _note_get(self, here: position.Position, references: Iterable[Any]) -> None:
+        """Note what the lane waited for: what a run would be like elsewhere is told from it."""
+        calls = tuple(filter(None, map(self._producers.call_of, references)))
+        if not calls:
+            return
+        with self._lock:
+            path = self._memory(here.parent).path or here.parent.path
+        self._note(Got(path, here.lane, here.dispatches, time.time(), calls))
 
     def learns(self, here: position.Position, references: Iterable[Any]) -> None:
         """Note what is new to the parent. Of several lanes one after the other learns something,
@@ -91,10 +152,36 @@ class SeenLog:
             self._quiet.wait(LONGEST)
             self.saw(here.parent, sorted(fresh), here.lane, here.dispatches)
 
+    def waited_in_vain(self, here: position.Position, references: Iterable[Any]) -> None:
+        """Note that a lane gave up waiting for ``references``."""
+        calls = tuple(sorted(set(filter(None, map(self._producers.call_of, references)))))
+        if calls:
+            self._note_vain(here.parent, here.lane, here.dispatches, calls)
+
+    def _note_vain(
+        self, parent: position.Parent, lane: str, dispatched: int, calls: tuple[str, ...]
+    ) -> None:
+        with self._lock:
+            memory = self._memory(parent)
+            streak = memory.streaks.get(lane)
+            if streak is None or streak.calls != calls:
+                streak = memory.streaks[lane] = Streak(calls)
+            times = streak.news()
+            if times:
+                self._add(parent, memory, lane, dispatched, vain=calls, times=times)
+
+    def runs_again(self, parent: position.Parent, call: str) -> None:
+        """Note that recorded waits in vain for ``call`` count no more."""
+        with self._lock:
+            self._add(parent, self._memory(parent), "", 0, vain=(call,), times=0)
+
     def finished(self, reference: Any, future: Future[Any], hand_over: Callable[[], None]) -> None:
         """Hand over at once what is no call's; the rest one by one."""
         here, call = position.current(), self._producers.call_of(reference)
         if here is None or call is None:
+            hand_over()
+        elif future.cancelled():  # such as by a timeout
+            self._note_vain(here.parent, "", 0, (call,))
             hand_over()
         else:
             self._deliveries.add(Delivery(call, here.parent, future, hand_over))
@@ -113,12 +200,24 @@ class SeenLog:
             if not fresh:
                 return
             memory.calls.update(fresh)
-            number, path = memory.sights, memory.path or parent.path
-            after = None if memory.order is None else memory.order.latest
-            self._note(Seen(path, number, lane, dispatched, time.time(), fresh, after))
-            memory.sights += 1
+            number = self._add(parent, memory, lane, dispatched, calls=fresh)
             if memory.order is not None:
                 memory.order.latest = number
+
+    def _add(
+        self,
+        parent: position.Parent,
+        memory: Memory,
+        lane: str,
+        dispatched: int,
+        **what: Any,
+    ) -> int:
+        number, path = memory.sights, memory.path or parent.path
+        after = None if memory.order is None else memory.order.latest
+        told = {"calls": (), **what}
+        self._note(Seen(path, number, lane, dispatched, time.time(), after=after, **told))
+        memory.sights += 1
+        return number
 
     def news(self, parent: position.Parent, references: Iterable[Any]) -> set[str]:
         """Which of the calls behind ``references`` would be noted."""

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+from ray.exceptions import GetTimeoutError
+
 from chia_bypass.completion.deliveries import Deliveries, Delivery
 from chia_bypass.completion.order import Choice, Look, Order
 from chia_bypass.completion.quiet import LONGEST, Quiet
@@ -31,6 +33,8 @@ _DISPATCHED = 10
 """So many times as patient with calls that were dispatched: a worker may have to be started."""
 _LONGEST_PAUSE = 30.0
 """Seconds for which a thread may compute before the next learns something, if one did so then."""
+_LONGEST_VAIN = 2.0
+"""Seconds for which recorded waits in vain for a call are had again."""
 _SLICE = 0.05
 """Seconds until a wait looks again whether its turn has come."""
 
@@ -52,12 +56,16 @@ class Waits:
         self.log = log
         self._order_of, self._producers = order_of, producers
         self._patience, self._gave_up = patience, gave_up
+        self.refuse: Callable[[Iterable[Any]], None] = lambda references: None
+        """Raises where the loop must not be given one of these."""
         self.changed = threading.Condition()
         self._idle_since: float | None = None
         self._idle_looks = 0
         self._slowest = 0.0
         self._deliveries = Deliveries(self._next)
         self._quiet, self._learned = Quiet(), 0.0
+        self._vain_since: dict[str, float] = {}
+        """When each call was first waited for with a timeout."""
 
     def serves(self, parent: position.Parent, result: Result, seconds: float) -> None:
         """A call of ``parent`` is about to be answered with ``result``, in so many seconds."""
@@ -70,9 +78,13 @@ class Waits:
     def leaves_out(self, parent: position.Parent, call: str) -> None:
         """A call of ``parent`` that was recorded as ``call`` may run for real."""
         with self.changed:
-            self._order_of(parent).leaves_out(call)
+            order = self._order_of(parent)
+            order.leaves_out(call)
+            again = order.forget_vain(call)
             if self.log is not None:
                 self.log.forget(parent, call)
+                if again:
+                    self.log.runs_again(parent, call)
             self._move()
 
     def wait(
@@ -90,14 +102,47 @@ class Waits:
         if not any(calls):
             wait = plain if self.log is None else partial(self.log.wait, plain)
             return wait(references, num_returns, timeout)
+        if timeout is not None and None not in calls:
+            fresh = {call for call in calls if call is not None and not order.reported(call)}
+            if self._in_vain(order, here, fresh, for_any=False):
+                known = [r for r, call in zip(references, calls, strict=True) if call not in fresh]
+                ready = plain(known, min(num_returns, len(known)), 0)[0] if known else []
+                return ready, [reference for reference in references if reference not in ready]
         deadline = None if timeout is None else time.monotonic() + timeout
         return _Wait(self, order, here, plain, references, calls, num_returns, deadline).run()
 
-    def get(self, plain: Callable[[], R], references: list[Any], plain_wait: PlainWait) -> R:
+    def _in_vain(
+        self, order: Order, here: position.Position, calls: Collection[str], *, for_any: bool
+    ) -> bool:
+        """Whether the recorded wait with a timeout ended in vain here.
+
+        A loop that looks from time to time is not held up by that for long.
+        """
+        now = time.monotonic()
+        with self.changed:
+            since = min((self._vain_since.setdefault(call, now) for call in calls), default=now)
+            if now - since > _LONGEST_VAIN:
+                order.waits_no_more(calls, here.lane)
+            return order.waits_in_vain(calls, here.lane, for_any=for_any)
+
+    def get(
+        self,
+        plain: Callable[[], R],
+        references: list[Any],
+        plain_wait: PlainWait,
+        timeout: float | None,
+    ) -> R:
         """As ``plain``, in the turn that it had among those of other lanes."""
         here = position.current()
         if here is None:
             return plain()
+        self.refuse(references)
+        if timeout is not None:
+            with self.changed:
+                order = self._order_of(here.parent)
+                found = {call for one in references if (call := self._served(order, one))}
+            if found and self._in_vain(order, here, found, for_any=True):
+                raise GetTimeoutError("Get timed out: some object(s) not ready.")
         with self.changed:
             order = self._order_of(here.parent)
             # Else nobody could have learned anything before.
@@ -105,7 +150,11 @@ class Waits:
             served = (self._served(order, one) for one in (references if several else ()))
             calls = [call for call in served if call is not None and order.awaits(call)]
         if not calls:
-            return plain() if self.log is None else self.log.get(plain, references, plain_wait)
+            log = self.log
+            value = plain() if log is None else log.get(plain, references, plain_wait, timeout)
+            with self.changed:
+                order.report(filter(None, [self._served(order, one) for one in references]))
+            return value
         self._await_turn(order, here, calls)
         learned = references
         try:
@@ -230,6 +279,8 @@ class Waits:
             return
         with self.changed:
             self._move()
+            if self._order_of(here.parent).waits_in_vain((call,), "", for_any=True):
+                return  # who waits for it gives up before
         self._deliveries.add(Delivery(call, here.parent, future, hand_over))
 
     def _next(self, waiting: Sequence[Delivery]) -> Delivery | None:
@@ -345,6 +396,9 @@ class _Wait:
     def _result(self, ready: list[Any]) -> tuple[list[Any], list[Any]]:
         chosen = set(ready)
         calls = [call for r, call in self._each() if call is not None and r in chosen]
+        if self.waits.log is not None and len(ready) < self.wanted and not ready:
+            real = [r for r, call in self._each() if call is None]
+            self.waits.log.waited_in_vain(self.here, real)
         self.waits.learns(self.order, self.here, calls, ready)
         # In the order in which they were given, as Ray has it.
         return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,14 +48,23 @@ class _Summary:
         return ", ".join(parts)
 
 
-def bypass_yaml(recording: Recording) -> str:
-    """The text of ``bypass.yaml`` for ``recording``."""
+def _nothing(function: str) -> str | None:
+    return None
+
+
+def bypass_yaml(recording: Recording, files: Callable[[str], str | None] = _nothing) -> str:
+    """The text of ``bypass.yaml`` for ``recording``.
+
+    ``files`` gives the ``files:`` of a function, or None.
+    """
     summaries = _summaries(recording)
     filtered = {u.function for u in recording.contents.uncaptured.values() if u.how == "filtered"}
     keys = _keys([*summaries, *filtered])
     lines = [_HEAD, "bypass:"]
     for function in sorted(summaries):
         lines.extend(_entry(keys[function], summaries[function]))
+        left = files(function)
+        lines.extend([f"    {left}"] if left else [])
     for function in sorted(filtered - summaries.keys()):
         lines.append(f"  {_quoted(keys[function])}: false  # left out by a filter of record")
     if not keys:

@@ -20,6 +20,11 @@ from pathlib import Path
 from typing import Final
 
 from chia_bypass.control import environment, handshake
+from chia_bypass.control.private_folder import control_folder
+from chia_bypass.driver.stale_ray import stale_ray
+from chia_bypass.sandbox.kernel import Refused
+from chia_bypass.sandbox.plan import plan
+from chia_bypass.sandbox.sandbox import prepare
 from chia_bypass.session import Mode, Session
 
 _OURS: Final = ("chia-bypass", "ray", "chialoops", "msgpack", "numpy", "plotly")
@@ -127,11 +132,14 @@ def _number(version: str) -> tuple[int, ...]:
 
 def _hook(python: str, environ: Mapping[str, str]) -> Finding:
     """Start a Python that does nothing under the hook, and see whether it reports."""
-    with tempfile.TemporaryDirectory(prefix="chia-bypass-") as control:
-        session = Session(Mode.RECORD, str(Path(control) / "recording"), control, "0" * 32)
+    control = control_folder()
+    try:
+        session = Session(Mode.RECORD, str(control / "recording"), str(control), "0" * 32)
         session.save()
         answer = _run([python, "-c", "pass"], environment.environment(session.file, environ))
         shakes = handshake.read(control)
+    finally:
+        shutil.rmtree(control, ignore_errors=True)
     troubles = [trouble for shake in shakes for trouble in shake.troubles]
     if troubles:
         return Finding(Verdict.WRONG, "hook", "; ".join(troubles), "Please report this error")
@@ -147,16 +155,19 @@ def _hook(python: str, environ: Mapping[str, str]) -> Finding:
 
 
 def _run(command: list[str], environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run it in an empty folder: modules of the working directory must not be imported."""
     try:
-        return subprocess.run(
-            command,
-            env=dict(environ),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_SECONDS,
-            check=False,
-        )
+        with tempfile.TemporaryDirectory(prefix="chia-bypass-") as empty:
+            return subprocess.run(
+                command,
+                cwd=empty,
+                env=dict(environ),
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_SECONDS,
+                check=False,
+            )
     except (OSError, subprocess.TimeoutExpired) as error:
         return subprocess.CompletedProcess(command, 1, "", str(error))
 
@@ -177,6 +188,9 @@ def _surroundings(environ: Mapping[str, str]) -> Iterator[Finding]:
             environ["RAY_ADDRESS"],
             "record uses it as the loop does; replay does not, unless --address is given",
         )
+    stale = stale_ray(environ)
+    if stale is not None:
+        yield Finding(Verdict.WRONG, "address of Ray", stale.found, stale.remedy)
     if shutil.which("git", path=environ.get("PATH")) is None:
         yield Finding(Verdict.NOTE, "git", "not found: recordings will not name their code")
 
@@ -193,10 +207,22 @@ def _machine(folder: Path) -> Iterator[Finding]:
     else:
         yield Finding(Verdict.OK, "recordings", shown)
     yield _file_handles()
+    yield _sandbox(there)
     shared = Path("/dev/shm")
     if shared.is_dir():
         size = shutil.disk_usage(shared).total
         yield Finding(Verdict.OK, "shared memory", f"{size / 1e9:.1f} GB for Ray's objects")
+
+
+def _sandbox(folder: Path) -> Finding:
+    """Whether a replay in `folder` can be kept from writing to it."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="chia-bypass-") as control:
+            prepare(plan(folder, (), ()), Path(control)).close()
+    except Refused as refused:
+        remedy = "replay and check let the loop write to your files, as a plain run does"
+        return Finding(Verdict.NOTE, "sandbox", str(refused), remedy)
+    return Finding(Verdict.OK, "sandbox", f"a replay in {folder} keeps what it writes out of it")
 
 
 def _file_handles() -> Finding:

@@ -24,6 +24,7 @@ from chia_bypass.control.record_session import Recorded, RecordSession
 from chia_bypass.errors import ChiaBypassError
 from chia_bypass.options import RecordOptions
 from chia_bypass.recording.summary import by_function
+from chia_bypass.wording import visible
 
 _PLAIN = re.compile(r"[\w@%+:,./-][\w@%+=:,./ -]*")
 """Entrypoints in which a shell finds nothing but words."""
@@ -58,6 +59,8 @@ def command_of(entrypoint: str) -> tuple[str, ...]:
 def _record(folder: Path, options: RecordOptions, command: Sequence[str]) -> int:
     with RecordSession(folder, command, options, jobs=True) as session:
         _say(f"recording into {socket.gethostname()}:{folder}")
+        if session.not_own:
+            _say(f"the recording will count as foreign: {session.not_own}")
         status = _run(command, session.environment(os.environ))
         recorded = session.finish(status)
     if recorded is None:
@@ -89,4 +92,4 @@ def _report(folder: Path, recorded: Recorded, status: int) -> int:
 
 
 def _say(text: str) -> None:
-    print(f"chia-bypass: {text}", file=sys.stderr, flush=True)
+    print(visible(f"chia-bypass: {text}"), file=sys.stderr, flush=True)

@@ -8,19 +8,26 @@ import secrets
 import shutil
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
 from chia_bypass.control import environment, handshake
 from chia_bypass.control.bypass_yaml import bypass_yaml
+from chia_bypass.control.declared_files import declared_in, files_entry, given_files
+from chia_bypass.control.handshake import Handshake
+from chia_bypass.control.private_folder import control_folder
 from chia_bypass.errors import UsageError
 from chia_bypass.exit_status import ExitStatus
 from chia_bypass.files import publish
+from chia_bypass.loop_files.collect import Begun
+from chia_bypass.loop_files.writing import write_loop_files
 from chia_bypass.options import RecordOptions
+from chia_bypass.ownership.whose import make_own
 from chia_bypass.record_engine.failures import spoiled_reasons
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.layout import BYPASS_YAML
@@ -57,26 +64,40 @@ class RecordSession:
         *,
         script: str | None = None,
         jobs: bool = False,
+        starts: bool = True,
     ) -> None:
-        """For ``script`` and ``jobs`` see `Session`."""
+        """For ``script`` and ``jobs`` see `Session`; ``starts``: the command is a new process,
+        whose files can be watched from its start."""
+        self._watching = starts and options.inputs == "note"
         self.folder, self._command = folder.absolute(), tuple(command)
         self._options, self._script, self._jobs = options, script, jobs
 
     def __enter__(self) -> RecordSession:
+        self._declared = given_files(self._options)
         run = new_run(self.folder, self._command, self._options)
         self._run_folder = RunFolder.create(self.folder, run, socket.gethostname())
-        self._control = Path(tempfile.mkdtemp(prefix="chia-bypass-"))
+        self.not_own = make_own(self.folder)
+        """Why the recording will count as foreign here; empty: it is this user's own."""
+        self._control = control_folder()
         self._session = Session(
             Mode.RECORD,
             str(self.folder),
             str(self._control),
             run.id,
             record=self._options,
+            declared=declared_in(self._options.bypass),
             script=self._script,
             jobs=self._jobs,
         )
         self._session.save()
+        self._loop = self._watched() if self._watching else None
         return self
+
+    def _watched(self) -> Begun | None:
+        """Let drivers note what they read; a recording without that is one, too."""
+        with suppress(OSError):
+            return Begun.at(Path.cwd(), self._control, (self.folder,), self._command)
+        return None
 
     @property
     def session(self) -> Session:
@@ -99,13 +120,37 @@ class RecordSession:
         if any(str(self.folder) in shake.submitted for shake in handshakes):
             self._run_folder.abandon()
             return None
+        if self._loop is not None:
+            spoiled += self._keep_loop_files(self._loop, handshakes)
         spoiled = close_run(self._run_folder, status, spoiled)
+        make_own(self.folder)
         recording = Recording.open(self.folder, tolerant=True)
         if not recording.contents.drivers and not spoiled:
             shutil.rmtree(self.folder)
         else:
-            spoiled += write_yaml(self.folder / BYPASS_YAML, bypass_yaml(recording))
+            spoiled += write_yaml(self.folder / BYPASS_YAML, self._yaml(recording))
         return Recorded(recording, bool(handshakes), troubles, spoiled)
+
+    def _yaml(self, recording: Recording) -> str:
+        return bypass_yaml(recording, partial(files_entry, declared=self._declared))
+
+    def _keep_loop_files(self, loop: Begun, handshakes: Sequence[Handshake]) -> tuple[str, ...]:
+        """Add what the loop itself read and wrote; returns why that could not be written, if so."""
+        drivers = [shake.pid for shake in handshakes if shake.ray]
+        try:
+            files = loop.ended(self._run_folder.run.started, drivers)
+            # What must not be stored may be in any of them.
+            keeps = not (self._options.redact or self._options.redact_in)
+            write_loop_files(
+                self.folder,
+                self._run_folder.run.id,
+                files,
+                loop if keeps else None,
+                loop.surroundings(drivers),
+            )
+        except OSError as error:
+            return (f"what the loop itself read could not be written: {error}",)
+        return ()
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self._control, ignore_errors=True)
@@ -141,6 +186,7 @@ def new_run(folder: Path, command: Sequence[str], options: RecordOptions) -> Run
         started=time.time(),
         versions=versions(),
         tells_ends=True,
+        tells_waits=True,
         revision=_revision(),
         environment=tuple(sorted(os.environ)),
         kept={name: os.environ[name] for name in options.keep_env},

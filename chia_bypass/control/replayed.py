@@ -19,6 +19,7 @@ def outcome_of(
     error: str = "",
 ) -> ReplayOutcome:
     """The outcome of ``replayed``; the other arguments are as in `ReplayOutcome`."""
+    files = replayed.files
     return ReplayOutcome(
         recording=str(replayed.recording.folder.absolute()),
         calls=tuple(_call(event) for event in replayed.events if event.kind.value in KINDS),
@@ -31,6 +32,9 @@ def outcome_of(
         exit_status=exit_status,
         spoiled=replayed.spoiled,
         error=error,
+        not_checked=dict(replayed.not_checked),
+        put_back=files.count,
+        not_put_back=files.not_put_back,
     )
 
 

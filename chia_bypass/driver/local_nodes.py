@@ -1,12 +1,14 @@
 """More nodes on this machine, beside the one that ``ray.init`` has started for a replay.
 
-They are what spread placement groups need. Each is a raylet with its agents, which end with the
-first node: at ``ray.shutdown``, at the end of the driver, and with a driver that is killed.
+They are what spread placement groups need, and rehearsals on a described cluster. Each is a raylet
+without agents of its own. They end with the first node: at ``ray.shutdown``, at the end of the
+driver, and with a driver that is killed.
 """
 
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,6 +29,13 @@ def add(nodes: Sequence[Mapping[str, float]], object_store_memory: int) -> None:
         started.append(_start(head, offered, object_store_memory))
     for node in started:
         ray_private.await_node(node, _PATIENCE)
+    threading.Thread(target=_reap, args=(started,), name="chia-bypass-reaper", daemon=True).start()
+
+
+def _reap(nodes: Sequence[Any]) -> None:
+    """See to it that a raylet that is killed is gone, and no zombie: Ray asks for its process."""
+    for node in nodes:
+        threading.Thread(target=ray_private.await_end, args=(node,), daemon=True).start()
 
 
 def share_of_object_store(nodes: int) -> int:
@@ -36,7 +45,7 @@ def share_of_object_store(nodes: int) -> int:
 
 
 def _start(head: Any, offered: Mapping[str, float], object_store_memory: int) -> Any:
-    return ray_private.start_node(
+    return ray_private.start_lean_node(
         {
             "num_cpus": 0,
             "num_gpus": 0,
@@ -51,7 +60,8 @@ def _start(head: Any, offered: Mapping[str, float], object_store_memory: int) ->
             "node_manager_port": 0,
             "dashboard_agent_listen_port": None,
             "include_log_monitor": False,  # one serves the machine
-        }
+        },
+        head,
     )
 
 

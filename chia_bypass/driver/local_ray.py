@@ -73,6 +73,8 @@ class Adaptation:
     """One line for the user; empty: nothing was changed."""
     nodes: tuple[Mapping[str, float], ...] = ()
     """What nodes have to offer that must be started besides, a map for each."""
+    more_cpus: bool = False
+    """Whether it offers more CPUs than the loop declares or the machine has."""
 
 
 def cluster_wanted(
@@ -109,19 +111,42 @@ def adapt(
     if session.address is not None:
         return _join(session.address, arguments, wanted)
     others = tuple(map(schedulable, session.nodes))
+    if session.rehearses:
+        return _rehearse(session, arguments, wanted, others)
     needed = _less(schedulable(session.resources), others)
     if wanted is not None:
         adaptation = _replace_cluster(needed, others, arguments, wanted, machine)
     else:
         adaptation = _complete(needed, others, arguments, machine)
-    # Ray would start a worker for each CPU that is offered, however many this machine has, and
-    # none could be used: our setup hook makes another runtime environment of the job's.
-    settings = {"prestart_worker_first_driver": False}
+    settings: dict[str, Any] = {}
+    if adaptation.more_cpus:
+        # Ray would start a worker for each CPU that is offered, however many this machine has.
+        settings["prestart_worker_first_driver"] = False
     if others:
-        settings["enable_worker_prestart"] = False
-    settings.update(arguments.get("_system_config") or {})
-    completed = {**adaptation.arguments, "_system_config": settings}
+        settings |= {"prestart_worker_first_driver": False, "enable_worker_prestart": False}
+    settings |= arguments.get("_system_config") or {}
+    completed = {**adaptation.arguments, **({"_system_config": settings} if settings else {})}
     return replace(adaptation, arguments=completed, nodes=others)
+
+
+def _rehearse(
+    session: Session,
+    arguments: Mapping[str, Any],
+    wanted: str | None,
+    others: Sequence[Mapping[str, float]],
+) -> Adaptation:
+    """Whatever the loop or this machine has: the described nodes."""
+    kept = {name: value for name, value in arguments.items() if name in CARRIED}
+    offered = _less(schedulable(session.resources), others)
+    settings = {"prestart_worker_first_driver": False, "enable_worker_prestart": False}
+    exact = {"num_cpus": 0, "num_gpus": 0, **declaration(offered, {}), "_system_config": settings}
+    return Adaptation(
+        {"include_dashboard": False, **kept, **exact, "address": "local"},
+        _more(offered, others),
+        wanted,
+        f"replay: rehearsing{_on_nodes(others) or ' on 1 node'} of this machine",
+        tuple(others),
+    )
 
 
 def schedulable(resources: Mapping[str, float]) -> dict[str, float]:
@@ -158,9 +183,10 @@ def _replace_cluster(
     machine: Callable[[], Mapping[str, float]],
 ) -> Adaptation:
     kept = {name: value for name, value in arguments.items() if name in CARRIED}
-    offered = dict(needed)
+    offered, cpus = dict(needed), 0.0
     if "CPU" in needed:  # the machine's own may be more, and are good for plain tasks
-        offered["CPU"] = max(needed["CPU"], machine().get("CPU", 0))
+        cpus = machine().get("CPU", 0)
+        offered["CPU"] = max(needed["CPU"], cpus)
     place = "a running cluster" if wanted == "auto" else f"the cluster at {wanted}"
     invented = _more(needed, others)
     having = f" with {describe(invented)}" if invented else ""
@@ -169,6 +195,7 @@ def _replace_cluster(
         invented,
         wanted,
         f"replay: using a local Ray{having}{_on_nodes(others)} instead of {place}",
+        more_cpus=offered.get("CPU", 0) > cpus,
     )
 
 
@@ -194,7 +221,7 @@ def _complete(
     if not added:
         return Adaptation(completed)
     notice = f"replay: adding {describe(added)}{_on_nodes(others)} to the Ray that the loop starts"
-    return Adaptation(completed, added, notice=notice)
+    return Adaptation(completed, added, notice=notice, more_cpus="CPU" in missing)
 
 
 def _more(some: Mapping[str, float], others: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -16,6 +16,7 @@ from chia_bypass.driver.shared_ray import SharedRay
 from chia_bypass.hook.announcing import announce
 from chia_bypass.patches.patching import Patch, Undo
 from chia_bypass.session import Session
+from chia_bypass.wording import inert, visible
 
 Init = Callable[..., Any]
 
@@ -63,7 +64,8 @@ def _init(session: Session, original: Init, arguments: dict[str, Any]) -> Any:
 
     connected_before = ray.is_initialized()
     if not session.own_ray and session.address is None:
-        context = original(**arguments)
+        with _naming_a_stale_ray(arguments):
+            context = original(**arguments)
         if not connected_before:
             _note(session, context, Adaptation(arguments))
         return context
@@ -72,6 +74,21 @@ def _init(session: Session, original: Init, arguments: dict[str, Any]) -> Any:
         kept = {name: value for name, value in arguments.items() if name in CARRIED}
         return original(**kept, address=session.address or "local")
     return _init_for_replay(session, original, arguments)
+
+
+@contextmanager
+def _naming_a_stale_ray(arguments: Mapping[str, Any]) -> Iterator[None]:
+    """Say so, on stderr, if Ray fails since one that has died left its address here."""
+    try:
+        yield
+    except Exception:
+        from chia_bypass.driver import stale_ray
+
+        told = arguments.get("address") in (None, "auto") and not os.environ.get("RAY_ADDRESS")
+        notice = stale_ray.notice(arguments.get("_temp_dir")) if told else ""
+        if notice:
+            print(notice, file=sys.stderr, flush=True)
+        raise
 
 
 def _init_for_replay(session: Session, original: Init, arguments: dict[str, Any]) -> Any:
@@ -85,7 +102,7 @@ def _init_for_replay(session: Session, original: Init, arguments: dict[str, Any]
         return _join_shared(session, original, arguments, shared)
     adaptation = adapt(session, arguments, wanted, _machine)
     if adaptation.notice:
-        print(adaptation.notice, file=sys.stderr, flush=True)
+        print(inert(visible(adaptation.notice)), file=sys.stderr, flush=True)
     with _all_gpus_visible("GPU" in adaptation.invented):
         context = _start(original, adaptation)
     _invented = adaptation.invented

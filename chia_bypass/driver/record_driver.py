@@ -20,7 +20,7 @@ from chia_bypass.record_engine import reservations, worker
 from chia_bypass.record_engine.context import RecordContext
 from chia_bypass.record_engine.engine import RecordEngine
 from chia_bypass.record_engine.sinks import LocalSink
-from chia_bypass.recording.layout import NONCE
+from chia_bypass.recording.layout import read_nonce
 from chia_bypass.recording.records import Cluster, Driver
 from chia_bypass.recording.redaction import hide_in_command
 from chia_bypass.runtime import shared_facts
@@ -52,7 +52,7 @@ def build(session: Session, parent: DriverParent, producers: Producers) -> Recor
     context = RecordContext(
         session=session,
         script=names.script(),
-        nonce=(Path(session.recording) / NONCE).read_bytes(),
+        nonce=read_nonce(Path(session.recording)),
         driver=DriverProcess.here(),
     )
     engine = worker.build(context, LocalSink(context, "driver"), producers)

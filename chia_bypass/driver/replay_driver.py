@@ -13,7 +13,7 @@ from chia_bypass.driver import claims, ray_init, record_driver
 from chia_bypass.identity import position
 from chia_bypass.identity.producers import Producers
 from chia_bypass.record_engine import reservations
-from chia_bypass.recording.layout import NONCE
+from chia_bypass.recording.layout import read_nonce
 from chia_bypass.recording.redaction import hide_in_command
 from chia_bypass.replay_engine import permission
 from chia_bypass.replay_engine.answers import Index
@@ -69,7 +69,7 @@ def _build(
     producers: Producers,
 ) -> ReplayEngine:
     folder = Path(session.recording)
-    nonce = (folder / NONCE).read_bytes()
+    nonce = read_nonce(folder)
     policy = Policy.of_session(session)
     growth = None
     if policy.on_miss is OnMiss.RECORD:

@@ -1,4 +1,5 @@
-"""Sending ourselves to the workers of a job: as its ``worker_process_setup_hook``.
+"""Sending ourselves to the workers of a job: as its ``worker_process_setup_hook``, unless they are
+this process's own and inherit it (`inherited_setup`).
 
 Attached where the driver connects to Ray, which is after everything else that makes up the job's
 runtime environment (arguments of ``ray.init``, a job config, ``ray job submit``, ``uv run``) has
@@ -14,14 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from chia_bypass import ray_private
-from chia_bypass.hook.worker_bootstrap import WorkerSetup, pack
-from chia_bypass.patches.patching import Patch, Undo
+from chia_bypass.driver import inherited_setup
+from chia_bypass.hook.worker_bootstrap import Installed, WorkerSetup, pack
+from chia_bypass.patches.patching import Patch, Undo, undo_all
 from chia_bypass.runtime.recorded_nodes import RecordedNodes
 from chia_bypass.session import Mode, Session
 
 HOOK = "worker_process_setup_hook"
 _PACKAGE = Path(__file__).resolve().parents[1]
-STAYS = frozenset({"blocks", "control", "driver", "look", "plan", "testing"})
+STAYS = frozenset(
+    {"blocks", "control", "driver", "look", "loop_files", "plan", "sandbox", "testing"}
+)
 """The rooms that workers do without. All others are sent to them, whole."""
 _TEXT = r'"""(?:[^"\\]|\\.|"(?!""))*"""'
 _REMARK = re.compile(
@@ -33,16 +37,23 @@ as our own sources go, which a test compares with what Python makes of them."""
 
 def install(session: Session) -> Undo:
     """Send ourselves along with every further connection of this process; returns the undoing."""
-    return _CONNECT.install(ray_private.homes()[0], setting=session)
+    return undo_all(
+        [
+            _CONNECT.install(ray_private.homes()[0], setting=session),
+            inherited_setup.install(lambda: _pickled(_setup(session, b"", None))),
+        ]
+    )
 
 
 def _attaching(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
-    def connect(*args: Any, **kwargs: Any) -> Any:
-        session = _CONNECT.setting
-        if session is not None and kwargs.get("job_config") is not None:
-            attach(session, kwargs["job_config"])
-        return original(*args, **kwargs)
+    def connect(node: Any, *args: Any, **kwargs: Any) -> Any:
+        session, job_config = _CONNECT.setting, kwargs.get("job_config")
+        if session is None or job_config is None:
+            return original(node, *args, **kwargs)
+        if not inherited_setup.reaches(node, job_config.runtime_env or {}):
+            attach(session, job_config)
+        return original(node, *args, **kwargs)
 
     return connect
 
@@ -52,19 +63,38 @@ _CONNECT: Patch[Session] = Patch(ray_private.CONNECT, _attaching)
 
 def attach(session: Session, job_config: Any) -> None:
     """Make the job described by ``job_config`` set up its workers for ``session``."""
+    # The loop's own dictionary may be used again, for another ray.init: never changed.
+    environment = dict(job_config.runtime_env or {})
+    environment["env_vars"] = dict(environment.get("env_vars") or {})
+    _travel_by_value()
+    environment[HOOK] = _setup(session, carried(), environment.get(HOOK)).hook()
+    job_config.set_runtime_env(environment)
+
+
+def _setup(session: Session, sources: bytes, own: Any) -> WorkerSetup:
+    """``own``: the loop's hook, if it has one."""
+    replays = session.mode is Mode.REPLAY
+    nodes = RecordedNodes.of(session).plain() if replays else None
+    here = Installed.at(str(_PACKAGE.parent))
+    return WorkerSetup(sources, (session.run, replays, nodes), own, here)
+
+
+def _pickled(setup: WorkerSetup) -> bytes:
+    """A setup hook as Ray sends it."""
+    from ray import cloudpickle
+
+    _travel_by_value()
+    pickled: bytes = cloudpickle.dumps(setup.hook())  # type: ignore[no-untyped-call]
+    return pickled
+
+
+def _travel_by_value() -> None:
+    """Have cloudpickle write out what a worker needs to put us there."""
     from ray import cloudpickle
 
     from chia_bypass.hook import worker_bootstrap
 
-    # The loop's own dictionary may be used again, for another ray.init: never changed.
-    environment = dict(job_config.runtime_env or {})
-    environment["env_vars"] = dict(environment.get("env_vars") or {})
-    replays = session.mode is Mode.REPLAY
-    nodes = RecordedNodes.of(session).plain() if replays else None
-    setup = WorkerSetup(carried(), (session.run, replays, nodes), environment.get(HOOK))
     cloudpickle.register_pickle_by_value(worker_bootstrap)  # type: ignore[no-untyped-call]
-    environment[HOOK] = setup.hook()
-    job_config.set_runtime_env(environment)
 
 
 @functools.cache

@@ -13,6 +13,7 @@ from chia_bypass.hook import announcing
 from chia_bypass.hook.announcing import announce, started
 from chia_bypass.identity.process import ray_role
 from chia_bypass.patches.post_import import after_import
+from chia_bypass.privacy import is_taken_over
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
     from chia_bypass.patches.placement import Observer, Pins
     from chia_bypass.session import Session
+
+
+_NOWHERE = "/dev/null/none"
 
 
 def enter(session_file: str) -> None:
@@ -34,7 +38,10 @@ def enter(session_file: str) -> None:
     if not announcing.enter():
         return
     control = os.path.dirname(session_file)  # noqa: PTH120 - see the top
+    if is_taken_over(session_file):
+        control = _NOWHERE  # nothing is written there, and loading the session tells
     announce(control, "started", **started())
+    _see_to_files(control)
 
     def load() -> Session:
         from chia_bypass.session import Session
@@ -42,6 +49,18 @@ def enter(session_file: str) -> None:
         return Session.load(session_file)
 
     _arrange(control, load)
+
+
+def _see_to_files(control: str) -> None:
+    """What the command asks of all its processes, by what is in its control folder."""
+    if os.path.exists(f"{control}/loop-files"):  # noqa: PTH110 - see the top
+        from chia_bypass.loop_files import watch
+
+        watch.watch(control)
+    if os.path.exists(f"{control}/sandboxed"):  # noqa: PTH110
+        from chia_bypass.patches import renames
+
+        renames.install()
 
 
 def start(session: Session) -> Callable[[], None]:

@@ -82,9 +82,18 @@ class RemoteHandle(Generic[P, R]):
 
     @functools.cached_property
     def _bypassed(self) -> Any:
-        """What has ``remote`` for bypassed calls."""
+        """What has ``remote`` for calls that the loop's own Bypass serves."""
         remote, name = self._exports.bypassed(self._streams), self._exports.bypassed_name
         return remote.options(**{**self._overrides, "name": name}) if self._overrides else remote
+
+    @functools.cached_property
+    def _replayed(self) -> Any:
+        """What has ``remote`` for calls that an engine serves: errors of Ray's tell the loop the
+        names of tasks, which are therefore those of the real ones.
+        """
+        remote = self._exports.bypassed(self._streams)
+        name = self._options.get("name") or self._exports.name
+        return remote.options(**{**self._overrides, "name": name})
 
     def _submit(self, /, *args: Any, **kwargs: Any) -> Any:
         bypass = get_active_bypass()
@@ -99,6 +108,7 @@ class RemoteHandle(Generic[P, R]):
     def _decide(self, bypass: Bypass | None, reserved: Reserved, dispatch: Dispatch) -> Any:
         """The loop's own Bypass comes first, then the engine, then the real function."""
         running, function = engine.current(), dispatch.function
+        own = False
         if bypass is not None and bypass.is_bypassed(
             function, dispatch.tag, *dispatch.args, **dispatch.kwargs
         ):
@@ -106,8 +116,10 @@ class RemoteHandle(Generic[P, R]):
                 running.bypassed(dispatch)
             if bypass.recording_of(function) is None:
                 provider, data = bypass.get_provider_info(function)
-                return self._serve(bypass, located(provider, dispatch), data, dispatch)
-            plan = own_bypass.engine_of(bypass).plan(dispatch)
+                return self._serve(
+                    self._bypassed, bypass, located(provider, dispatch), data, dispatch
+                )
+            plan, own = own_bypass.engine_of(bypass).plan(dispatch), True
         elif running is not None:
             plan = running.plan(dispatch)
         elif bypass is not None and bypass.recordings:
@@ -115,7 +127,8 @@ class RemoteHandle(Generic[P, R]):
         else:
             plan = Plan()
         if plan.provider is not None:
-            refs = self._serve(bypass, plan.provider, plan.data, dispatch, plain=plan.plain)
+            remote = self._bypassed if own else self._replayed
+            refs = self._serve(remote, bypass, plan.provider, plan.data, dispatch, plain=plan.plain)
         else:
             state = None if bypass is None else bypass.get_state()
             envelope = RealCall(state, reserved.hooks, plan.token)
@@ -126,6 +139,7 @@ class RemoteHandle(Generic[P, R]):
 
     def _serve(
         self,
+        remote: Any,
         bypass: Bypass | None,
         provider: Provider,
         data: str | None,
@@ -136,7 +150,7 @@ class RemoteHandle(Generic[P, R]):
         state = None if bypass is None else bypass.get_state()
         envelope = BypassedCall(state, provider, dispatch.tag, data)
         args, kwargs = fitted(provider, dispatch.function, dispatch.args, dispatch.kwargs)
-        return self._send(self._bypassed, seal(envelope, plain=plain), args, kwargs)
+        return self._send(remote, seal(envelope, plain=plain), args, kwargs)
 
     def _send(
         self,

@@ -10,14 +10,17 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import os
 import sys
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from types import CodeType, ModuleType
 from typing import Any
 
 PACKAGE = "chia_bypass"
+SETUP_VARIABLE = "__RAY_WORKER_PROCESS_SETUP_HOOK_ENV_VAR"
+"""As `ray_private` has it, which is not there yet."""
 
 
 class CarriedSources:
@@ -70,19 +73,69 @@ class CarriedSources:
         return self._sources[name]
 
 
+class Installed:
+    """Finds the package in the folder where the driver has it, if that is on this machine: unlike
+    sources, its modules are compiled already."""
+
+    def __init__(self, folder: str, identity: tuple[Any, ...] | None) -> None:
+        """``identity``: of the package there, on the driver's machine; None: it has none."""
+        self._folder, self._identity = folder, identity
+
+    @classmethod
+    def at(cls, folder: str) -> Installed:
+        """What is in a folder of this machine."""
+        return cls(folder, cls._found(folder))
+
+    @staticmethod
+    def _found(folder: str) -> tuple[Any, ...] | None:
+        """Machine and file: no two have the same."""
+        try:
+            with open("/proc/sys/kernel/random/boot_id") as file:  # noqa: PTH123
+                boot = file.read()
+            found = os.stat(f"{folder}/{PACKAGE}/__init__.py")  # noqa: PTH116
+        except OSError:
+            return None
+        return boot, found.st_dev, found.st_ino, found.st_mtime_ns
+
+    def is_here(self) -> bool:
+        """Whether this is that machine."""
+        return self._identity is not None and self._found(self._folder) == self._identity
+
+    def is_loaded(self) -> bool:
+        """Whether the package was imported from there, as our site hook does."""
+        file = getattr(sys.modules.get(PACKAGE), "__file__", None)
+        return file == f"{self._folder}/{PACKAGE}/__init__.py"
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The import protocol's: what is inside of the package is then found as ever."""
+        return PathFinder.find_spec(name, [self._folder]) if name == PACKAGE else None
+
+
 class WorkerSetup:
     """Makes the job's ``worker_process_setup_hook``: ours, and then the loop's own."""
 
-    def __init__(self, packed: bytes, entry: Sequence[Any], own: Callable[[], Any] | str | None):
+    def __init__(
+        self,
+        packed: bytes,
+        entry: Sequence[Any],
+        own: Callable[[], Any] | str | None,
+        installed: Installed | None = None,
+    ) -> None:
         """``packed``: sources, see :func:`pack`; ``entry``: arguments of worker_start.enter;
-        ``own``: the loop's hook, a function or its dotted name.
+        ``own``: the loop's hook, a function or its dotted name; ``installed``: where the driver
+        has the package, which is taken rather than the sources.
         """
         self._packed, self._entry, self._own = packed, tuple(entry), own
+        self._installed = installed
 
     def hook(self) -> Callable[[], None]:
         """The function to give to Ray, which wants one that has a name."""
 
         def chia_bypass_setup() -> None:
+            # Only for this process: a Ray that it starts itself does not know the key.
+            os.environ.pop(SETUP_VARIABLE, None)
             self.enter()
             self.run_own()
 
@@ -91,7 +144,7 @@ class WorkerSetup:
     def enter(self) -> None:
         """Let chia_bypass in. Whatever goes wrong: a hook that raises kills every worker."""
         try:
-            self._put_sources()
+            self._put_package()
             start = importlib.import_module(f"{PACKAGE}.hook.worker_start")
             start.enter(*self._entry)
         except Exception:
@@ -100,11 +153,21 @@ class WorkerSetup:
                 "recorded, and results of real calls that run in it are not kept"
             )
 
-    def _put_sources(self) -> None:
-        for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
-            del sys.modules[name]  # an installed one, which our site hook may have imported
+    def _put_package(self) -> None:
+        installed = self._installed
+        if installed is not None and installed.is_here():
+            if not installed.is_loaded():
+                self._remove_package()
+                sys.meta_path.insert(0, installed)
+            return
+        self._remove_package()
         folder, sources = json.loads(zlib.decompress(self._packed))
         sys.meta_path.insert(0, CarriedSources(folder, sources))
+
+    @staticmethod
+    def _remove_package() -> None:
+        for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
+            del sys.modules[name]  # an installed one, which our site hook may have imported
 
     def run_own(self) -> None:
         """The loop's own hook: what it raises, Ray reports as ever."""

@@ -73,7 +73,7 @@ def _arguments(
 
         summary = digest(value, reference=reference, place=name, redactor=redactor)
         unstable.extend(redaction.shown(place, function) for place in summary.unstable)
-        shown = _shown(value, found, redaction, function)
+        shown = _shown(name, value, found, redaction, function)
         references = tuple(dict.fromkeys(found))
         arguments.append(
             Argument(name, summary.value, shown, references, summary.parts, summary.masked)
@@ -81,10 +81,12 @@ def _arguments(
     return tuple(arguments), tuple(unstable)
 
 
-def _shown(value: object, found: list[Reference], redaction: Redaction, function: str) -> str:
+def _shown(
+    name: str, value: object, found: list[Reference], redaction: Redaction, function: str
+) -> str:
     if found and is_reference(value):
         return f"result of {found[0].call}"
-    return redaction.rendered(value, function)
+    return redaction.rendered(value, function, name=name)
 
 
 def shown_options(options: Mapping[str, Any]) -> dict[str, Any]:

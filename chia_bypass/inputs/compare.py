@@ -3,13 +3,14 @@
 Pure. Whoever looks after the run finds what its calls wrote, and it is none of their inputs. So an
 entry is as it should be if it is as it was before the call; and, where a call of the recording
 wrote it, also if it is as it was before or after any such call, if one of them made it in the first
-place, or if it has been cleared away.
+place, or if it has been cleared away. What a call has written since, for real, is an input of those
+that come after it: it must be just what they read.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
@@ -37,6 +38,15 @@ class Writes:
 
     _states: defaultdict[str, set[bytes]] = field(default_factory=lambda: defaultdict(set))
     _made: set[str] = field(default_factory=set)
+    _anew: Collection[str] = frozenset()
+
+    def anew(self, paths: Collection[str]) -> Writes:
+        """The same, where calls have written ``paths`` since the recorded run ended."""
+        return replace(self, _anew=paths)
+
+    def wrote_anew(self, path: str) -> bool:
+        """Whether a call has written that path since the recorded run ended."""
+        return path in self._anew
 
     def add(self, path: str, before: bytes | None, after: bytes | None) -> None:
         """A call found the state ``before`` and left ``after``; None: there was nothing."""
@@ -46,7 +56,7 @@ class Writes:
 
     def explain(self, path: str, state: bytes | None) -> bool:
         """Whether the recorded run itself may have left that state; None: there is nothing."""
-        known = self._states.get(path)
+        known = None if path in self._anew else self._states.get(path)
         return known is not None and (state is None or path in self._made or state in known)
 
 
@@ -128,7 +138,10 @@ def compare(
     for then in recorded:
         looked = found.of_input(then)
         if looked is None:
-            absent.append(then)
+            if wrote().wrote_anew(then.path):
+                changed.append(_gone(then))
+            else:
+                absent.append(then)
             continue
         if then.entry.partial or looked.entry.partial:
             unchecked.append(then.place)
@@ -219,6 +232,12 @@ def _differences(
     more = len(left) - sum(map(len, few))
     named = replace(whole, changed=few[0], added=few[1], removed=few[2], more=more)
     return named, False
+
+
+def _gone(then: Recorded) -> Difference:
+    """That there is nothing any more."""
+    kind, name = then.entry.kind, then.path.rpartition("/")[2]
+    return Difference(then.place, then.path, kind, kind, removed=(name,))
 
 
 def _same_entry(then: Entry | None, now: Entry | None) -> bool:

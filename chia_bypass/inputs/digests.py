@@ -94,6 +94,10 @@ class Trees:
         budget.take(1, 0)
         return walk.leaf(path, found)[1]
 
+    def leaf(self, path: str, found: os.stat_result, budget: Budget) -> Entry:
+        """What is at ``path`` itself, no folder, as ``lstat`` has ``found`` it."""
+        return _Walk(self, budget, (), time.time_ns()).leaf(path, found)[1]
+
     @staticmethod
     def _not_behind(path: str, error: Exception) -> Entry | None:
         try:

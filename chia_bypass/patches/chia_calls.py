@@ -20,6 +20,7 @@ import pickle
 import sys
 import threading
 from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, cast
 
@@ -33,7 +34,8 @@ TAG = "_chia_tag"
 LUGGAGE = "_chia_bypass"
 """Key of ours in CHIA's dictionary of hooks: the tag at first, then the pickled token.
 
-Pickled, so that a worker that we did not get into can do without us.
+Pickled, so that a worker that we did not get into can do without us; but a token with references
+in it only Ray can carry.
 """
 _HOOKS = "_chia_hooks_"
 """The trampolines' parameter that receives the dictionary."""
@@ -45,6 +47,18 @@ _NO_HOOKS: Mapping[str, Any] = {
 }
 
 Function = Callable[..., Any]
+
+
+@dataclass
+class Workers:
+    """What is known of the workers to which this process sends calls."""
+
+    unprepared: bool = False
+    """They may have been started before the session, without our hook: what they are to run brings
+    us along."""
+
+
+workers = Workers()
 
 
 class Pending(threading.local):
@@ -90,15 +104,19 @@ def try_proxy(original: Function) -> Function:
         plan = engine.plan(Dispatch(_plain(func), tag, args, kwargs, opts))
         if plan.provider is not None:
             served = Served(func, plan, tag)
-            named = {**opts, "name": f"BYPASS_{func.__qualname__}"}
             # A call that CHIA relays, from a tunnelled worker, is served where it is relayed to.
+            named = {"name": func.__qualname__, **opts}  # which errors tell the loop
             reference = original(served, named, state, None, args, kwargs, display_name)
             if reference is None:
-                reference = _serve(served, named, state, args, kwargs, display_name)
+                given: _Call = (served, named, state, None)
+                reference = _dispatch(run_served, given, args, kwargs, display_name)
         else:
             if plan.token is not None:
-                hooks[LUGGAGE] = pickle.dumps(plan.token)
+                hooks[LUGGAGE] = pickle.dumps(plan.token) if plan.plain else plan.token
             reference = original(func, opts, state, hooks, args, kwargs, display_name)
+            if reference is None and workers.unprepared and plan.token is not None:
+                what: _Call = (func, opts, state, hooks)
+                reference = _dispatch(run_here, what, args, kwargs, display_name)
         _pending.plan = plan
         return reference
 
@@ -157,6 +175,18 @@ def run_served(served: Served | bytes, /, *args: Any, **kwargs: Any) -> Any:
         raise
 
 
+def run_here(dispatched: str, /, *args: Any, **kwargs: Any) -> Any:
+    """What Ray runs for a real call where workers are unprepared: CHIA's own, with us in it."""
+    workers.unprepared = True  # for the calls that it dispatches
+    try:
+        module: Any = import_module("chia.base.ChiaFunction")
+        import_module("chia_bypass.patches.chia_module").install_seam(module)
+        return getattr(module, dispatched)(*args, **kwargs)
+    except BaseException as error:
+        hide_our_frames(error)
+        raise
+
+
 @functools.cache
 def _remote_of(task: Function) -> Any:
     """The remote function of ``task``: made once, because Ray exports each that is made."""
@@ -168,23 +198,35 @@ def _profiling() -> Any:
     return import_module("chia.trace.profiler")
 
 
-def _serve(
-    served: Served,
-    options: Mapping[str, Any],
-    state: Any,
+_Call = tuple[Any, Mapping[str, Any], Any, Any]
+"""What is called, the options of Ray, the state of the loop's Bypass, and CHIA's hooks."""
+
+
+def _dispatch(
+    task: Function,
+    what: _Call,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     display_name: str | None,
 ) -> Any:
+    """Have Ray run :func:`run_served` or :func:`run_here`."""
+    called, options, state, hooks = what
     profiler = _profiling().get_profiler()
-    if not profiler.enabled:
-        sealed = pickle.dumps(served) if served.plain else served
-        return _remote_of(run_served).options(**options).remote(sealed, *args, **kwargs)
-    # The loop's profile lists its calls, so the served ones must be in it.
-    about = profiler.prepare_dispatch(options, args, kwargs, display_name=display_name)
-    trampoline = sys.modules["chia.base.ChiaFunction"]._chia_trampoline_profiled
-    remote = _remote_of(trampoline).options(**options)
-    return remote.remote(served, profiler.next_call_id(), about, state, None, *args, **kwargs)
+    named = {"name": called.__qualname__, **options}
+    about: tuple[Any, ...] = ()
+    if profiler.enabled:  # the loop's profile lists its calls, so the served ones must be in it
+        details = profiler.prepare_dispatch(named, args, kwargs, display_name=display_name)
+        about = (profiler.next_call_id(), details)
+    if task is run_here:
+        trampoline = "_chia_trampoline_profiled" if about else "_chia_trampoline"
+        remote = _remote_of(run_here).options(**named)
+        return remote.remote(trampoline, called, *about, state, hooks, *args, **kwargs)
+    if about:
+        profiled = sys.modules["chia.base.ChiaFunction"]._chia_trampoline_profiled
+        remote = _remote_of(profiled).options(**named)
+        return remote.remote(called, *about, state, None, *args, **kwargs)
+    sealed = pickle.dumps(called) if called.plain else called
+    return _remote_of(run_served).options(**named).remote(sealed, *args, **kwargs)
 
 
 def trampoline(original: Function) -> Function:
@@ -201,7 +243,7 @@ def trampoline(original: Function) -> Function:
         try:
             if luggage is None:
                 return original(*args, **kwargs)
-            token: Token = pickle.loads(luggage)
+            token: Token = pickle.loads(luggage) if isinstance(luggage, bytes) else luggage
             invocation = Invocation(_plain(args[0]), args[place + 1 :], kwargs, original)
             got = _run(token, lambda: original(*args, **kwargs), invocation)
             return _hiding(got) if inspect.isgenerator(got) else got

@@ -33,6 +33,10 @@ class Observer(Protocol):
         """A plain actor: module and qualified name of its class, the name given, its options."""
         ...
 
+    def group_removed(self, id_: str) -> None:
+        """A placement group, by its id of Ray's, hexadecimal."""
+        ...
+
 
 class Pins(Protocol):
     """Says on which nodes of this Ray is placed what a loop pins to nodes of another."""
@@ -92,6 +96,11 @@ class Observers:
         for observer in self._observers:
             observer.actor(class_name, name, options)
 
+    def group_removed(self, id_: str) -> None:
+        """Tell all."""
+        for observer in self._observers:
+            observer.group_removed(id_)
+
 
 def install(
     observer: Callable[[], Observer] | None = None, pins: Callable[[], Pins] | None = None
@@ -102,6 +111,7 @@ def install(
 
     def imported(module: ModuleType) -> None:
         undone.append(_GROUP.install(module, sys.modules[_UTIL], setting=told))
+        undone.append(_REMOVE.install(module, sys.modules[_UTIL], setting=told))
 
     undone.append(after_import(_GROUPS, imported))
     return undo_all(undone)
@@ -133,4 +143,16 @@ def _are_bundles(bundles: Any) -> bool:
     )
 
 
+def _watched_removal(original: Any) -> Any:
+    @functools.wraps(original)
+    def remove_placement_group(placement_group: Any) -> Any:
+        told, group = _REMOVE.setting, getattr(placement_group, "id", None)
+        if told is not None and told.observer is not None and group is not None:
+            told.observer().group_removed(str(group.hex()))
+        return original(placement_group)
+
+    return remove_placement_group
+
+
 _GROUP: Patch[Told] = Patch("placement_group", _watched)
+_REMOVE: Patch[Told] = Patch("remove_placement_group", _watched_removal)

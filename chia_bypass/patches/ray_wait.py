@@ -93,7 +93,8 @@ def _get(original: Any, object_refs: Any, options: dict[str, Any]) -> Any:
     if completions is None:
         return original(object_refs, **options)
     references = object_refs if isinstance(object_refs, list) else [object_refs]
-    return completions.get(lambda: original(object_refs, **options), references, _plain_wait)
+    plain = functools.partial(original, object_refs, **options)
+    return completions.get(plain, references, _plain_wait, options.get("timeout"))
 
 
 def _plain_wait(references: list[Any], number: int, seconds: float | None) -> Any:

@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 from chia_bypass import demands
-from chia_bypass.errors import ConfigError
+from chia_bypass.errors import ConfigError, UsageError
 from chia_bypass.plan.cluster import EVERY_HEAD, OF_MACHINE, Cluster, NodeType, shared_hosts
 from chia_bypass.recording.reader import Recording
 
@@ -55,6 +55,19 @@ def read(path: Path) -> Cluster:
     except ValueError as error:
         raise ConfigError(str(path), "", str(error), _FORMS) from None
     return Cluster(path.name, tuple(types), tuple(notes))
+
+
+def described(given: str, recording: Recording, cpus: Sequence[str] = ()) -> Cluster:
+    """The cluster in a file, or ``recorded``; ``cpus`` as `Cluster.saying` has them.
+
+    Raises ConfigError and UsageError.
+    """
+    if given != RECORDED:
+        return read(Path(given)).saying(cpus)
+    found = recorded(recording)
+    if not found.types:
+        raise UsageError("the recording does not say on which cluster it was made")
+    return found
 
 
 def recorded(recording: Recording) -> Cluster:

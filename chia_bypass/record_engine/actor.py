@@ -16,7 +16,7 @@ from typing import Any
 
 from chia_bypass.record_engine.context import RecordContext, unpack
 from chia_bypass.record_engine.failures import SpoiledLog
-from chia_bypass.record_engine.own_segment import OwnSegment
+from chia_bypass.record_engine.own_segment import OwnSegments
 from chia_bypass.recording.attempts import Kept, kept_value
 from chia_bypass.recording.frames import FrameType
 from chia_bypass.recording.records import Result
@@ -41,7 +41,7 @@ class Recorder:
     def __init__(self, context: bytes) -> None:
         """Opens nothing: on a full disk it must still be able to say so."""
         self._context = unpack(context)
-        self._own = OwnSegment(self._context, ROLE)
+        self._own = OwnSegments(self._context, ROLE)
         self._spoiled = SpoiledLog(Path(self._context.session.control))
         self._lock = threading.Lock()
         self._kept: dict[Identity, Future[None]] | None = None
@@ -59,7 +59,7 @@ class Recorder:
         if not mine:
             return kept.result()
         try:
-            self._own.results().add(result, document)
+            self._own.results(result).add(result, document)
         except BaseException as error:
             with self._lock:
                 self._earlier().pop(identity)

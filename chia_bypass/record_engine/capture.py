@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from functools import lru_cache, partial
 from types import FunctionType
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import ray
 from ray.exceptions import TaskCancelledError
@@ -16,9 +16,11 @@ from ray.exceptions import TaskCancelledError
 from chia_bypass.engine import Invocation
 from chia_bypass.errors import CannotKeep
 from chia_bypass.identity.producers import FOREIGN, is_reference
+from chia_bypass.outputs.keep import NOTHING_KEPT, Kept
 from chia_bypass.ray_private import attempt_number, is_cancelled
 from chia_bypass.record_engine.engine import RecordEngine
-from chia_bypass.record_engine.noting import NOTHING_NOTED, Noting, begin_noting
+from chia_bypass.record_engine.keeping import Keeping, begin_keeping
+from chia_bypass.record_engine.noting import NOTHING_NOTED, Noted, Noting, begin_noting
 from chia_bypass.record_engine.raised import alone, as_ray_tells
 from chia_bypass.record_engine.yielding import Part, Yielded, yields
 from chia_bypass.recording.records import Call, Outcome, Result
@@ -31,6 +33,26 @@ from chia_bypass.values.encode import Encoded, encode
 from chia_bypass.values.kinds import Reference
 
 R = TypeVar("R")
+
+
+class _Beside(NamedTuple):
+    """What is looked at while a call runs, besides its value."""
+
+    noting: Noting | None
+    keeping: Keeping | None
+
+    def ended(
+        self, outcome: Outcome, value: object, spoil: Callable[[Exception], None]
+    ) -> tuple[Noted, Kept]:
+        """What it read and wrote, and what it left."""
+        noted = NOTHING_NOTED if self.noting is None else self.noting.ended(outcome)
+        if self.keeping is None:
+            return noted, NOTHING_KEPT
+        try:
+            return noted, self.keeping.ended(outcome, value, self.noting)
+        except Exception as error:  # the value is worth more than the files
+            spoil(error)
+            return noted, NOTHING_KEPT
 
 
 def captured(
@@ -46,7 +68,9 @@ def captured(
         if before is not None:
             return cast("R", before[0])
     resolved = _resolved(engine, call, invocation)  # before the function can change them
-    noting = begin_noting(engine, call.function, invocation)
+    beside = _Beside(
+        begin_noting(engine, call.function, invocation), begin_keeping(engine, call.function)
+    )
     started = time.time()
     clock = time.perf_counter()
 
@@ -64,7 +88,7 @@ def captured(
             pid=pid,
             resolved=resolved,
         )
-        _keep(engine, call, make, outcome, value, invocation, noting, yielded)
+        _keep(engine, call, make, outcome, value, invocation, beside, yielded)
 
     try:
         value = body()
@@ -130,7 +154,7 @@ def _keep(
     outcome: Outcome,
     value: object,
     invocation: Invocation,
-    noting: Noting | None,
+    beside: _Beside,
     yielded: Yielded | None,
 ) -> None:
     """Keep ``value``, the outcome of ``call``. Whatever goes wrong here, the loop must not notice.
@@ -138,15 +162,19 @@ def _keep(
     ``make`` makes the record of it from what else there is to tell.
     """
     try:
-        noted = NOTHING_NOTED if noting is None else noting.ended(outcome)
-        make = partial(make, inputs=noted.inputs, wrote=noted.wrote)
+        noted, left = beside.ended(outcome, value, partial(_spoil, engine, call))
+        make = partial(make, inputs=noted.inputs, wrote=noted.wrote, files=left.files)
         if outcome is not Outcome.VALUE and isinstance(value, BaseException):
             told = as_ray_tells(value, invocation.task, engine.redaction, call.function)
             make, value = partial(make, traceback=told.traceback, raised=told.raised), told.error
         result, encoded = _described(engine, call.function, make, outcome, value, yielded)
-        engine.sink.keep(result, encoded, noted.buffers)
+        engine.sink.keep(result, encoded, (*noted.buffers, *left.buffers))
     except Exception as error:  # the user's run goes on; the recording says that it is spoiled
-        engine.spoil(f"{call.path} ({call.function}): {type(error).__name__}: {error}")
+        _spoil(engine, call, error)
+
+
+def _spoil(engine: RecordEngine, call: Call, error: Exception) -> None:
+    engine.spoil(f"{call.path} ({call.function}): {type(error).__name__}: {error}")
 
 
 def _described(

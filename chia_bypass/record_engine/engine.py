@@ -21,7 +21,7 @@ from chia_bypass.record_engine.failure_reports import SpoiledReports
 from chia_bypass.record_engine.filters import Filters
 from chia_bypass.record_engine.sinks import Sink
 from chia_bypass.record_engine.unanswered import UnansweredCalls
-from chia_bypass.recording.records import Call, Record, Seen, Uncaptured
+from chia_bypass.recording.records import Call, Got, Record, Seen, Uncaptured
 from chia_bypass.recording.redaction import Redaction
 from chia_bypass.recording.schema import pack
 from chia_bypass.runtime import shared_facts
@@ -123,6 +123,9 @@ class RecordEngine:
         except Exception as error:  # the user's run goes on, whatever ails Ray
             self.spoil(f"{kind} {name} was not told its place: {type(error).__name__}: {error}")
 
+    def asked(self, actor: Any, method: str, returned: Any) -> None:
+        """It is the loop's own affair."""
+
     def _count(self, kind: str, function: str) -> None:
         here = position.current()
         counted = (here.parent.path if here else "unknown", kind, function)
@@ -134,7 +137,7 @@ class RecordEngine:
         changed, self._changed = self._changed, set()
         return [pack(Uncaptured(*counted, self._uncaptured[counted])) for counted in changed]
 
-    def _note_seen(self, seen: Seen) -> None:
+    def _note_seen(self, seen: Seen | Got) -> None:
         self.notes.add(pack(seen))
         if self.notes_at_once:
             self.notes.flush()

@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 from chia_bypass.engine import Invocation
 from chia_bypass.inputs.digests import Trees
 from chia_bypass.inputs.entries import Entry, Kind, Limits
-from chia_bypass.inputs.observe import Look, look_at, written
-from chia_bypass.inputs.paths import Found, may_name, paths_in
+from chia_bypass.inputs.observe import Change, Look, look_at, written
+from chia_bypass.inputs.paths import Found, Named, may_name, paths_in
 from chia_bypass.record_engine.engine import RecordEngine
 from chia_bypass.recording.listings import (
     NO_LISTING,
@@ -61,14 +61,14 @@ def begin_noting(engine: RecordEngine, function: str, invocation: Invocation) ->
         found = paths_in(bind(*invocation.call))
         if not found.named and not found.cut:
             return None
-        scope = _Scope(Limits(*options.inputs_limits), _recording_of(str(engine.context.folder)))
+        scope = _Scope(Limits(*options.inputs_limits), recording_of(str(engine.context.folder)))
         return Noting(engine.redaction, function, found, scope)
     except Exception:  # what is no path after all, to the operating system
         return None
 
 
 @lru_cache(maxsize=8)
-def _recording_of(folder: str) -> Collection[tuple[int, int]]:
+def recording_of(folder: str) -> Collection[tuple[int, int]]:
     """The recording that is being written, which no call reads, by device and inode."""
     try:
         found = Path(folder).stat()
@@ -92,6 +92,8 @@ class Noting:
         self._hide: Hide = partial(redaction.shown, function=function)
         self._rules = redaction.redactor(function) is not None
         self._found, self._scope = found, scope
+        self.wrote: list[tuple[Named, tuple[Change, ...]]] = []
+        """What changed at each path, once the call has ended."""
         self._before = self._look()
 
     def _look(self) -> Look:
@@ -116,7 +118,8 @@ class Noting:
             yield _UNSEEN
 
     def _wrote(self, buffers: list[Buffer]) -> Iterator[Written]:
-        for named, changes in written(self._before, self._look()):
+        self.wrote = list(written(self._before, self._look()))
+        for named, changes in self.wrote:
             listing = changes_listing(changes, self._hide)
             _add(buffers, listing)
             yield written_of(named, len(changes), listing, self._hide)

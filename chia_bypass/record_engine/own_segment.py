@@ -8,14 +8,32 @@ import threading
 import time
 
 from chia_bypass.record_engine.context import RecordContext
+from chia_bypass.recording.records import Result
 from chia_bypass.recording.writer import ResultWriter, SegmentWriter, segment_header
 
 
-class OwnSegment:
-    """Opens a segment in the recording folder, a new one in a forked child."""
+class OwnSegments:
+    """Those of this process: one for all but results with files, which earlier readers do not
+    understand, and one for these, once there are any."""
 
     def __init__(self, context: RecordContext, role: str) -> None:
-        self._context, self._role = context, role
+        self._plain = _OwnSegment(context, role, files=False)
+        self._files = _OwnSegment(context, role, files=True)
+
+    def segment(self) -> SegmentWriter:
+        """To append to. Raises OSError."""
+        return self._plain.segment()
+
+    def results(self, result: Result) -> ResultWriter:
+        """To write this result with. Raises OSError."""
+        return (self._files if result.files else self._plain).results()
+
+
+class _OwnSegment:
+    """Opens a segment in the recording folder, a new one in a forked child."""
+
+    def __init__(self, context: RecordContext, role: str, *, files: bool) -> None:
+        self._context, self._role, self._holds_files = context, role, files
         self._lock = threading.Lock()
         self._pid = 0
         self._segment: SegmentWriter | None = None
@@ -31,7 +49,14 @@ class OwnSegment:
             # A forked child must not write to its parent's segment.
             if self._segment is None or self._results is None or self._pid != os.getpid():
                 run, pid = self._context.session.run, os.getpid()
-                header = segment_header(run, self._role, socket.gethostname(), pid, time.time())
+                header = segment_header(
+                    run,
+                    self._role,
+                    socket.gethostname(),
+                    pid,
+                    time.time(),
+                    files=self._holds_files,
+                )
                 self._segment = SegmentWriter.unique(self._context.folder, header)
                 self._results = ResultWriter(self._context.folder, self._segment)
                 self._pid = pid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from chia_bypass import names
 from chia_bypass.identity import position
 from chia_bypass.identity.describe import shown_options
-from chia_bypass.recording.records import ActorCreation, PlacementGroup, Record
+from chia_bypass.recording.records import ActorCreation, PlacementGroup, Record, Released
 
 Write = Callable[[Sequence[Record]], None]
 
@@ -38,22 +39,27 @@ class Reservations:
     def group(self, bundles: Sequence[Mapping[str, float]], strategy: str, name: str) -> None:
         """A placement group was asked for."""
         kept = tuple({str(r): float(amount) for r, amount in b.items()} for b in bundles)
-        here = position.current()
-        self._add(lambda: PlacementGroup(_path(here), name or "", kept, strategy))
+        here, now = position.current(), time.time()
+        self._add(lambda: PlacementGroup(_path(here), name or "", kept, strategy, now))
 
     def actor(self, class_name: str, name: str, options: Mapping[str, Any]) -> None:
         """A plain actor was created."""
         module, _, qualified = class_name.partition(":")
         shown = shown_options(options)
-        here = position.current()
+        here, now = position.current(), time.time()
 
         def make() -> Record:
             path = _path(here)
             # Named now, when the script is known that stands for __main__.
             known = f"{names.script() if module == names.MAIN else module}:{qualified}"
-            return ActorCreation(path, known, name, self._number(path, known), shown)
+            return ActorCreation(path, known, name, self._number(path, known), shown, now)
 
         self._add(make)
+
+    def group_removed(self, id_: str) -> None:
+        """A placement group was given back."""
+        here, now = position.current(), time.time()
+        self._add(lambda: Released(_path(here), "group", id_, now))
 
     def _number(self, path: str, class_name: str) -> int:
         with self._lock:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Sequence
 from pickle import PickleBuffer
 from typing import TYPE_CHECKING, Any, Protocol
 
 from chia_bypass.record_engine.context import RecordContext
-from chia_bypass.record_engine.own_segment import OwnSegment
+from chia_bypass.record_engine.own_segment import OwnSegments
 from chia_bypass.recording.frames import FrameType
-from chia_bypass.recording.records import Result
+from chia_bypass.recording.records import Blob, Result
 from chia_bypass.recording.schema import pack
-from chia_bypass.recording.writer import parcel
+from chia_bypass.recording.writer import parcel, store_file
 from chia_bypass.values.encode import Buffer, Encoded
 
 if TYPE_CHECKING:
@@ -28,6 +30,10 @@ class Sink(Protocol):
         """
         ...
 
+    def store(self, source: int) -> Blob:
+        """Store what is in an open file durably, before the record names it. Raises OSError."""
+        ...
+
     def note(self, records: Sequence[bytes]) -> None:
         """Append packed records. Raises OSError."""
         ...
@@ -41,7 +47,7 @@ class LocalSink:
     """Writes a segment of this process in the recording folder."""
 
     def __init__(self, context: RecordContext, role: str) -> None:
-        self._context, self._own = context, OwnSegment(context, role)
+        self._context, self._own = context, OwnSegments(context, role)
 
     def open(self) -> LocalSink:
         """Make sure that it can write. Raises OSError."""
@@ -50,7 +56,11 @@ class LocalSink:
 
     def keep(self, result: Result, encoded: Encoded | None, beside: Sequence[Buffer] = ()) -> None:
         """Write the result to the segment and sync it."""
-        self._own.results().write(result, encoded, beside)
+        self._own.results(result).write(result, encoded, beside)
+
+    def store(self, source: int) -> Blob:
+        """Copy it into the folder."""
+        return store_file(self._context.folder, source)
 
     def note(self, records: Sequence[bytes]) -> None:
         """Append to the segment, unsynced."""
@@ -87,6 +97,15 @@ class RemoteSink:
         for buffer in packed.buffers:
             self._ask("store", buffer.digest, PickleBuffer(buffer.data), large=True)
         self._ask("keep", pack(packed.result), packed.document)
+
+    def store(self, source: int) -> Blob:
+        """Read and send it."""
+        with os.fdopen(os.dup(source), "rb") as file:
+            file.seek(0)
+            data = file.read()
+        blob = Blob(hashlib.sha256(data).digest(), len(data))
+        self._ask("store", blob.digest, PickleBuffer(data), large=True)
+        return blob
 
     def note(self, records: Sequence[bytes]) -> None:
         """Send the records."""

@@ -13,10 +13,13 @@ from chia_bypass.recording.records import (
     Closed,
     Cluster,
     Driver,
+    LoopFile,
     PlacementGroup,
     Record,
+    Released,
     Result,
     Run,
+    Surroundings,
     Uncaptured,
 )
 
@@ -111,6 +114,9 @@ class Contents:
     """By process, how and function: the newest count."""
     groups: list[PlacementGroup] = field(default_factory=list)
     actors: list[ActorCreation] = field(default_factory=list)
+    loop_files: list[LoopFile] = field(default_factory=list)
+    surroundings: list[Surroundings] = field(default_factory=list)
+    released: list[Released] = field(default_factory=list)
 
     def add(self, record: Record) -> None:
         """Merge a record that is neither a call nor a result."""
@@ -128,3 +134,9 @@ class Contents:
             self.groups.append(record)
         elif isinstance(record, ActorCreation):
             self.actors.append(record)
+        elif isinstance(record, LoopFile):
+            self.loop_files.append(record)
+        elif isinstance(record, Surroundings):
+            self.surroundings.append(record)
+        elif isinstance(record, Released):
+            self.released.append(record)

@@ -15,6 +15,7 @@ from types import TracebackType
 
 from chia_bypass.errors import RecordingError, RecordingExists, RecordingLocked
 from chia_bypass.files import put_in_place, scratch_beside
+from chia_bypass.recording.confined import FOLDER_MODE, map_in, open_in, read_in, write_in
 from chia_bypass.recording.frames import Damage, scan
 from chia_bypass.recording.index_file import write_index
 from chia_bypass.recording.layout import (
@@ -24,11 +25,12 @@ from chia_bypass.recording.layout import (
     NONCE,
     RAYIGNORE,
     SEGMENTS,
+    SMALL,
     is_recording,
 )
 from chia_bypass.recording.reader import read_index, runs_of
 from chia_bypass.recording.records import Closed, Run
-from chia_bypass.recording.segments import Segments, map_file
+from chia_bypass.recording.segments import Segments
 from chia_bypass.recording.writer import SegmentWriter, append_records, segment_header
 
 GOLDEN = "golden"
@@ -47,6 +49,7 @@ class RunFolder:
     def __init__(self, folder: Path, run: Run, lock: Lock, manifest: SegmentWriter) -> None:
         self.folder, self.run = folder, run
         self._lock, self._manifest = lock, manifest
+        self._ended = False
 
     @staticmethod
     def create(folder: Path, run: Run, host: str) -> RunFolder:
@@ -54,17 +57,18 @@ class RunFolder:
 
         Raises RecordingExists, and RecordingError where the folder cannot be written.
         """
-        if folder.exists() and any(folder.iterdir()):
-            raise RecordingExists(
-                folder, "is not empty", "Name another folder with -o, or remove this one"
-            )
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / SEGMENTS).mkdir()
+            if folder.exists() and any(folder.iterdir()):
+                raise RecordingExists(
+                    folder, "is not empty", "Name another folder with -o, or remove this one"
+                )
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+            (folder / SEGMENTS).mkdir(mode=FOLDER_MODE)
             lock = Lock.take(folder, host)
             # Keeps the recording out of the working directories that Ray uploads.
-            (folder / RAYIGNORE).write_text("*\n")
-            (folder / NONCE).write_bytes(secrets.token_bytes(16))
+            write_in(folder, RAYIGNORE, b"*\n")
+            write_in(folder, NONCE, secrets.token_bytes(16))
             header = segment_header(run.id, MANIFEST, host, os.getpid(), run.started)
             # So that no manifest is ever without its first run.
             scratch = scratch_beside(folder / MANIFEST)
@@ -88,7 +92,7 @@ class RunFolder:
             )
         try:
             lock = Lock.take(folder, host)
-            manifest = SegmentWriter.reopen(folder / MANIFEST, end_of_frames(folder / MANIFEST))
+            manifest = SegmentWriter.reopen(folder, MANIFEST, end_of_frames(folder))
             append_records(manifest, [run], sync=True)
         except OSError as error:
             raise RecordingError(
@@ -110,7 +114,7 @@ class RunFolder:
 
     def _indexed(self) -> tuple[dict[str, int], dict[str, bytes]]:
         """Lengths of all segments, and digests of the other files; writes the index, if it can."""
-        files = {path.name: digest_of(path) for path in map(self.folder.joinpath, FIXED)}
+        files = {name: digest_of(self.folder, name) for name in FIXED}
         segments = Segments(self.folder)
         index = read_index(segments, [run.id for run in runs_of(segments)])
         # What is damaged is read from the segments, which tell more; a torn end tells nothing.
@@ -121,6 +125,9 @@ class RunFolder:
 
     def abandon(self) -> None:
         """Release the lock without marking the run as ended: the recording is incomplete."""
+        if self._ended:  # closing it failed, and whoever began it gives it up, too
+            return
+        self._ended = True
         try:
             self._manifest.close()
         finally:
@@ -152,8 +159,7 @@ class Lock:
     @staticmethod
     def take(folder: Path, host: str) -> Lock:
         """Lock ``folder`` for this process. Raises RecordingLocked, naming the holder."""
-        path = folder / LOCK
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = open_in(folder, LOCK, flags=os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -174,11 +180,12 @@ class Lock:
         os.close(self._descriptor)
 
 
-def digest_of(path: Path) -> bytes:
-    """SHA-256 of a small file; empty if it is not there."""
-    if not path.is_file():
+def digest_of(folder: Path, name: str) -> bytes:
+    """SHA-256 of a small file of a recording; empty if it is not there."""
+    try:
+        return hashlib.sha256(read_in(folder, name, limit=SMALL)).digest()
+    except FileNotFoundError:
         return b""
-    return hashlib.sha256(path.read_bytes()).digest()
 
 
 def _holder(text: bytes) -> str:
@@ -189,10 +196,10 @@ def _holder(text: bytes) -> str:
         return "a process that did not say which"
 
 
-def end_of_frames(path: Path) -> int:
-    """Where the last whole frame of a segment ends: what a crash left behind it is cut off."""
+def end_of_frames(folder: Path) -> int:
+    """Where the last whole frame of the manifest ends: what a crash left behind it is cut off."""
     end = 0
-    for found in scan(map_file(path)):
+    for found in scan(map_in(folder, MANIFEST)):
         if isinstance(found, Damage):
             break
         end = found.end

@@ -62,6 +62,9 @@ class Damage:
     """The file just ends inside the frame, as after a crash; False: bytes were changed."""
 
 
+_RESERVED: Final = 1 << 26
+"""Bytes of zeros that a file system may have reserved and a crash may have left."""
+_ZEROS: Final = bytes(1 << 16)
 _TYPES: Final = {int(kind): kind for kind in FrameType}
 
 
@@ -94,12 +97,22 @@ def scan(data: memoryview, offset: int = 0) -> Iterator[Frame | Damage]:
     while offset < size:
         found = frame_at(data, offset)
         if isinstance(found, Frame) and _is_bad_record(data, found):
-            torn = found.end == size and not any(data[offset + HEADER.size : size])
+            torn = found.end == size and _is_zero(data[offset + HEADER.size : size])
             found = Damage(offset, "a record fails its checksum", torn)
         yield found
         if isinstance(found, Damage):
             return
         offset = found.end
+
+
+def _is_zero(data: memoryview) -> bool:
+    """Whether there are zeros only; no file system reserves more than is looked at."""
+    if len(data) > _RESERVED:
+        return False
+    return all(
+        data[start : start + len(_ZEROS)] == _ZEROS[: len(data) - start]
+        for start in range(0, len(data), len(_ZEROS))
+    )
 
 
 def _is_bad_record(data: memoryview, found: Frame) -> bool:
@@ -114,7 +127,7 @@ def frame_at(data: memoryview, offset: int) -> Frame | Damage:
     length, kind, expected = HEADER.unpack_from(data, offset)
     if _header_sum(data[offset : offset + _SUMMED.size], offset) != expected:
         # A file system may have reserved the space before it wrote the bytes.
-        zeros = not any(data[offset:size])
+        zeros = _is_zero(data[offset:size])
         return Damage(offset, "a frame header fails its checksum", zeros)
     known = _TYPES.get(kind)
     if known is None:

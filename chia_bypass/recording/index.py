@@ -83,7 +83,7 @@ class CallIndex:
     others: list[Spot] = field(default_factory=list)
     """Records of all other kinds, in the order in which they were read."""
     seen: list[Spot] = field(default_factory=list)
-    """Those of kind seen, which only a replay asks for."""
+    """Those of the kinds seen and got, which only replays and plans ask for."""
 
     def __len__(self) -> int:
         return len(self.paths)

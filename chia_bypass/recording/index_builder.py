@@ -37,6 +37,10 @@ class Numbering(dict[K, int], Generic[K]):
         return number
 
 
+_WAITS: Final = ("seen", "got")
+"""Kinds of records of which there are many, and that are read only where waits matter."""
+
+
 class IndexBuilder:
     """Takes the records of all segments, in any order of segments; :meth:`built` is the index.
 
@@ -69,7 +73,7 @@ class IndexBuilder:
     def add(self, content: dict[str, Any], spot: Spot) -> None:
         """Take a record. Raises Malformed where a field that the index needs is wrong."""
         if content["kind"] not in ("call", "result"):
-            (self._seen if content["kind"] == "seen" else self._others).append(spot)
+            (self._seen if content["kind"] in _WAITS else self._others).append(spot)
             return
         try:
             self._add(content, (self._names[spot.segment], spot.offset))

@@ -134,6 +134,9 @@ def _check_numbers(index: CallIndex) -> None:
     """What one column says about another must be true: nobody looks again."""
     columns, calls = index.columns, len(index.paths)
     _check_limits(index)
+    spots = {spot.segment for spot in (*index.others, *index.seen)}
+    if not spots.union(index.names) <= index.segments.keys():
+        raise Malformed("index: it names a segment that it was not made from")
     lengths = list(map(len, index.signatures))
     arguments = sum(map(lengths.__getitem__, columns["parameters"]))
     results = columns["results_end"][-1] if columns["results_end"] else 0

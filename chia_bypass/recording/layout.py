@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from chia_bypass.recording.confined import read_in
+
 MANIFEST = "manifest"
 """The segment that lists the runs: what makes a folder a recording."""
 SEGMENTS = "segments"
+SUFFIX: Final = ".seg"
 BLOBS = "blobs"
 INDEX = "index"
 """Derived from the segments, for opening fast."""
@@ -17,6 +20,8 @@ BYPASS_YAML = "bypass.yaml"
 RAYIGNORE = ".rayignore"
 """Keeps the recording out of the working directories that Ray uploads."""
 LOCK = "lock"
+SMALL: Final = 1 << 16
+"""More bytes than the nonce, the lock and `.rayignore` can have."""
 NONCE = "nonce"
 """Random bytes by which a worker finds out whether it sees this folder, or one of the same name."""
 
@@ -29,19 +34,29 @@ def is_recording(folder: Path) -> bool:
 def has_nonce(folder: Path, nonce: bytes) -> bool:
     """Whether ``folder`` is the recording with that nonce, as seen from this process."""
     try:
-        return (folder / NONCE).read_bytes() == nonce
+        return read_nonce(folder) == nonce
     except OSError:
         return False
 
 
+def read_nonce(folder: Path) -> bytes:
+    """The nonce of a recording. Raises OSError."""
+    return read_in(folder, NONCE, limit=SMALL)
+
+
 def segment_path(folder: Path, name: str) -> Path:
     """The file of the segment called ``name``."""
-    return folder / SEGMENTS / f"{name}.seg"
+    return folder / SEGMENTS / f"{name}{SUFFIX}"
 
 
 def segments_of(folder: Path) -> dict[str, Path]:
     """The segment files that are there, by name, in the order of their names."""
-    return {path.stem: path for path in sorted((folder / SEGMENTS).glob("*.seg"))}
+    return {path.stem: path for path in sorted((folder / SEGMENTS).glob(f"*{SUFFIX}"))}
+
+
+def lengths_of(folder: Path) -> dict[str, int]:
+    """The lengths in bytes of the segment files that are there, by name. Raises OSError."""
+    return {name: path.lstat().st_size for name, path in segments_of(folder).items()}
 
 
 def blob_path(folder: Path, digest: bytes) -> Path:

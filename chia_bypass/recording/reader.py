@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path, PurePath
 
 from chia_bypass.errors import RecordingAbsent, RecordingCorrupt
+from chia_bypass.recording.confined import map_in, read_in
 from chia_bypass.recording.contents import Calls, Contents, Load, Problem, Results, Stored
 from chia_bypass.recording.frames import Frame, FrameType, payload_of
 from chia_bypass.recording.index import CallIndex, Spot
@@ -21,14 +22,25 @@ from chia_bypass.recording.layout import (
     INDEX,
     MANIFEST,
     SEGMENTS,
+    SMALL,
     blob_path,
     is_recording,
+    lengths_of,
     segment_path,
     segments_of,
 )
-from chia_bypass.recording.records import Call, Closed, Record, Result, Run, Seen
+from chia_bypass.recording.records import (
+    PLAIN_FORMAT,
+    Call,
+    Closed,
+    Got,
+    Record,
+    Result,
+    Run,
+    Seen,
+)
 from chia_bypass.recording.schema import Malformed
-from chia_bypass.recording.segments import RESTORE, Segments, map_file
+from chia_bypass.recording.segments import RESTORE, Segments, unreadable
 
 __all__ = [
     "Contents",
@@ -40,6 +52,10 @@ __all__ = [
     "read_index",
     "runs_of",
 ]
+
+
+_MORE = 4
+"""How many times longer than its segments an index could be at most."""
 
 
 class Recording:
@@ -64,6 +80,15 @@ class Recording:
             raise RecordingAbsent(
                 folder, "there is no recording here", "`chia-bypass inspect` lists those there are"
             )
+        try:
+            return Recording._open(folder, tolerant=tolerant)
+        except (OSError, ValueError, OverflowError, RecursionError) as error:
+            # What nobody foresaw of a folder that anybody may have made is damage, too.
+            problem = f"cannot be read: {type(error).__name__}: {error}"
+            raise RecordingCorrupt(folder, problem, RESTORE) from error
+
+    @staticmethod
+    def _open(folder: Path, *, tolerant: bool) -> Recording:
         segments = Segments(folder)
         manifest = _manifest(segments)
         closed = [record for record in manifest if isinstance(record, Closed)]
@@ -143,6 +168,20 @@ class Recording:
         ids = [run.id for run in self.contents.runs]
         return ids.index(header.run) if header is not None and header.run in ids else None
 
+    def leaving_files(self) -> Iterator[Stored]:
+        """The results that count and have `files`. Raises RecordingCorrupt.
+
+        They stand in segments of their own: of others nothing is read.
+        """
+        headers = ((name, self._segments.header(name)) for name in segments_of(self.folder))
+        names = {name for name, header in headers if header and header.format > PLAIN_FORMAT}
+        for number in range(len(self.index)) if names else ():
+            position = self.index.newest(number)
+            if position is not None and self.index.result_spot(position).segment in names:
+                stored = self.contents.results.at(position)
+                if stored.result.files:
+                    yield stored
+
     @cached_property
     def seen(self) -> Mapping[str, Sequence[Seen]]:
         """What each process learned to have finished, by its path, in its order.
@@ -154,6 +193,12 @@ class Recording:
             if isinstance(record, Seen):
                 found[record.parent].append(record)
         return {parent: sorted(all_, key=lambda s: s.number) for parent, all_ in found.items()}
+
+    def gets(self) -> Iterator[Got]:
+        """The blocking gets of all processes. Raises RecordingCorrupt."""
+        for record in map(self._segments.record, self.index.seen):
+            if isinstance(record, Got):
+                yield record
 
     def document(self, stored: Stored) -> memoryview:
         """The encoded value of a result. Raises RecordingCorrupt naming the call."""
@@ -170,7 +215,8 @@ def document_of(segments: Segments, name: str, result: Result) -> memoryview:
         return read_blob(segments.folder, result.blob.digest, result.blob.length)
     data = segments.data(name)
     found = Frame(result.value, FrameType.VALUE, result.length)
-    payload = payload_of(data, found) if found.offset >= 0 and found.end <= len(data) else None
+    inside = found.offset >= 0 and result.length >= 0 and found.end <= len(data)
+    payload = payload_of(data, found) if inside else None
     if payload is None or hashlib.sha256(payload).digest() != result.content:
         raise RecordingCorrupt(
             segment_path(segments.folder, name),
@@ -185,9 +231,9 @@ def read_blob(folder: Path, digest: bytes, length: int) -> memoryview:
     """The bytes of a blob, mapped and checked. Raises RecordingCorrupt."""
     path = blob_path(folder, digest)
     try:
-        data = map_file(path)
-    except FileNotFoundError:
-        raise RecordingCorrupt(path, "is missing", "Restore the file") from None
+        data = map_in(folder, *path.relative_to(folder).parts)
+    except OSError as error:
+        raise unreadable(path, error) from None
     if len(data) != length or hashlib.sha256(data).digest() != digest:
         raise RecordingCorrupt(
             path, "its bytes do not match the digest in its name", "Restore the file"
@@ -198,9 +244,9 @@ def read_blob(folder: Path, digest: bytes, length: int) -> memoryview:
 def read_index(segments: Segments, runs: list[str]) -> CallIndex:
     """The index made from the segments themselves; what is wrong with them is noted there."""
     builder = IndexBuilder(runs)
-    for name, path in segments_of(segments.folder).items():
+    for name, length in lengths_of(segments.folder).items():
         header = segments.header(name)
-        builder.begin(name, path.stat().st_size, "" if header is None else header.run)
+        builder.begin(name, length, "" if header is None else header.run)
         for content, spot in segments.maps(name):
             try:
                 builder.add(content, spot)
@@ -225,15 +271,20 @@ def _trusted(folder: Path, closed: list[Closed]) -> CallIndex | None:
     expected = closed[-1].files.get(INDEX) if closed else None
     if expected is None:
         return None
-    present = {name: path.stat().st_size for name, path in segments_of(folder).items()}
+    present = lengths_of(folder)
     if present != closed[-1].segments:
         return None
     try:
-        data = (folder / INDEX).read_bytes()
+        data = read_in(folder, INDEX, limit=longest_index(folder))
         index = unpack_index(data) if hashlib.sha256(data).digest() == expected else None
     except (OSError, Malformed):  # it is derived: `verify` reports it, reading goes on without
         return None
     return index if index is not None and index.segments == present else None
+
+
+def longest_index(folder: Path) -> int:
+    """Bytes that the index of a recording can have: it tells less than the segments do."""
+    return _MORE * (sum(lengths_of(folder).values()) + SMALL)
 
 
 def _contents(segments: Segments, index: CallIndex, manifest: list[Record]) -> Contents:
@@ -279,11 +330,11 @@ def _missing_and_extra(
     if not closed:
         return
     expected: Mapping[str, int] = closed[-1].segments
-    present = segments_of(segments.folder)
+    present = lengths_of(segments.folder)
     for name, length in expected.items():
         if name not in present:
             yield Problem(f"{SEGMENTS}/{name}.seg", 0, "is missing")
-        elif (size := present[name].stat().st_size) < length:
+        elif (size := present[name]) < length:
             yield Problem(f"{SEGMENTS}/{name}.seg", size, f"has {size} bytes instead of {length}")
     since = {**{run.id: 0.0 for run in runs}, **{one.run: one.finished for one in closed}}
     for name in sorted(present.keys() - expected.keys()):

@@ -14,8 +14,10 @@ from typing import Any, Final
 
 from chia_bypass.values.kinds import Reference
 
-FORMAT = 1
-"""Version of the format that this code writes. It reads this one and those before it."""
+FORMAT = 2
+"""Newest version of the format: this code reads it and those before it."""
+PLAIN_FORMAT = 1
+"""Version of segments without results that have `files`: earlier readers read them, too."""
 
 
 class Outcome(str, Enum):
@@ -135,6 +137,30 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """What a call left in one folder of its worker: files that it made, changed or removed."""
+
+    root: str
+    """The folder, absolute."""
+    count: int
+    """Entries of the listing."""
+    size: int = 0
+    """Bytes of the files that are kept."""
+    unkept: int = 0
+    """Files that are listed only, since they are not kept."""
+    entries: bytes = b""
+    """What they are, as packed by `outputs.entries`; empty if it is in a blob."""
+    listing: Blob | None = None
+    """The same, where it is a file of its own."""
+    bundle: Blob | None = None
+    """The contents of small files, one behind the other."""
+    blobs: tuple[Blob, ...] = ()
+    """The contents of larger files, one each."""
+    declared: bool = False
+    """The user said which files the call leaves here: these are all of them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Raised:
     """What Ray tells about a task that raised, besides the traceback."""
 
@@ -199,14 +225,19 @@ class Result:
     """What was at the paths that the arguments name before it ran."""
     wrote: tuple[Written, ...] = ()
     """What was different there afterwards."""
+    files: tuple[Left, ...] = ()
+    """What it left there, and at paths that its value names: kept, to be put back."""
     yielded: int = -1
     """How many values a generator yielded: the value is then a list of byte strings, the encoded
     form of each, followed by that of the exception if it raised one. -1: it is no generator."""
 
     @property
     def blobs(self) -> Iterator[Blob]:
-        """All files that belong to it: of its value, and of what it read and wrote."""
+        """All blobs that belong to it: of its value, and of what it read, wrote and left."""
         yield from self.buffers
+        for left in self.files:
+            yield from left.blobs
+            yield from (blob for blob in (left.listing, left.bundle) if blob is not None)
         read, written = (one.listing for one in self.inputs), (one.listing for one in self.wrote)
         yield from (blob for blob in (self.blob, *read, *written) if blob is not None)
 
@@ -214,6 +245,11 @@ class Result:
     def size(self) -> int:
         """Bytes of the value, buffers included."""
         return self.length + sum(buffer.length for buffer in self.buffers)
+
+    @property
+    def files_size(self) -> int:
+        """Bytes of the files that it left and that are kept."""
+        return sum(left.size for left in self.files)
 
     @property
     def seconds(self) -> float:
@@ -274,6 +310,8 @@ class Run:
     """Values of the variables that the user asked to keep."""
     redact: tuple[RedactionRule, ...] = ()
     """Applied before digests are taken: a replay has to apply the same ones."""
+    tells_waits: bool = False
+    """Blocking gets are noted, too: what a lane did between its dispatches is known."""
     tells_ends: bool = False
     """What dispatched a call notes it where its worker cannot: cancelled, given up, lost. So a call
     without a result, in a run that ended in order, is one that never ended."""
@@ -323,6 +361,8 @@ class PlacementGroup:
     """What each bundle asks for: ``{"CPU": 1, "fpga": 1}``."""
     strategy: str
     """``PACK``, ``SPREAD``, ``STRICT_PACK`` or ``STRICT_SPREAD``."""
+    made: float = 0.0
+    """When it was asked for; 0 in older recordings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +379,8 @@ class ActorCreation:
     """From 0, its position among the actors of that class that the process created."""
     options: Mapping[str, Any]
     """Ray options of its creation, as those of a call."""
+    made: float = 0.0
+    """When it was asked for; 0 in older recordings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,6 +405,84 @@ class Seen:
     after: int | None = None
     """Noted by a replay that adds to the recording: the number of what the parent had learned last,
     after which this comes, or -1, before all others. None: its number tells its place."""
+    vain: tuple[str, ...] = ()
+    """Paths of calls for which the lane waited with a timeout, and in vain; then there are no
+    ``calls``."""
+    times: int = 1
+    """How often, one time after the other; 0: what was noted of these before counts no more, since
+    they ran again."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoopFile:
+    """A file of the loop itself: one that a driver read, that is a source of it, or that the run
+    wrote in its working directory."""
+
+    path: str
+    """Relative to the working directory of the run, where it is inside; else absolute."""
+    size: int = 0
+    """Bytes, as it was read."""
+    digest: bytes = b""
+    """Of the content, as it was read; empty if it was not, or was too large."""
+    mode: int = 0
+    """Permissions, as it was read."""
+    read: bool = True
+    """It was there when the run began, and a driver read it before the run wrote it."""
+    kept: bool = False
+    """The content that was read is a blob, unless it is empty."""
+    source: bool = False
+    """It was imported, or is a script that the command names."""
+    before: bool = True
+    """It was there when the run began."""
+    written: bool = False
+    """The run left it otherwise than it was read; of what was not read: it wrote it."""
+    left: bytes = b""
+    """Digest of what the run left there; empty if it is gone. Only of what is ``written``."""
+    driver: bool = False
+    """A driver itself wrote it, and so will again; else a call or another program did."""
+
+    @property
+    def blobs(self) -> Iterator[Blob]:
+        """All files that belong to it."""
+        if self.kept and self.size:
+            yield Blob(self.digest, self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the drivers of a run ran in."""
+
+    working: str
+    """Working directory of the command, absolute, on the machine of the drivers."""
+    imported: Mapping[str, str] = field(default_factory=dict)
+    """Versions of what their own sources import, by the name of the module; empty: not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    """Calls whose results a lane had when a blocking get returned or raised."""
+
+    parent: str
+    """What waited, as the parent of calls."""
+    lane: str
+    dispatched: int
+    """How many calls that lane had dispatched before."""
+    at: float
+    calls: tuple[str, ...]
+    """Paths of the calls that it asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A placement group that a process removed, or an actor that it killed."""
+
+    process: str
+    """Path of the driver or call that did it."""
+    what: str
+    """``group`` or ``actor``."""
+    id: str
+    """Ray's, hexadecimal: of a group it is in the options of the calls in it."""
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,6 +510,10 @@ Record = (
     | PlacementGroup
     | ActorCreation
     | Seen
+    | LoopFile
+    | Surroundings
+    | Got
+    | Released
     | Closed
     | Call
     | Result

@@ -28,6 +28,10 @@ _FORMS: Final[Mapping[str, str]] = {
     "Slack token": r"\bxox[abposr]-[A-Za-z0-9-]{10,}",
     "Hugging Face token": r"\bhf_[A-Za-z0-9]{20,}",
     "bearer token": r"(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{8,}",
+    "basic authorization": (
+        r"(?P<basic>(?i:authorization['\"]?\s*[:=]\s*['\"]?basic\s+))[A-Za-z0-9+/=]{4,}"
+    ),
+    "token in a URL": r"(?<=://)[^\s/:@'\"]{8,}(?=@)",
     "JSON web token": r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
     "password in a URL": r"(?<=://)(?P<user>[^\s/:@'\"]*:)[^\s/@'\"]+(?=@)",
     "private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?s:.*?)(?:-----END [A-Z ]*-----|\Z)",
@@ -40,10 +44,14 @@ _SECRET: Final = re.compile("|".join(f"(?:{form})" for form in _FORMS.values()))
 _KINDS: Final = {name: re.compile(form) for name, form in _FORMS.items()}
 _HINT: Final = re.compile(
     r"sk-|gh[pousr]_|_pat_|pat-|AKIA|ASIA|AIza|xox|hf_|earer |eyJ|://|PRIVATE|"
-    r"(?i:key|secret|token|passw|passphrase)"
+    r"(?i:key|secret|token|passw|passphrase|basic)"
 )
 """What no secret is without: most texts are done with after this one search."""
-_OPTION: Final = re.compile(rf"--?(?i:[\w-]*{_NAME})")
+_OPTION: Final = re.compile(rf"--?(?i:[\w-]*(?:{_NAME}|key|pass|pwd|auth|credentials?|pat))")
+_PASSWORD_OR_PORT: Final = "-p"
+_NO_PASSWORD: Final = re.compile(r"\d+|no:.*|[./~].*|[a-z_.]+|-.*")
+"""What stands behind ``-p`` of other programs: ports, plugins, paths, names."""
+_PARAMETER: Final = re.compile(rf"(?i:(?:\w*_)?(?:{_NAME}|pass|pwd|credentials?)(?:_\w*)?)")
 
 
 class Secret(NamedTuple):
@@ -68,7 +76,8 @@ def hide_in_command(command: Sequence[str]) -> tuple[str, ...]:
     """The words of a command without secrets: ``--api-key X`` too, which are two words."""
     hidden = [hide_secrets(word) for word in command]
     for place, word in enumerate(command[:-1]):
-        if _OPTION.fullmatch(word):
+        asks = word == _PASSWORD_OR_PORT and not _NO_PASSWORD.fullmatch(command[place + 1])
+        if asks or _OPTION.fullmatch(word):
             hidden[place + 1] = REDACTED
     return tuple(hidden)
 
@@ -122,8 +131,13 @@ class Redaction:
         redactor = self.redactor(function)
         return hide_secrets(text if redactor is None else redactor.text(text))
 
-    def rendered(self, value: object, function: str, limit: int = 120) -> str:
-        """``value`` in at most ``limit`` characters, without secrets."""
+    def rendered(self, value: object, function: str, limit: int = 120, name: str = "") -> str:
+        """``value`` in at most ``limit`` characters, without secrets.
+
+        ``name``: of the parameter that it is given to, which may say that it is one.
+        """
+        if name and _PARAMETER.fullmatch(name):
+            return REDACTED
         # Cut only afterwards: half of a key looks like none.
         text = self.shown(render(value, 4 * limit), function)
         return text if len(text) <= limit else text[: limit - 1] + "…"

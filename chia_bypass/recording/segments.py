@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import mmap
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chia_bypass.errors import RecordingCorrupt, RecordingTooNew
+from chia_bypass.errors import RecordingCorrupt, RecordingError, RecordingTooNew
+from chia_bypass.recording.confined import map_in
 from chia_bypass.recording.contents import Problem
 from chia_bypass.recording.frames import (
     HEADER,
@@ -21,7 +20,7 @@ from chia_bypass.recording.frames import (
     scan,
 )
 from chia_bypass.recording.index import Spot
-from chia_bypass.recording.layout import MANIFEST, segment_path, segments_of
+from chia_bypass.recording.layout import MANIFEST, SEGMENTS, SUFFIX, segment_path, segments_of
 from chia_bypass.recording.records import FORMAT, Record, Segment
 from chia_bypass.recording.schema import Malformed, build, unpack, unpack_map
 
@@ -42,13 +41,16 @@ class Segments:
         """The file of a segment, or of the manifest."""
         return self.folder / MANIFEST if name == MANIFEST else segment_path(self.folder, name)
 
+    def _parts(self, name: str) -> tuple[str, ...]:
+        return (MANIFEST,) if name == MANIFEST else (SEGMENTS, f"{name}{SUFFIX}")
+
     def data(self, name: str) -> memoryview:
         """The bytes of a segment. Raises RecordingCorrupt where there is none."""
         if name not in self._mapped:
             try:
-                self._mapped[name] = map_file(self.path(name))
-            except FileNotFoundError:
-                raise RecordingCorrupt(self.path(name), "is missing", RESTORE) from None
+                self._mapped[name] = map_in(self.folder, *self._parts(name))
+            except OSError as error:
+                raise unreadable(self.path(name), error) from None
         return self._mapped[name]
 
     def header(self, name: str) -> Segment | None:
@@ -163,9 +165,10 @@ def _payload(data: memoryview, found: Frame) -> memoryview:
     return data[start : start + found.length]
 
 
-def map_file(path: Path) -> memoryview:
-    """The bytes of a file, mapped read-only."""
-    with path.open("rb") as file:
-        if os.fstat(file.fileno()).st_size == 0:
-            return memoryview(b"")
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+def unreadable(path: Path, error: OSError) -> RecordingError:
+    """What a file that cannot be opened means: it is missing, damaged, or not ours to read."""
+    if isinstance(error, FileNotFoundError):
+        return RecordingCorrupt(path, "is missing", RESTORE)
+    if isinstance(error, PermissionError):
+        return RecordingError(path, "must not be read by this user", "Ask whoever made it")
+    return RecordingCorrupt(path, error.strerror or str(error), RESTORE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,11 @@ class Listed:
 
 def listing(parent: Path) -> list[Listed]:
     """The recordings below ``parent``, newest last."""
-    return sorted(map(_listed, recordings_in(parent)), key=lambda found: found.started)
+    return sorted(map(_listed, recordings_in(parent)), key=_started)
+
+
+def _started(found: Listed) -> float:
+    return found.started if math.isfinite(found.started) else 0.0
 
 
 def newest(parent: Path) -> Path | None:

@@ -9,16 +9,27 @@ import errno
 import hashlib
 import os
 import secrets
+import stat
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from chia_bypass.files import publish, sync_path
+from chia_bypass.file_copies import copy_content, digest_of_file
+from chia_bypass.files import publish_in, scratch_beside, sync_path
+from chia_bypass.recording.confined import FILE_MODE, FOLDER_MODE, folder_in, open_in
 from chia_bypass.recording.frames import FrameType, frame
-from chia_bypass.recording.layout import blob_path, segment_path
-from chia_bypass.recording.records import FORMAT, Blob, Record, Result, Segment
+from chia_bypass.recording.layout import BLOBS, SEGMENTS, blob_path, segment_path
+from chia_bypass.recording.records import (
+    FORMAT,
+    PLAIN_FORMAT,
+    Blob,
+    Record,
+    Result,
+    Segment,
+)
 from chia_bypass.recording.schema import pack
 from chia_bypass.values.encode import Buffer, Encoded
 
@@ -28,6 +39,7 @@ REMEMBERED = 4096
 """How many values a writer remembers, to store an equal one once."""
 
 
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 Payloads = Sequence[tuple[bytes, FrameType]]
 
 
@@ -40,13 +52,16 @@ class SegmentWriter:
     def __init__(self, path: Path, header: Segment) -> None:
         """Create the segment file ``path`` with its header. Raises FileExistsError."""
         self.name = path.stem
-        path.parent.mkdir(exist_ok=True)
-        self._start(path, os.O_CREAT | os.O_EXCL)
+        path.parent.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        new = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        # Below the recording no link is followed.
+        root = path.parent.parent if path.parent.name == SEGMENTS else path.parent
+        self._start(open_in(root, *path.relative_to(root).parts, flags=new))
         self.append([(pack(header), FrameType.RECORD)])
         sync_path(path.parent)
 
-    def _start(self, path: Path, flags: int) -> None:
-        self._file = os.open(path, os.O_WRONLY | flags, 0o644)
+    def _start(self, file: int) -> None:
+        self._file = file
         self._end = os.fstat(self._file).st_size
         self._lock = threading.Lock()
         self._syncing = threading.Lock()
@@ -61,11 +76,11 @@ class SegmentWriter:
         return cls(segment_path(folder, name), header)
 
     @classmethod
-    def reopen(cls, path: Path, end: int) -> SegmentWriter:
-        """Go on at ``end``, the end of the last whole frame, of the segment file ``path``."""
+    def reopen(cls, folder: Path, name: str, end: int) -> SegmentWriter:
+        """Go on at ``end``, the end of the last whole frame, of the segment file ``name``."""
         writer = cls.__new__(cls)
-        writer.name = path.stem
-        writer._start(path, 0)
+        writer.name = name
+        writer._start(open_in(folder, name, flags=os.O_WRONLY))
         os.ftruncate(writer._file, end)
         writer._end = writer._durable = end
         return writer
@@ -218,12 +233,52 @@ def content_digest(encoded: Encoded) -> bytes:
 def store_blob(folder: Path, buffer: Buffer) -> None:
     """Make the bytes of ``buffer`` a durable file, unless they are one. Raises OSError."""
     target = blob_path(folder, buffer.digest)
-    if target.exists() and target.stat().st_size == buffer.data.nbytes:
-        sync_path(target.parent)  # its writer, another process, may not have come that far
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _sync_names(target.parent)
-    publish(target, lambda file: file.write(buffer.data.cast("B")))
+    with _blobs(folder, target) as blobs:
+        if not _has(blobs, target.name, buffer.data.nbytes):
+            publish_in(blobs, target.name, lambda file: file.write(buffer.data.cast("B")))
+
+
+@contextmanager
+def _blobs(folder: Path, target: Path) -> Iterator[int]:
+    """A descriptor of the folder in which a blob belongs, made if there is none."""
+    with folder_in(folder, *target.parent.relative_to(folder).parts, make=True) as blobs:
+        _sync_names(target.parent)
+        yield blobs
+
+
+def _has(folder: int, name: str, size: int) -> bool:
+    """Whether there is a durable file of that name and size."""
+    try:
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    if not stat.S_ISREG(found.st_mode) or found.st_size != size:
+        return False
+    os.fsync(folder)  # its writer, another process, may not have come that far
+    return True
+
+
+def store_file(folder: Path, source: int) -> Blob:
+    """Make a durable blob of what is in an open file, holes kept. Raises OSError.
+
+    What was copied is what is hashed: others may write to the file meanwhile.
+    """
+    scratch = scratch_beside(Path("file")).name
+    with folder_in(folder, BLOBS, make=True) as parent:
+        file = os.open(scratch, _NEW, FILE_MODE, dir_fd=parent)
+        try:
+            blob = Blob(length=copy_content(source, file), digest=digest_of_file(file))
+            target = blob_path(folder, blob.digest)
+            with _blobs(folder, target) as blobs:
+                if not _has(blobs, target.name, blob.length):
+                    os.fdatasync(file)
+                    os.rename(scratch, target.name, src_dir_fd=parent, dst_dir_fd=blobs)
+                    os.fsync(blobs)
+        finally:
+            os.close(file)
+            with suppress(FileNotFoundError):
+                os.unlink(scratch, dir_fd=parent)
+    return blob
 
 
 @lru_cache(maxsize=1024)
@@ -233,9 +288,11 @@ def _sync_names(folder: Path) -> None:
     sync_path(folder.parent.parent)
 
 
-def segment_header(run: str, role: str, host: str, pid: int, now: float) -> Segment:
-    """The first record of a segment of this version."""
-    return Segment(FORMAT, run, role, host, pid, now)
+def segment_header(
+    run: str, role: str, host: str, pid: int, now: float, *, files: bool = False
+) -> Segment:
+    """The first record of a segment; ``files``: of one for results that have `files`."""
+    return Segment(FORMAT if files else PLAIN_FORMAT, run, role, host, pid, now)
 
 
 def append_records(writer: SegmentWriter, records: Sequence[Record], *, sync: bool = False) -> None:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from chia_bypass.outputs.left_index import LeftIndex
+from chia_bypass.outputs.restore import LeftBy, PastState
 from chia_bypass.recording.index import NONE, Siblings, siblings
 from chia_bypass.recording.reader import Recording, Stored
 from chia_bypass.recording.records import Blob, Call, Driver, Outcome, Result, Seen, Written
@@ -23,6 +25,8 @@ class Answers(Protocol):
     def answer(self, path: str) -> Result | None: ...
     def document(self, path: str) -> bytes | Blob: ...
     def writes(self) -> Sequence[Sequence[Written]]: ...
+    def left(self, path: str) -> Sequence[LeftBy]: ...
+    def past(self, path: str) -> Sequence[PastState]: ...
 
 
 class Index:
@@ -33,6 +37,7 @@ class Index:
         self.recording = recording
         self._ended_well = recording.tells_all_ends if ended_well is None else ended_well
         self._writes: list[Sequence[Written]] | None = None
+        self._left = LeftIndex(recording)
 
     @staticmethod
     def open(folder: Path, ended_well: bool | None = None) -> Index:
@@ -128,6 +133,15 @@ class Index:
             found = (stored.result.wrote for all_ in attempts for stored in all_)
             self._writes = [wrote for wrote in found if wrote]
         return self._writes
+
+    def left(self, path: str) -> Sequence[LeftBy]:
+        """The files that the call at ``path`` left, and those that it had dispatched."""
+        result = self.answer(path)
+        return () if result is None else self._left.below(result)
+
+    def past(self, path: str) -> Sequence[PastState]:
+        """The states in which recorded calls left the file at ``path``."""
+        return self._left.past(path)
 
     def document(self, path: str) -> bytes | Blob:
         """The encoded value of a call that has one: its bytes, or the blob that holds them."""

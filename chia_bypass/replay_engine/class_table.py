@@ -31,7 +31,7 @@ class ClassTable:
         if not self._names:
             return b""
         main = sys.modules[MAIN]
-        found = {name: _walk(main, name.partition(":")[2]) for name in self._names}
+        found = {name: walk(main, name.partition(":")[2]) for name in self._names}
         present = {name: kind for name, kind in found.items() if kind is not None}
         seen = tuple(map(id, present.values()))
         if seen != self._seen:
@@ -40,7 +40,7 @@ class ClassTable:
         return self._packed
 
 
-def _walk(module: ModuleType, qualified: str) -> object:
+def walk(module: ModuleType | None, qualified: str) -> object:
     """The class or function of that name; None if there is none."""
     found: object = module
     for part in qualified.split("."):

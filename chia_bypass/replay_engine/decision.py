@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from chia_bypass.bypass.config import Entry
+from chia_bypass.bypass.config import Entry, Match
 from chia_bypass.inputs.findings import NOTHING, Inputs
 from chia_bypass.names import named, tag_fits
-from chia_bypass.recording.records import Call, Result
+from chia_bypass.recording.records import Argument, Call, Result
+from chia_bypass.replay_engine.faults import Fault
 from chia_bypass.replay_engine.matcher import Found, Missed
 from chia_bypass.replay_engine.miss_reasons import MissReason
 from chia_bypass.replay_engine.policy import Cut, OnMiss, Policy, serves
@@ -53,6 +54,8 @@ class Asked:
     """Arguments whose values only the worker sees."""
     reads: bool = False
     """Its arguments named files or folders when it was recorded: the worker sees what they are."""
+    fault: Fault | None = None
+    """How it breaks if it is served."""
     states: Mapping[str, Use | None] = field(default_factory=dict)
     """The states that it shares with other calls, and who used each first in this replay."""
 
@@ -110,6 +113,14 @@ class Compare:
 
 
 @dataclass(frozen=True, slots=True)
+class Inject:
+    """Break it; what comes after the fault, if anything does, is as it would have been."""
+
+    served: Serve | Compare
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
 class Compared:
     """What the worker found."""
 
@@ -140,7 +151,7 @@ class Forbid:
     """It should run for real, which must not happen on invented resources."""
 
 
-Verdict = Serve | Compare | Run | Refuse | Forbid
+Verdict = Serve | Compare | Inject | Run | Refuse | Forbid
 
 
 def decide(asked: Asked, rules: Rules) -> Verdict:
@@ -156,10 +167,20 @@ def decide(asked: Asked, rules: Rules) -> Verdict:
         return _unanswered(replace(asked, answer=asked.refused), rules)
     if not isinstance(asked.answer, Found):
         return _unanswered(asked, rules)
-    result = asked.answer.stored.result
+    changed = _changed_arguments(asked, rules)
+    if changed:
+        return _unanswered(asked.missing(MissReason.OTHER_ARGUMENTS, "", changed), rules)
+    verdict = _served(asked, asked.answer)
+    if asked.fault is None or isinstance(verdict, Refuse):
+        return verdict
+    return Inject(verdict, asked.fault)
+
+
+def _served(asked: Asked, answer: Found) -> Serve | Compare | Refuse:
+    result = answer.stored.result
     if asked.doubtful or asked.reads:
         return Compare(result, asked.doubtful, asked.reads)
-    return _stale(asked, Kind.SERVED) or Serve(result, asked.answer.drift)
+    return _stale(asked, Kind.SERVED) or Serve(result, answer.drift)
 
 
 def settle(asked: Asked, found: Compared, rules: Rules) -> Verdict:
@@ -168,7 +189,7 @@ def settle(asked: Asked, found: Compared, rules: Rules) -> Verdict:
     if found.differing:
         missing = asked.missing(MissReason.OTHER_ARGUMENTS, "", found.differing)
         return _unanswered(missing, rules)
-    served = decide(replace(asked, doubtful=(), reads=False), rules)
+    served = decide(replace(asked, doubtful=(), reads=False, fault=None), rules)
     if not inputs.changed or not isinstance(served, Serve):
         return served
     if (
@@ -200,6 +221,27 @@ def _run(asked: Asked, why: str, rules: Rules, *, filtered: bool = False) -> Ver
     if asked.astray:
         return Refuse(Missed(MissReason.OTHER_NODE, None, detail=asked.astray))
     return _stale(asked, Kind.REAL) or Run(why, filtered)
+
+
+def _changed_arguments(asked: Asked, rules: Rules) -> tuple[str, ...]:
+    """Arguments for which a tagged call has to run again, where calls may: its answer is to others.
+
+    Where none may, it is served and told, as the tag asks for. Volatile parts never count.
+    """
+    answer, policy = asked.answer, rules.policy
+    if asked.call.tag is None or not isinstance(answer, Found) or policy.on_miss is OnMiss.FAIL:
+        return ()
+    if policy.rule(asked.entry).match is Match.ORDER:
+        return ()
+    recorded = {argument.name: argument for argument in answer.stored.result.call.arguments}
+    now = {argument.name: argument for argument in asked.call.arguments}
+    return tuple(n for n in answer.drift if not _same_but_volatile(recorded.get(n), now.get(n)))
+
+
+def _same_but_volatile(recorded: Argument | None, now: Argument | None) -> bool:
+    if recorded is None or now is None:
+        return False
+    return bool(now.masked) and recorded.masked == now.masked
 
 
 def _stale(asked: Asked, kind: Kind) -> Refuse | None:

@@ -15,6 +15,7 @@ from typing import Any
 from chia_bypass.completion.waits import Waits
 from chia_bypass.engine import Completions, Dispatch, Invocation, Plan, Token, Unanswered
 from chia_bypass.errors import Miss, RealRunRefused, RecordingCorrupt
+from chia_bypass.fault_rules import FaultKind
 from chia_bypass.identity import position
 from chia_bypass.identity.producers import Producers
 from chia_bypass.inputs.findings import NOTHING, Inputs
@@ -24,12 +25,14 @@ from chia_bypass.recording.records import Call, Outcome, Result
 from chia_bypass.replay_engine import decision, misses, permission
 from chia_bypass.replay_engine.answers import Answers
 from chia_bypass.replay_engine.argument_checks import CannotCompare, checks
+from chia_bypass.replay_engine.breaking import BreakingAnswer, BreakingToken, break_of, losing
 from chia_bypass.replay_engine.context import ReplayContext
 from chia_bypass.replay_engine.decision import (
     Asked,
     Compare,
     Compared,
     Forbid,
+    Inject,
     Refuse,
     Rules,
     Run,
@@ -41,6 +44,7 @@ from chia_bypass.replay_engine.growth import Growth
 from chia_bypass.replay_engine.input_checks import InputChecks
 from chia_bypass.replay_engine.matcher import Found, Missed
 from chia_bypass.replay_engine.miss_reasons import MissReason
+from chia_bypass.replay_engine.own_methods import OwnMethods
 from chia_bypass.replay_engine.parents import Parents
 from chia_bypass.replay_engine.policy import OnMiss
 from chia_bypass.replay_engine.provider import Answer, Pending
@@ -48,7 +52,7 @@ from chia_bypass.replay_engine.provider_factory import Provision
 from chia_bypass.replay_engine.questions import Question, Questions
 from chia_bypass.replay_engine.real_calls import RealCall, RealCalls
 from chia_bypass.replay_engine.shared_state import Kind as StateKind
-from chia_bypass.replay_engine.shared_state import States, Use
+from chia_bypass.replay_engine.shared_state import States, Use, can_be_put_back
 from chia_bypass.runtime import shared_facts
 from chia_bypass.values.digest import digest
 from chia_bypass.values.kinds import Reference
@@ -109,11 +113,13 @@ class ReplayEngine:
             self._states,
             self.real.ran,
         )
-        self._inputs = InputChecks(context, index)
+        self._methods = OwnMethods(policy, outcomes, self._states)
+        self.inputs = InputChecks(context, index, outcomes)
         self._log = None if growth is None else growth.seen(self.parents.memory_of)
         self._waits = Waits(
             self.parents.order_of, producers, policy.patience, self._out_of_order, self._log
         )
+        self._waits.refuse = self._methods.refuse
 
     def plan(self, dispatch: Dispatch) -> Plan:
         """Serve the recorded call, or raise a Miss; run for real only what was allowed to."""
@@ -137,6 +143,8 @@ class ReplayEngine:
             return self._serve(verdict.result, question)
         if isinstance(verdict, Compare):
             return self._compare(verdict, question)
+        if isinstance(verdict, Inject):
+            return self._inject(verdict, question)
         run = self._note_real(verdict, question.asked)
         if question.asked.recorded is not None:
             self._waits.leaves_out(question.parent, question.asked.recorded.call.path)
@@ -147,6 +155,8 @@ class ReplayEngine:
         with _damage(question.asked):
             provider = self._provision.provider(result)
         self._note_served(question.asked)
+        if question.given:
+            self._methods.served(question.given, misses.shown(question.call))
         self._waits.serves(question.parent, result, result.seconds * self._policy.latency)
         return Plan(
             provider=provider,
@@ -154,6 +164,33 @@ class ReplayEngine:
             plain=not result.references,
             dispatched=self._learner(result.call.path),
         )
+
+    def _inject(self, verdict: Inject, question: Question) -> Plan:
+        """Let the worker break first. What is not answered may still answer another call."""
+        fault, served, asked = verdict.fault, verdict.served, question.asked
+        broken = break_of(fault)
+        with _damage(asked):
+            if isinstance(served, Compare):
+                plan = self._compare(served, question)
+                assert plan.token is not None
+                plan = replace(plan, token=BreakingToken(broken, plan.token))
+            else:
+                provider = self._provision.provider(served.result)
+                self._use_states(asked, StateKind.SERVED)
+                plan = Plan(
+                    provider=BreakingAnswer(broken, provider),
+                    data=self.context.source.folder,
+                    plain=provider.plain,
+                    dispatched=self._learner(served.result.call.path),
+                )
+        self._waits.leaves_out(question.parent, served.result.call.path)
+        if isinstance(asked.answer, Found):
+            question.known.matcher.give_back(asked.answer, answers=fault.answers)
+        noted = event(Kind.FAULTED, asked.call, served.result.call, message=fault.rule)
+        self._note(replace(noted, recovered=fault.answers))
+        if fault.kind is FaultKind.LOST:
+            plan = replace(plan, dispatched=losing(plan.dispatched))
+        return plan
 
     def _compare(self, verdict: Compare, question: Question) -> Plan:
         """Leave the decision to the worker, which sees what the arguments are."""
@@ -163,6 +200,8 @@ class ReplayEngine:
             wanted = checks(question.dispatch, asked.call, verdict.doubtful, result, self._value_of)
         live, produced = self._token(question, certain=False)
         if self._policy.on_miss is OnMiss.FAIL:  # served or refused: both keep the order
+            if question.given:
+                self._methods.served(question.given, misses.shown(question.call))
             self._waits.serves(question.parent, result, result.seconds * self._policy.latency)
         else:
             self._waits.leaves_out(question.parent, result.call.path)
@@ -199,7 +238,7 @@ class ReplayEngine:
         """
         result = asked.recorded
         assert result is not None
-        checks, now = self._inputs, self._inputs.look(invocation)
+        checks, now = self.inputs, self.inputs.look(invocation)
         ignored = asked.entry.ignore_inputs if asked.entry is not None else ()
         found = checks.compare(result, now, ignored)
         other = checks.other(others, now, ignored) if found.changed else None
@@ -249,10 +288,20 @@ class ReplayEngine:
 
     def _use_states(self, asked: Asked, kind: StateKind) -> None:
         """Note that the call uses its states. Raises _AskAgain if another process was faster."""
-        if self._states is not None and not self._states.use(
-            asked.states, Use(kind, misses.shown(asked.call))
-        ):
+        if self._states is None:
+            return
+        states = set(asked.states)
+        back = set(filter(can_be_put_back, states)) if self._puts_back(asked, kind) else set()
+        use = Use(kind, misses.shown(asked.call))
+        if not (self._states.use_and_put_back(back) and self._states.use(states - back, use)):
             raise _AskAgain(self._with_states(asked))
+
+    def _puts_back(self, asked: Asked, kind: StateKind) -> bool:
+        """Whether serving the call leaves all that it had left, since that was declared."""
+        if kind is StateKind.REAL or not self._policy.puts_back or asked.recorded is None:
+            return False
+        declared = asked.entry is not None and asked.entry.files is not None
+        return declared and not any(left.unkept for left in asked.recorded.files)
 
     def _with_states(self, asked: Asked) -> Asked:
         """The same, with what is known now of the states that it shares."""
@@ -277,7 +326,8 @@ class ReplayEngine:
         return self._provision.serve(result), reference.index if several else None
 
     def _missed(self, call: Call, missed: Missed) -> Miss:
-        error = misses.miss(call, missed, self.context.config.path or "the bypass YAML")
+        yaml = self.context.config.path or "the bypass YAML"
+        error = misses.miss(call, missed, yaml, invented=bool(self.context.invented))
         noted = event(
             Kind.MISSED,
             call,
@@ -354,6 +404,10 @@ class ReplayEngine:
             self._table(),
         )
         shared_facts.tell_origin(self.context.run, process, pickle.dumps(origin))
+
+    def asked(self, actor: Any, method: str, returned: Any) -> None:
+        """Served calls may have left the actor as it was: told, or refused."""
+        self._methods.asked(actor, method, returned)
 
     def ran_in_place(self, function: Callable[..., Any]) -> None:
         """It ran here, without Ray: counted."""

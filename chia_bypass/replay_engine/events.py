@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 _FOLDER = "outcomes"
 _MISSED = "missed"
 _CLAIMS = "claims"
+_WRITTEN = "written"
 
+_LISTS = ("drift", "producers", "changed", "conflicts", "missing")
+"""Fields of events that JSON has as lists."""
 SAME_MISS = 100
 """How often a process notes the same miss: a loop that retries for ever must not fill the disk."""
 
@@ -38,10 +41,17 @@ class Kind(str, Enum):
     BYPASSED = "bypassed"
     """By the loop's own Bypass."""
     IN_PLACE = "in place"
+    FAULTED = "faulted"
+    """It would have been served, and ``--fault`` broke it."""
     RETURNED = "returned"
     """A real call ended: of the same ``path`` as its REAL."""
     OUT_OF_ORDER = "out of order"
     """Others went first at last, since the loop did not learn of this recorded call in its turn."""
+    PUT_BACK = "put back"
+    """Files of the served call that is ``recorded``."""
+    UNCHECKED = "not checked"
+    """Something that nobody can know: ``message`` says what, in the plural, and ``function`` where.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +80,8 @@ class Event:
     """Digests of the arguments that differ, hexadecimal: what a cause is told from."""
     producers: tuple[str, ...] = ()
     """Calls whose references are in those arguments."""
+    recovered: bool = False
+    """Of one that a fault broke: an attempt of Ray's was served all the same."""
     returned: str = ""
     """Digest of what a real call returned."""
     changed: tuple[str, ...] = ()
@@ -78,6 +90,15 @@ class Event:
     """Inputs that are not here, and so could not be compared."""
     unchecked: int = 0
     """Inputs that were compared by size and time at most."""
+    put_back: int = 0
+    """Files, links and folders that were made, changed or removed as the call had left them."""
+    put_back_bytes: int = 0
+    later: int = 0
+    """Those that were left as recorded calls wrote them later."""
+    conflicts: tuple[str, ...] = ()
+    """Those that were left as somebody else wrote them, as sentences."""
+    missing: tuple[str, ...] = ()
+    """Those that could not be put back, as sentences."""
 
 
 class Log:
@@ -85,6 +106,7 @@ class Log:
 
     def __init__(self, control: Path) -> None:
         self._control = control
+        self._written: dict[str, frozenset[str]] = {}
         self._path = control / _FOLDER / f"{os.getpid()}-{secrets.token_hex(4)}.jsonl"
 
     def append(self, lines: Sequence[bytes]) -> None:
@@ -105,8 +127,30 @@ class Log:
 
     def claim(self, name: str, value: str) -> str:
         """Note ``value`` for ``name`` unless another is noted; returns the one that is."""
-        path = self._control / _CLAIMS / sha256(name.encode()).hexdigest()[:32]
+        path = self._claim(name)
         return value if files.claim(path, value.encode()) else path.read_text("utf-8")
+
+    def claimed(self, name: str) -> str | None:
+        """What is noted for ``name``, if anything is."""
+        try:
+            return self._claim(name).read_text("utf-8")
+        except FileNotFoundError:
+            return None
+
+    def _claim(self, name: str) -> Path:
+        return self._control / _CLAIMS / sha256(name.encode()).hexdigest()[:32]
+
+    def add_written(self, paths: Sequence[str]) -> None:
+        """A real call has written these."""
+        name = f"{os.getpid()}-{secrets.token_hex(8)}"
+        files.claim(self._control / _WRITTEN / name, json.dumps(paths).encode())
+
+    def written(self) -> frozenset[str]:
+        """What real calls have written so far."""
+        for path in (self._control / _WRITTEN).glob("[!.]*"):
+            if path.name not in self._written:
+                self._written[path.name] = frozenset(json.loads(path.read_bytes()))
+        return frozenset().union(*self._written.values())
 
 
 class Keeper(Protocol):
@@ -116,6 +160,9 @@ class Keeper(Protocol):
     def fail(self, message: str) -> None: ...
     def failed(self) -> bool: ...
     def claim(self, name: str, value: str) -> str: ...
+    def claimed(self, name: str) -> str | None: ...
+    def add_written(self, paths: Sequence[str]) -> None: ...
+    def written(self) -> frozenset[str]: ...
 
 
 class Outcomes:
@@ -149,21 +196,38 @@ class Outcomes:
         """Note ``value`` for ``name`` unless another is noted; returns the one that is."""
         return self._keeper.claim(name, value)
 
+    def claimed(self, name: str) -> str | None:
+        """What is noted for ``name``, if anything is."""
+        return self._keeper.claimed(name)
+
+    def add_written(self, paths: Sequence[str]) -> None:
+        """Note what a real call wrote, before its result is seen."""
+        self._keeper.add_written(paths)
+
+    def written(self) -> frozenset[str]:
+        """What real calls have written so far, in whichever process."""
+        return self._keeper.written()
+
     @property
     def failed(self) -> bool:
         """Whether there was a miss, here or in another process."""
         return self._keeper.failed()
 
 
+def written(control: Path) -> list[Path]:
+    """The files of events in a control folder."""
+    return sorted((control / _FOLDER).glob("*.jsonl"))
+
+
 def events(control: Path) -> Iterator[Event]:
     """All events of a replay. A line that a killed process left half is passed over."""
-    for path in sorted((control / _FOLDER).glob("*.jsonl")):
+    for path in written(control):
         for line in path.read_bytes().splitlines():
             try:
                 fields = json.loads(line)
             except ValueError:
                 continue
-            lists = [name for name in ("drift", "producers", "changed") if name in fields]
+            lists = [name for name in _LISTS if name in fields]
             fields.update({name: tuple(fields[name]) for name in lists})
             yield Event(**{**fields, "kind": Kind(fields["kind"])})
 

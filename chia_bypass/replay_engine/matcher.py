@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -33,6 +33,8 @@ class Found:
     stored: Stored
     drift: tuple[str, ...]
     """Arguments that differ from the recorded ones."""
+    place: int = -1
+    """Which of its siblings it is; -1: it answers instead of the one that was found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,11 @@ class Missed:
     times: int = 0
     """How many there were, for EXHAUSTED."""
     detail: str = ""
+    pickled: bool = False
+    """Its value was also kept as pickle, which wants a permission of its own."""
+    used_up: bool = False
+    """All calls of the function that this parent had recorded have answered already: the loop makes
+    more of them."""
 
 
 def differing(recorded: Call, call: Call, ignored: frozenset[str]) -> tuple[str, ...]:
@@ -72,6 +79,8 @@ class Matcher:
         for place, function in enumerate(self._siblings.functions):
             self._places[function].append(place)
         self._functions: dict[str, RecordedCalls] = {}
+        self._spare: list[int] = []
+        """Calls that were taken, and may be taken once more."""
         self._lock = threading.Lock()
 
     def match(self, call: Call, rule: Rule) -> Found | Missed:
@@ -93,11 +102,29 @@ class Matcher:
             numbers = [self._siblings.numbers[place] for place in places[:LOOKED_AT]]
         return tuple(c.path for c in self._answers.calls(numbers) if c.path != found)
 
+    def give_back(self, found: Found, *, answers: bool) -> None:
+        """The call was broken: what was found for it may answer the same call once more.
+
+        ``answers``: it answers that call as well, if the loop waits long enough, and so another
+        one only where nothing else does.
+        """
+        with self._lock:
+            if answers:
+                self._spare.append(found.place)
+                return
+            self._taken[found.place] = False
+            for calls in self._functions.values():
+                calls.give_back(found.place)
+
     def _match(self, call: Call, rule: Rule) -> Found | Missed:
         recorded = self._recorded(call.function, rule)
         place, bucket = recorded.take(call, rule)
         if place is not None:
             return self._found(place, call, rule)
+        spare = next((place for place in self._spare if bucket and place in bucket.places), None)
+        if spare is not None:
+            self._spare.remove(spare)
+            return self._found(spare, call, rule)
         return self._never(recorded, call) if bucket is None else self._used_up(bucket, call, rule)
 
     def _recorded(self, function: str, rule: Rule) -> RecordedCalls:
@@ -117,7 +144,7 @@ class Matcher:
             return Missed(MissReason.NOT_KEPT, result.call, detail=result.reason)
         if _is_cut_off(result):
             return Missed(MissReason.UNFINISHED, result.call, detail=_CUT_OFF)
-        return Found(stored, differing(result.call, call, rule.ignored))
+        return Found(stored, differing(result.call, call, rule.ignored), place)
 
     def _never(self, recorded: RecordedCalls, call: Call) -> Missed:
         unfinished = recorded.unfinished.get(recorded.key_of(call))
@@ -127,8 +154,15 @@ class Matcher:
             nearest = self._nearest(recorded.untagged(), call, recorded.keys.rule)
             if nearest is not None:
                 return nearest
-        first = next(iter(recorded.places), None)
-        return Missed(MissReason.NEVER_RECORDED, None if first is None else self._call(first))
+        if not recorded.places:
+            return Missed(MissReason.NEVER_RECORDED, None)
+        used_up = self._are_used_up(recorded.places)
+        nearest_place = recorded.places[-1 if used_up else 0]
+        return Missed(MissReason.NEVER_RECORDED, self._call(nearest_place), used_up=used_up)
+
+    def _are_used_up(self, places: Sequence[int]) -> bool:
+        """Whether the calls at these places have answered, as far as the last ones tell."""
+        return all(self._taken[place] for place in places[-LOOKED_AT:])
 
     def _used_up(self, bucket: Bucket, call: Call, rule: Rule) -> Missed:
         left = self._nearest(bucket.left(), call, rule)

@@ -15,16 +15,29 @@ NODE_REMEDY = (
 PLACE_REMEDY = "Record the loop again with what it asks for, or replay on a cluster with --address"
 
 
-def miss(call: Call, missed: Missed, yaml: str) -> Miss:
-    """The error for ``call``; ``yaml`` is the bypass YAML where it could be accepted."""
+_MORE = (
+    "If the loop runs until a deadline, it makes more calls in a replay, where they take no time: "
+    "serve them as slowly as they were recorded with --latency recorded"
+)
+
+
+def miss(call: Call, missed: Missed, yaml: str, *, invented: bool = False) -> Miss:
+    """The error for ``call``; ``yaml`` is the bypass YAML where it could be accepted, and
+    ``invented`` says that this Ray pretends to have resources."""
     return Miss(
         call.function,
         call.tag,
         call.parent,
         missed.reason.value,
         _detail(call, missed),
-        _remedy(call, missed, yaml),
+        _remedy(call, missed, yaml, _live(call, invented=invented)),
     )
+
+
+def _live(call: Call, *, invented: bool) -> str:
+    """The options that let the call run for real: all that it takes."""
+    key = short_name(call.function)
+    return f"--live {key} --allow-local {key}" if invented else f"--live {key}"
 
 
 def _detail(call: Call, missed: Missed) -> str:
@@ -38,6 +51,11 @@ def _detail(call: Call, missed: Missed) -> str:
         return missed.detail
     if missed.nearest is None:
         return "this parent has no recorded call of the function"
+    if missed.used_up and missed.reason is MissReason.NEVER_RECORDED:
+        return (
+            f"all calls of the function that this parent recorded were served, the last of them is "
+            f"{shown(missed.nearest)}"
+        )
     return f"the nearest recorded call is {shown(missed.nearest)}{_differences(call, missed)}"
 
 
@@ -58,7 +76,8 @@ def _differences(call: Call, missed: Missed) -> str:
     return ", which differs in " + "; ".join(shown)
 
 
-def _remedy(call: Call, missed: Missed, yaml: str) -> str:
+def _remedy(call: Call, missed: Missed, yaml: str, live: str) -> str:
+    """``live``: options that let the call run for real."""
     key = short_name(call.function)
     entry = f"under bypass.{key} in {yaml}"
     if missed.reason is MissReason.EXHAUSTED:
@@ -68,19 +87,24 @@ def _remedy(call: Call, missed: Missed, yaml: str) -> str:
         return f"Accept with 'ignore_args: [{ignored}]' or 'match: order' {entry}"
     if missed.reason is MissReason.OTHER_INPUTS:
         return (
-            f"Run it for real with --live {key} or --on-miss run; or accept with "
+            f"Run it for real with {live}; or accept with "
             f"'ignore_inputs: [GLOB]' {entry}, or --ignore-inputs"
         )
     if missed.reason is MissReason.NEEDS_IMPORT:
-        return "Allow it with --allow-import " + " --allow-import ".join(missed.differing)
+        also = " --allow-pickle, if you trust the recording" if missed.pickled else ""
+        return "Allow it with --allow-import " + " --allow-import ".join(missed.differing) + also
     if missed.reason is MissReason.NEEDS_PICKLE:
         return "If you trust the recording, allow it with --allow-pickle"
     if missed.reason is MissReason.NOT_SERVED:
-        return f"To run it for real, add 'bypass: {{{key}: false}}' to {yaml}, or use --live {key}"
+        return f"To run it for real, add 'bypass: {{{key}: false}}' to {yaml}, or use {live}"
     if missed.reason is MissReason.NEVER_RECORDED:
+        if missed.used_up:
+            return f"{_MORE}; or let it run for real with {live}; or record the loop again"
+        if missed.nearest is not None:
+            return f"Record the loop again, or let it run for real with {live}"
         return (
             f"If the function was renamed, accept with 'was: MODULE:OLD_NAME' {entry}; "
-            f"to run it for real, use --live {key}"
+            f"to run it for real, use {live}"
         )
     if missed.reason is MissReason.NEVER_PLACED:
         return PLACE_REMEDY
@@ -92,5 +116,5 @@ def _remedy(call: Call, missed: Missed, yaml: str) -> str:
             f"--live FUNCTION); or, if {key} does not depend on it, use --stale {key}"
         )
     if missed.reason is MissReason.INFRASTRUCTURE:
-        return f"Raise it again with --replay-ray-errors, or run it for real with --live {key}"
-    return f"Record the loop again, or let it run for real with --live {key}"
+        return f"Raise it again with --replay-ray-errors, or run it for real with {live}"
+    return f"Record the loop again, or let it run for real with {live}"

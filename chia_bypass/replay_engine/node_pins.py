@@ -32,6 +32,7 @@ from chia_bypass.replay_engine.stand_ins import (
 )
 from chia_bypass.runtime import recorded_nodes
 from chia_bypass.runtime.recorded_nodes import RecordedNodes
+from chia_bypass.wording import inert, visible
 
 STRATEGY = "scheduling_strategy"
 
@@ -209,7 +210,7 @@ def _say(node: str, stand_in: StandIn | None) -> None:
     message = f"replay: calls pinned to {node} are placed by their resources: {why}"
     if message not in _said:
         _said.add(message)
-        print(message, file=sys.stderr, flush=True)
+        print(inert(visible(message)), file=sys.stderr, flush=True)
 
 
 _pins = Pins(RecordedNodes())

@@ -17,9 +17,10 @@ from chia_bypass.errors import UsageError
 from chia_bypass.identity import position
 from chia_bypass.identity.process import script_name
 from chia_bypass.identity.producers import Producers
+from chia_bypass.ownership.whose import is_foreign
 from chia_bypass.patches import ray_api, threads
-from chia_bypass.recording.layout import NONCE
-from chia_bypass.recording.redaction import Redaction, hide_in_command
+from chia_bypass.recording.layout import read_nonce
+from chia_bypass.recording.redaction import NO_RULES, Redaction, hide_in_command
 from chia_bypass.replay_engine.answers import Index
 from chia_bypass.replay_engine.class_table import ClassTable
 from chia_bypass.replay_engine.context import ReplayContext
@@ -51,10 +52,13 @@ def engine_of(bypass: Bypass) -> ReplayEngine:
 def _build_for(bypass: Bypass) -> ReplayEngine:
     folder = _only_recording(bypass)
     index = Index.open(folder)
-    nonce, ended_well = (folder / NONCE).read_bytes(), index.recording.tells_all_ends
+    nonce, ended_well = read_nonce(folder), index.recording.tells_all_ends
     source = Source(str(folder), nonce, "", DriverProcess.here(), ended_well)
     parent = _root()
-    policy = Policy(closed=False, redaction=Redaction.of_runs(index.recording.contents.runs))
+    foreign = is_foreign(folder)
+    # Rules of a stranger do not run over the arguments of this user.
+    rules = NO_RULES if foreign else Redaction.of_runs(index.recording.contents.runs)
+    policy = Policy(closed=False, redaction=rules, foreign=foreign)
     context = ReplayContext(source, names.script(), bypass.config, policy, invented={})
     producers = Producers(lambda object_id: None)
     engine = build(context, index, producers, None, ClassTable(index.classes()).packed)

@@ -19,6 +19,7 @@ from chia_bypass.replay_engine.miss_reasons import MissReason
 from chia_bypass.replay_engine.misses import PLACE_REMEDY
 from chia_bypass.replay_engine.resources import why_group_never_placed, why_never_placed
 from chia_bypass.session import Session
+from chia_bypass.wording import inert, visible
 
 
 class Offers:
@@ -68,7 +69,7 @@ def warn(what: str, why: str) -> None:
     message = f"replay: {what} may wait for ever: {why}"
     if message not in _warned:
         _warned.add(message)
-        print(message, file=sys.stderr, flush=True)
+        print(inert(visible(message)), file=sys.stderr, flush=True)
 
 
 class ReservationCheck:
@@ -88,6 +89,9 @@ class ReservationCheck:
         """Raises Miss if the actor can never be placed."""
         if ray.is_initialized():  # else creating it starts Ray, which has what was recorded
             self._tell(f"actor {class_name}", process.why_actor_never_placed(options))
+
+    def group_removed(self, id_: str) -> None:
+        """What is given back needs no room."""
 
     def _tell(self, what: str, why: str) -> None:
         if not why:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from chia_bypass.bypass.config import Entry, Match, Repeats
@@ -10,6 +10,7 @@ from chia_bypass.names import tag_fits
 from chia_bypass.options import Cut as Cut
 from chia_bypass.options import NamedCalls, ReplayOptions
 from chia_bypass.recording.redaction import NO_RULES, Redaction
+from chia_bypass.replay_engine.faults import FaultPlan
 from chia_bypass.replay_engine.recorded_calls import Rule
 from chia_bypass.session import Session
 
@@ -71,10 +72,16 @@ class Policy:
     """``--allow-import``: modules that may be imported to rebuild values."""
     allow_pickle: bool = False
     """``--allow-pickle``: unpickle what was kept as pickle, which runs code of the recording."""
+    foreign: bool = False
+    """The recording is not this user's: its values are rebuilt only if that runs no code."""
     closed: bool = True
     """A function that the YAML does not list is a miss; False: it runs for real, as the
     bypass runtime by itself has it."""
 
+    puts_back: bool = False
+    """Files that served calls had left are put back where they were."""
+    faults: FaultPlan = field(default_factory=FaultPlan)
+    """``--fault``: which served calls break."""
     redaction: Redaction = NO_RULES
     """The rules under which the calls were recorded: their digests know nothing else."""
 
@@ -85,6 +92,7 @@ class Policy:
         *,
         resume: bool,
         redaction: Redaction = NO_RULES,
+        foreign: bool = False,
     ) -> Policy:
         """From what a user said; ``calls`` are those that the options name."""
         return Policy(
@@ -101,7 +109,7 @@ class Policy:
             rerun_failures=options.rerun_failed or resume,
             stale=tuple(options.stale),
             infrastructure=options.replay_ray_errors,
-            free_order=options.order == "free",
+            free_order=options.order == "free" or options.cluster is not None,
             patience=options.patience,
             checks_inputs=not options.ignore_inputs,
             limits=options.inputs_limits,
@@ -110,13 +118,30 @@ class Policy:
             allow_import=tuple(options.allow_import),
             allow_pickle=options.allow_pickle,
             redaction=redaction,
+            foreign=foreign,
+            faults=FaultPlan.of(calls.faults, calls.faulted, options.fault_seed),
         )
 
     @staticmethod
     def of_session(session: Session) -> Policy:
         """From what a command tells its drivers."""
         redaction = Redaction.of(session.record)
-        return Policy.of(session.replay, session.calls, resume=session.resume, redaction=redaction)
+        policy = Policy.of(
+            session.replay,
+            session.calls,
+            resume=session.resume,
+            redaction=redaction,
+            foreign=session.foreign,
+        )
+        return replace(policy, puts_back=session.puts_back)
+
+    @property
+    def trusted(self) -> tuple[str, ...] | None:
+        """The modules whose classes may run code when values are rebuilt; None: all."""
+        if not self.foreign:
+            return None
+        of_ray = ("ray.exceptions",) if self.infrastructure else ()
+        return (*self.allow_import, *of_ray)
 
     @property
     def serves_only(self) -> bool:

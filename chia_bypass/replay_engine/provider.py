@@ -26,6 +26,7 @@ from chia_bypass.values.decode import decode
 from chia_bypass.values.kinds import Reference
 
 if TYPE_CHECKING:
+    from chia_bypass.outputs.restore import LeftBy
     from chia_bypass.replay_engine.server import RemoteServer
 
 _PAUSE = 0.1
@@ -96,6 +97,10 @@ class Answer:
     """What Ray told of the recorded exception; None for a value, and in older recordings."""
     yielded: int = -1
     """How many values the call yielded; -1: it is no generator."""
+    files: tuple[LeftBy, ...] = ()
+    """What the call had left and is put back before its value is returned."""
+    trusted: tuple[str, ...] | None = None
+    """Modules whose classes may run code of their own when the value is rebuilt; None: all."""
 
     @property
     def plain(self) -> bool:
@@ -109,6 +114,10 @@ class Answer:
         """
         if self.seconds > 0:
             _hold(self.seconds)
+        if self.files:
+            from chia_bypass.replay_engine.putting_back import restore  # few calls leave any
+
+            restore(self.files, self.source)
         if self.yielded >= 0:
             return self._values(tag)
         return self._ended(self._rebuilt(tag, self._bytes))
@@ -130,7 +139,7 @@ class Answer:
     def _decode(self, document: bytes) -> Any:
         return decode(
             document,
-            classes=ImportedClasses(self.modules, class_table.unpack(self.table)),
+            classes=ImportedClasses(self.modules, class_table.unpack(self.table), self.trusted),
             buffer=lambda digest, length: self.source.read(Blob(digest, length)),
             reference=self.references.__getitem__,
             allow_pickle=self.allow_pickle,

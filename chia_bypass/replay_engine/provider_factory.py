@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -13,12 +14,12 @@ from chia_bypass.patches.ray_errors import RecordedText
 from chia_bypass.recording.records import Blob, Outcome, Result
 from chia_bypass.recording.sketched import whole
 from chia_bypass.replay_engine.answers import Answers
-from chia_bypass.replay_engine.class_table import loaded_modules
+from chia_bypass.replay_engine.class_table import loaded_modules, walk
 from chia_bypass.replay_engine.context import ReplayContext
 from chia_bypass.replay_engine.matcher import Missed
 from chia_bypass.replay_engine.miss_reasons import MissReason
 from chia_bypass.replay_engine.provider import Answer, Pending, serve_reference
-from chia_bypass.values.class_lookup import Sketches
+from chia_bypass.values.class_lookup import Sketches, untrusted
 from chia_bypass.values.decode import decode
 from chia_bypass.values.kinds import Reference
 
@@ -39,6 +40,7 @@ class Provision:
     ) -> None:
         """``table`` gives the packed classes that travel by value."""
         self._source, self._policy = context.source, context.policy
+        self._trusted = context.policy.trusted
         self._index, self._producers, self._table = index, producers, table
 
     def refused(self, result: Result) -> Missed | None:
@@ -46,8 +48,14 @@ class Provision:
         if absent := self._absent(result.classes):
             detail = f"module {', '.join(sorted(absent))}, which the loop has not loaded"
             return Missed(
-                MissReason.NEEDS_IMPORT, result.call, tuple(sorted(absent)), detail=detail
+                MissReason.NEEDS_IMPORT,
+                result.call,
+                tuple(sorted(absent)),
+                detail=detail,
+                pickled=bool(result.pickled) and not self._policy.allow_pickle,
             )
+        if self._trusted is not None and (refused := self._untrusted(result)):
+            return refused
         if result.pickled and not self._policy.allow_pickle:
             detail = "; ".join(result.pickled[:3])
             return Missed(MissReason.NEEDS_PICKLE, result.call, detail=detail)
@@ -64,14 +72,28 @@ class Provision:
         loaded = loaded_modules(classes, self._policy.allow_import)
         return {name.partition(":")[0] for name in classes}.difference(loaded)
 
+    def _untrusted(self, result: Result) -> Missed | None:
+        """Of a foreign recording: a class that would run code of its own."""
+        trusted = self._trusted or ()
+        for name in result.classes:
+            module, _, path = name.partition(":")
+            cls = walk(sys.modules.get(module), path)
+            if isinstance(cls, type) and (detail := untrusted(name, cls, trusted)):
+                detail = f"class {name}: {detail}"
+                return Missed(MissReason.NEEDS_IMPORT, result.call, (module,), detail=detail)
+        return None
+
     def provider(self, result: Result) -> Answer | Pending:
         """What serves ``result``. Raises RecordingCorrupt."""
         if result.outcome is Outcome.CANCELLED and result.yielded < 0:
             return Pending(_text(result))
-        return self.serve(result)
+        return self.serve(result, files=self._policy.puts_back)
 
-    def serve(self, result: Result) -> Answer:
-        """What serves ``result``, which has a value. Raises RecordingCorrupt."""
+    def serve(self, result: Result, *, files: bool = False) -> Answer:
+        """What serves ``result``, which has a value. Raises RecordingCorrupt.
+
+        ``files``: it puts back those that the call had left.
+        """
         classes = result.classes
         return Answer(
             function=result.call.function,
@@ -86,6 +108,8 @@ class Provision:
             seconds=result.seconds * self._policy.latency,
             text=_text(result),
             yielded=result.yielded,
+            files=tuple(self._index.left(result.call.path)) if files else (),
+            trusted=self._trusted,
         )
 
     def _references(self, result: Result) -> Mapping[Reference, Any]:

@@ -20,6 +20,7 @@ from chia_bypass.replay_engine import node_pins, placement_check
 from chia_bypass.replay_engine.argument_checks import doubtful
 from chia_bypass.replay_engine.context import ReplayContext
 from chia_bypass.replay_engine.decision import Asked, Rules
+from chia_bypass.replay_engine.faults import Faults
 from chia_bypass.replay_engine.input_checks import reads_something
 from chia_bypass.replay_engine.matcher import Found
 from chia_bypass.replay_engine.parents import Parents, RecordedParent
@@ -37,6 +38,8 @@ class Question:
     known: RecordedParent
     """What the recording knows of that parent."""
     asked: Asked
+    given: frozenset[Given] = frozenset()
+    """The actors that the call is given."""
 
     @property
     def call(self) -> Call:
@@ -61,19 +64,20 @@ class Questions:
         self._context, self._rules, self._policy = context, rules, rules.policy
         self._producers, self._parents, self._provision = producers, parents, provision
         self._states, self._ran = states, ran
+        self._faults = Faults(rules.policy.faults)
 
     def ask(self, dispatch: Dispatch) -> Question:
         """Name the dispatch, find the recorded call that it is, and look at what matters."""
         here = position.current()
         assert here is not None, "a replaying process has a parent"
-        given: set[Given] | None = None if self._states is None else set()
+        given: set[Given] = set()
         call = describe(dispatch, here, self._producers, time.time(), self._policy.redaction, given)
         entry = find(self._context.config.entries, call.function)
         known = self._parents.of(here.parent)
         rule = self._policy.rule(entry)
         placed = node_pins.process().of_call(dispatch.options)
         unplaceable = self._unplaceable(dispatch, placed.options)
-        states = self._states_of(call, entry, dispatch, given or ())
+        states = self._states_of(call, entry, dispatch, given)
         answer = known.matcher.match(call, rule)
         result = answer.stored.result if isinstance(answer, Found) else None
         asked = Asked(
@@ -87,9 +91,10 @@ class Questions:
             astray=placed.doubt,
             doubtful=doubtful(call.arguments, rule.ignored, self._ran),
             reads=result is not None and self._policy.checks_inputs and reads_something(result),
+            fault=None if result is None else self._faults.of(result.call, dispatch.options),
             states=states,
         )
-        return Question(dispatch, here.parent, known, asked)
+        return Question(dispatch, here.parent, known, asked, frozenset(given))
 
     def _states_of(
         self, call: Call, entry: Entry | None, dispatch: Dispatch, actors: Iterable[Given]

@@ -126,6 +126,11 @@ class Bucket:
             self._queues = {}
         return place
 
+    def give_back(self, place: int, arguments: Hashable, lane: str) -> None:
+        """It was not taken after all, and is the next to be."""
+        self._left += 1
+        self.queue(place, arguments, lane)
+
     def left(self) -> Iterator[int]:
         """Calls that were not taken."""
         return (place for place in self.places if not self._taken[place])
@@ -209,6 +214,13 @@ class RecordedCalls:
                 arguments = self.keys.recorded(place, masked=masked)
                 bucket.queue(place, arguments, self._siblings.lanes[place])
         return bucket
+
+    def give_back(self, place: int) -> None:
+        """A call that was taken is not taken any more."""
+        for (_, masked), bucket in self._buckets.items():
+            if place in bucket.places:
+                arguments = self.keys.recorded(place, masked=masked)
+                bucket.give_back(place, arguments, self._siblings.lanes[place])
 
     def untagged(self) -> Iterator[int]:
         """Ended calls without a tag that were not taken."""

@@ -11,6 +11,7 @@ from ray.exceptions import ObjectLostError
 
 from chia_bypass.bypass.file_server import Published, Version
 from chia_bypass.errors import RecordingCorrupt
+from chia_bypass.outputs.restore import LeftBy, PastState
 from chia_bypass.recording.index import Siblings
 from chia_bypass.recording.layout import blob_path
 from chia_bypass.recording.reader import Stored, read_blob
@@ -69,6 +70,14 @@ class ReplayServer:
         """As Index.writes."""
         return self._opened().writes()
 
+    def left(self, path: str) -> Sequence[LeftBy]:
+        """As Index.left."""
+        return self._opened().left(path)
+
+    def past(self, path: str) -> Sequence[PastState]:
+        """As Index.past."""
+        return self._opened().past(path)
+
     def document(self, path: str) -> bytes | Blob:
         """As Index.document."""
         return self._opened().document(path)
@@ -97,6 +106,19 @@ class ReplayServer:
     def claim(self, name: str, value: str) -> str:
         """As Log.claim."""
         return value if self._log is None else self._log.claim(name, value)
+
+    def claimed(self, name: str) -> str | None:
+        """As Log.claimed."""
+        return None if self._log is None else self._log.claimed(name)
+
+    def add_written(self, paths: Sequence[str]) -> None:
+        """As Log.add_written."""
+        if self._log is not None:
+            self._log.add_written(paths)
+
+    def written(self) -> frozenset[str]:
+        """As Log.written."""
+        return frozenset() if self._log is None else self._log.written()
 
 
 class RemoteServer:
@@ -153,6 +175,16 @@ class RemoteServer:
         found: Sequence[Sequence[Written]] = self._ask("writes")
         return found
 
+    def left(self, path: str) -> Sequence[LeftBy]:
+        """The files that the call at ``path`` left, and those that it had dispatched."""
+        found: Sequence[LeftBy] = self._ask("left", path)
+        return found
+
+    def past(self, path: str) -> Sequence[PastState]:
+        """The states in which recorded calls left the file at ``path``."""
+        found: Sequence[PastState] = self._ask("past", path)
+        return found
+
     def document(self, path: str) -> bytes | Blob:
         """The encoded value of a call: its bytes, or the blob that holds them."""
         path_ahead, ahead = self._ahead
@@ -184,3 +216,17 @@ class RemoteServer:
     def claim(self, name: str, value: str) -> str:
         """Note the value unless another is noted; returns the one that is."""
         return str(self._ask("claim", name, value))
+
+    def claimed(self, name: str) -> str | None:
+        """What is noted for ``name``, if anything is."""
+        found: str | None = self._ask("claimed", name)
+        return found
+
+    def add_written(self, paths: Sequence[str]) -> None:
+        """Note what a real call wrote."""
+        self._ask("add_written", list(paths))
+
+    def written(self) -> frozenset[str]:
+        """What real calls have written so far."""
+        found: frozenset[str] = self._ask("written")
+        return found

@@ -50,6 +50,10 @@ class Claims(Protocol):
         """Note ``value`` for ``name`` unless another is noted; returns the one that is."""
         ...
 
+    def claimed(self, name: str) -> str | None:
+        """What is noted for ``name``, if anything is."""
+        ...
+
 
 def states_of(
     entry: Entry | None,
@@ -70,7 +74,7 @@ def states_of(
             strategies.append(of_tool.get(_STRATEGY))
     groups = (getattr(strategy, "placement_group", None) for strategy in strategies)
     named = {f"placement group {group.id.hex()}" for group in groups if group is not None}
-    return frozenset(named | {f"actor {actor.kind} {actor.id}" for actor in actors})
+    return frozenset(named | set(map(state_of, actors)))
 
 
 def _one_level(arguments: Iterable[object]) -> Iterator[object]:
@@ -81,6 +85,11 @@ def _one_level(arguments: Iterable[object]) -> Iterator[object]:
             yield from argument.values()
         else:
             yield argument
+
+
+def state_of(actor: Given) -> str:
+    """An actor as a state."""
+    return f"actor {actor.kind} {actor.id}"
 
 
 class States:
@@ -102,6 +111,32 @@ class States:
         for state in states:
             if state not in self._first:
                 noted = self._claims.claim(state, f"{use.kind.value} {use.call}")
-                kind, _, call = noted.partition(" ")
-                self._first[state] = Use(Kind(kind), call)
+                self._first[state] = _use(noted)
         return all(self._first[state].kind is use.kind for state in states)
+
+    def known(self, state: str) -> Use | None:
+        """Who used it first, in whichever process; None: nobody yet."""
+        if state not in self._first:
+            noted = self._claims.claimed(state)
+            if noted is None:
+                return None
+            self._first[state] = _use(noted)
+        return self._first[state]
+
+    def use_and_put_back(self, states: Iterable[str]) -> bool:
+        """Note nothing of a served call that leaves these states as the real one had left them.
+
+        False: a real call used one of them before. What was first is known then.
+        """
+        uses = filter(None, map(self.known, states))
+        return all(use.kind is not Kind.REAL for use in uses)
+
+
+def can_be_put_back(state: str) -> bool:
+    """Whether files may be all that a state consists of: an actor has a memory of its own."""
+    return not state.startswith("actor ")
+
+
+def _use(noted: str) -> Use:
+    kind, _, call = noted.partition(" ")
+    return Use(Kind(kind), call)

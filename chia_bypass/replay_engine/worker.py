@@ -61,9 +61,10 @@ class LiveToken:
             engine.producers.learn_object(object_id, Reference(path, index))
         engine.real.ran.update(self.call.ran)
         entered = partial(_entered, engine, position.Parent(self.call.path))
-        with entered() as parent:
+        noting = partial(engine.inputs.noting_writes, self.call.function, invocation)
+        with entered() as parent, noting():
             value = self._run(engine, parent, body, invocation)
-        return drained_within(value, entered)
+        return drained_within(drained_within(value, noting), entered)
 
     def _run(
         self,

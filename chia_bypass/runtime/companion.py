@@ -19,6 +19,8 @@ import ray
 from ray.exceptions import RayActorError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from chia_bypass.patches.actor_methods import unwatched
+
 NAMESPACE = "chia_bypass"
 PERIOD = 2.0
 """Seconds between looks at the driver."""
@@ -99,8 +101,10 @@ class CompanionLink:
             if large:
                 bound = bound.options(concurrency_group=LARGE)
             try:
+                with unwatched():
+                    asked = bound.remote(*arguments)
                 # Not ray.get: that would release the CPU of the task and start a spare worker.
-                return bound.remote(*arguments).future().result()
+                return asked.future().result()
             except RayActorError:
                 self._actor = None
                 if last:

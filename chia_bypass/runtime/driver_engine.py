@@ -117,6 +117,11 @@ class DriverEngine(Generic[E]):
         """As the engine does."""
         self.engine().started(kind, name, process)
 
+    def asked(self, actor: Any, method: str, returned: Any) -> None:
+        """As the engine does; before there is one nothing was served."""
+        if self._engine is not None:
+            self._engine.asked(actor, method, returned)
+
     def ran_in_place(self, function: Callable[..., Any]) -> None:
         """As the engine does; before there is one it is only remembered, for Ray may not be up."""
         if self._engine is None:

@@ -163,6 +163,10 @@ class WorkerEngine:
         """As the engine of the actor or task does."""
         self._do(lambda engine: engine.started(kind, name, process))
 
+    def asked(self, actor: Any, method: str, returned: Any) -> None:
+        """As the engine of the actor or task does."""
+        self._do(lambda engine: engine.asked(actor, method, returned))
+
     def _do(self, action: Callable[[Engine], None]) -> None:
         engine = self._engine()
         if engine is not None:

@@ -48,6 +48,9 @@ class ChiaRecording:
 
         ``options`` are what its marker says: ``folder``, and those of record and replay.
         """
+        from chia_bypass.blocks import refuse_sandbox
+
+        refuse_sandbox(options)
         known = {"folder", *names(RecordOptions), *names(ReplayOptions)}
         unknown = sorted(set(options) - known)
         if unknown:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from chia_bypass.errors import ClassRefused
 from chia_bypass.values.class_shapes import own, shape_of
+from chia_bypass.values.own_code import hashes_by_itself, own_code
 from chia_bypass.values.task_errors import one_class
 
 
@@ -21,10 +22,20 @@ class ImportedClasses:
     of builtin types, and plain classes.
     """
 
-    def __init__(self, modules: Collection[str], table: Mapping[str, object] | None = None) -> None:
-        """`table` holds what travels by value, ``{"__main__:Result": Result}``."""
+    def __init__(
+        self,
+        modules: Collection[str],
+        table: Mapping[str, object] | None = None,
+        trusted: Collection[str] | None = None,
+    ) -> None:
+        """`table` holds what travels by value, ``{"__main__:Result": Result}``.
+
+        `trusted` are the modules whose classes may run code of their own; None: all.
+        """
         self._modules = frozenset(modules)
         self._table = dict(table or {})
+        self._trusted = None if trusted is None else frozenset(trusted)
+        self.foreign = trusted is not None
 
     def find(self, name: str) -> type:
         """The class called ``module:qualname``. Raises ClassRefused."""
@@ -37,7 +48,14 @@ class ImportedClasses:
                 "plain class"
             )
             raise ClassRefused(name, type(found).__name__, reason)
+        if self._trusted is not None and (reason := untrusted(name, found, self._trusted)):
+            raise ClassRefused(name, "class", reason)
         return found
+
+    def hashes_by_itself(self, cls: type) -> bool:
+        """Whether hashing an instance runs code of a class that is not trusted."""
+        trusted = self._trusted is None or cls.__module__ in self._trusted
+        return not trusted and hashes_by_itself(cls)
 
     def by_value(self, name: str) -> object:
         """The class or function of that name that travels by value. Raises ClassRefused."""
@@ -80,6 +98,23 @@ _SHOWN_LEVELS: Final = 6
 _nested: Final = threading.local()
 
 
+def untrusted(name: str, cls: type, trusted: Collection[str]) -> str:
+    """Why a foreign recording must not name a class as ``name``; empty: it may.
+
+    `trusted` are the modules that ``--allow-import`` names.
+    """
+    module = name.partition(":")[0]
+    if module in trusted and type.__getattribute__(cls, "__module__") in trusted:
+        return ""
+    method = own_code(cls)
+    if not method:
+        return ""
+    return (
+        f"it has {method}, which would run, and the recording is not yours; if you trust it, "
+        f"allow the class with --allow-import {cls.__module__}"
+    )
+
+
 class Sketch:
     """Stands for an object whose class was not imported: its name and what it holds."""
 
@@ -109,6 +144,15 @@ class Sketches:
 
     def __init__(self) -> None:
         self._sketches: dict[str, type[Sketch]] = {}
+
+    @property
+    def foreign(self) -> bool:
+        """No: what it builds is no instance of anything that could run."""
+        return False
+
+    def hashes_by_itself(self, cls: type) -> bool:
+        """Nothing does: a sketch is hashed by identity."""
+        return False
 
     def find(self, name: str) -> type:
         """A class that remembers `name`."""

@@ -12,6 +12,7 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from struct import calcsize
 from types import FunctionType, MemberDescriptorType, SimpleNamespace
 from typing import Any, Final
 
@@ -20,6 +21,11 @@ from chia_bypass.values.stdlib_types import LEAVES
 
 _HEAP_TYPE: Final = 1 << 9
 _IMMUTABLE_TYPE: Final = 1 << 8
+_BASE_TYPE: Final = 1 << 10
+_MANAGED_WEAKREF: Final = 1 << 3
+_MANAGED_DICT: Final = 1 << 4
+"""The interpreter keeps it in front of the object, since 3.12 and 3.11."""
+_POINTER: Final = calcsize("P")
 _READ_TOGETHER_WITH_ARGS: Final = frozenset({"message", "exceptions"})
 _NEVER_TRAVELS: Final = frozenset({"obj"})
 """``AttributeError.obj``: the object that lacked the attribute, which pickle leaves out too."""
@@ -191,11 +197,26 @@ def _base_of(cls: type) -> Base | None:
         found = next((base for base in BASES if issubclass(cls, base.type)), OBJECT_BASE)
     known = {*mro(found.type), Exception, Counter}
     hidden = any(
-        not parent.__flags__ & _HEAP_TYPE or parent.__flags__ & _IMMUTABLE_TYPE
+        not parent.__flags__ & _HEAP_TYPE or parent.__flags__ & _IMMUTABLE_TYPE or _in_c(parent)
         for parent in mro(cls)
         if parent not in known
     )
     return None if hidden else found
+
+
+def _in_c(cls: type) -> bool:
+    """Whether a heap type is written in C all the same: it may hide state that nobody set.
+
+    A class statement adds room for the slots, a dictionary and weak references, and for nothing
+    else, and its class may be a base.
+    """
+    defined = own(cls)
+    slots = sum(isinstance(item, MemberDescriptorType) for item in defined.values())
+    slots += "__dict__" in defined and not cls.__flags__ & _MANAGED_DICT
+    slots += "__weakref__" in defined and not cls.__flags__ & _MANAGED_WEAKREF
+    base = type.__dict__["__base__"].__get__(cls)
+    added = cls.__basicsize__ - (base.__basicsize__ if base is not None else 0)
+    return not cls.__flags__ & _BASE_TYPE or added != slots * _POINTER
 
 
 def _rebuildable(cls: type, base: Base | None) -> bool:

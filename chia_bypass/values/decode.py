@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chia_bypass.values.bounds import Budget
 from chia_bypass.values.decode_types import BUILDERS
 from chia_bypass.values.decoder import Classes, Decoder, unpack
 from chia_bypass.values.kinds import Reference
@@ -31,7 +32,8 @@ def decode(
     Raises CannotRebuild for bytes that describe no value, PickleRefused for pickled parts unless
     `allow_pickle`, ClassRefused, and what the three callbacks raise.
     """
-    decoder = Decoder(BUILDERS, classes, buffer, reference, allow_pickle)
+    budget = Budget(len(document))
+    decoder = Decoder(BUILDERS, classes, buffer, reference, allow_pickle, budget)
     tree = unpack(document)
     try:
         return decoder.document(tree)

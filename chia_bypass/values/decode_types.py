@@ -10,12 +10,17 @@ from typing import Any, Final
 
 from chia_bypass.errors import PickleRefused
 from chia_bypass.values import numpy_arrays, pickles
+from chia_bypass.values.bounds import cost
+from chia_bypass.values.builtin_errors import check_fields
 from chia_bypass.values.class_lookup import Sketch, Sketches
 from chia_bypass.values.class_shapes import NATIVE_CLASSES, instance_dict, own, shape_of
 from chia_bypass.values.decoder import Back, Builder, Decoder, is_kind
 from chia_bypass.values.kinds import Kind, Reference
 from chia_bypass.values.stdlib_types import LEAF_OF_KIND, Leaf
 from chia_bypass.values.task_errors import combined, is_of_two_classes
+
+_FACTORIES: Final = frozenset({bool, bytes, dict, float, frozenset, int, list, set, str, tuple})
+"""What a defaultdict of a foreign recording may make."""
 
 
 class Frame:
@@ -45,12 +50,16 @@ def _tuple(decoder: Decoder, parts: list[Any], number: int) -> tuple[Any, ...]:
 
 def _set(decoder: Decoder, parts: list[Any], number: int) -> set[Any]:
     value: set[Any] = decoder.begun(number, set())
-    decoder.fill("SET", value.update, decoder.values(parts))
+    elements = decoder.values(parts)
+    decoder.hashed(elements)
+    decoder.fill("SET", value.update, elements)
     return value
 
 
 def _frozenset(decoder: Decoder, parts: list[Any], number: int) -> Any:
-    return decoder.make("FROZENSET", frozenset, decoder.values(parts))
+    elements = decoder.values(parts)
+    decoder.hashed(elements)
+    return decoder.make("FROZENSET", frozenset, elements)
 
 
 def _mapping(make: Callable[[], Any], decoder: Decoder, parts: list[Any], number: int) -> Any:
@@ -62,6 +71,8 @@ def _default_dict(decoder: Decoder, parts: list[Any], number: int) -> Any:
     factory = decoder.value(parts[0]) if parts else None
     if factory is not None and not callable(factory):
         raise decoder.problem("DEFAULT_DICT", "its factory cannot be called")
+    if decoder.classes.foreign and factory is not None and factory not in _FACTORIES:
+        raise decoder.problem("DEFAULT_DICT", "its factory would run, and nobody here trusts it")
     value.default_factory = factory
     return _fill(decoder, value, parts[1:])
 
@@ -70,6 +81,7 @@ def _fill(decoder: Decoder, value: Any, parts: list[Any]) -> Any:
     if len(parts) % 2:
         raise decoder.problem(type(value).__name__, "a key without a value")
     items = decoder.values(parts)
+    decoder.hashed(items[::2])
     decoder.fill("key", _put, value, items)
     return value
 
@@ -89,24 +101,35 @@ def _deque(decoder: Decoder, parts: list[Any], number: int) -> deque[Any]:
 def _buffer(decoder: Decoder, parts: list[Any], number: int) -> bytes:
     if len(parts) != 2:
         raise decoder.problem("BUFFER", "not a digest and a length")
-    return bytes(decoder.beside(*parts))
+    return decoder.once(decoder.beside(*parts), parts[0], bytes)  # type: ignore[no-any-return]
 
 
 def _bytearray(decoder: Decoder, parts: list[Any], number: int) -> bytearray:
     if len(parts) != 1:
         raise decoder.problem("BYTEARRAY", "not one content")
-    return bytearray(decoder.content(parts[0]))
+    content = decoder.content(parts[0])
+    decoder.spend(len(content))
+    return bytearray(content)
 
 
 def _text(decoder: Decoder, parts: list[Any], number: int) -> Any:
     if len(parts) == 1 and type(parts[0]) is str:
         return parts[0]
-    data = decoder.content(parts[0] if len(parts) == 1 else None)
-    return decoder.make("TEXT", str, data, "utf-8", "surrogatepass")
+    node = parts[0] if len(parts) == 1 else None
+    data = decoder.content(node)
+    if type(node) is list:
+        return decoder.make("TEXT", decoder.once, data, node[1], _utf8)
+    return decoder.make("TEXT", _utf8, data)
+
+
+def _utf8(data: bytes | memoryview) -> str:
+    return str(data, "utf-8", "surrogatepass")
 
 
 def _leaf(leaf: Leaf, decoder: Decoder, parts: list[Any], number: int) -> Any:
-    return decoder.make(leaf.kind.name, leaf.make, *decoder.values(parts))
+    values = decoder.values(parts)
+    decoder.spend(cost(leaf.kind.name, values))
+    return decoder.make(leaf.kind.name, leaf.make, *values)
 
 
 def _frame(decoder: Decoder, parts: list[Any], least: int) -> Frame:
@@ -127,8 +150,19 @@ def _shape(decoder: Decoder, node: list[Any]) -> Frame:
     if type(name) is not str or not all(type(part) is str for part in names):
         raise decoder.problem("SHAPE", "not a class and names of fields")
     frame = Frame(name, NATIVE_CLASSES.get(name) or decoder.classes.find(name), names)
+    decoder.named(frame.cls)
+    if decoder.classes.foreign:
+        _check_names(decoder, frame)
     decoder.frames[number] = frame
     return frame
+
+
+def _check_names(decoder: Decoder, frame: Frame) -> None:
+    """No field of a foreign object is one that Python or pickle looks up by itself."""
+    allowed = {*frame.shape.slots, "__notes__"}
+    for name in frame.names:
+        if name.startswith("__") and name.endswith("__") and name not in allowed:
+            raise decoder.problem(frame.name, f"a field {name!r}, which Python itself would use")
 
 
 def _class(decoder: Decoder, parts: list[Any], number: int) -> type:
@@ -149,6 +183,8 @@ def _enum(decoder: Decoder, parts: list[Any], number: int) -> Any:
 
 def _composite(cls: type[Flag], value: object) -> Flag:
     """A combination of flags, made by the standard library's code only."""
+    if type(value) is not int:
+        raise ValueError("not a combination of flags")
     missing = next(own(parent)["_missing_"] for parent in cls.__mro__ if "_missing_" in own(parent))
     if missing not in (own(Flag).get("_missing_"), own(IntFlag).get("_missing_")):
         raise ValueError("its class decides by itself what combinations are")
@@ -202,6 +238,8 @@ def _content(decoder: Decoder, frame: Frame, node: Any) -> Any:
     content, base = decoder.value(node), frame.shape.base
     if base is None or type(content) is not base.type:
         raise decoder.problem(frame.name, f"its content is a {type(content).__name__}")
+    if base.type not in (int, float, complex):
+        decoder.spend(8 * len(content))  # type: ignore[arg-type]  # the others have a length
     return content
 
 
@@ -255,7 +293,10 @@ def _restore(decoder: Decoder, frame: Frame, value: Any, nodes: list[Any]) -> An
     has_dict, hashes = frame.shape.has_dict, frame.shape.hashes_itself
     if hashes:
         decoder.unfinished()
-    for name, item in _named(decoder, frame, decoder.values(nodes)):
+    fields = list(_named(decoder, frame, decoder.values(nodes)))
+    if issubclass(frame.cls, BaseException):
+        decoder.make(frame.name, check_fields, frame.cls, dict(fields))
+    for name, item in fields:
         if name in slots:
             decoder.make(frame.name, slots[name].__set__, value, item)
         elif has_dict:

@@ -6,13 +6,14 @@ anything, before any of it is built.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Protocol
 
 import msgpack
 
-from chia_bypass.errors import CannotRebuild
+from chia_bypass.errors import CannotRebuild, ClassRefused
+from chia_bypass.values.bounds import Budget, collide
 from chia_bypass.values.kinds import (
     BACK,
     CONSTANT,
@@ -23,6 +24,7 @@ from chia_bypass.values.kinds import (
     Kind,
     Reference,
 )
+from chia_bypass.values.stdlib_types import LEAF_OF_TYPE
 
 
 class Classes(Protocol):
@@ -34,6 +36,15 @@ class Classes(Protocol):
 
     def by_value(self, name: str) -> object:
         """A class or function of the script, for a pickle. Raises ClassRefused."""
+        ...
+
+    def hashes_by_itself(self, cls: type) -> bool:
+        """Whether hashing an instance would run code that must not run."""
+        ...
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the document comes from somebody who is not trusted."""
         ...
 
 
@@ -62,6 +73,21 @@ ATOMS: Final = frozenset({type(None), bool, int, float, str, bytes, *map(type, C
 _HEADS: Final = {int(kind): Head(kind) for kind in Kind}
 _TEXT: Final = frozenset({str})
 _PENDING: Final = object()
+_PLAIN: Final = ATOMS | LEAF_OF_TYPE.keys()
+
+
+_MANY: Final = 1000
+"""Keys of one container, or fewer, whose hashes may all be the same."""
+
+
+def _hashes(items: list[Any]) -> list[int]:
+    return [hash(item) for item in items if _is_plain(item)]
+
+
+def _is_plain(item: Any) -> bool:
+    """Whether hashing a value runs nothing but the interpreter's own code."""
+    kind = type(item)
+    return kind in _PLAIN or (kind in (tuple, frozenset) and all(map(_is_plain, item)))
 
 
 def _extension(code: int, data: bytes) -> object:
@@ -112,6 +138,7 @@ class Decoder:
         buffer: Callable[[bytes, int], memoryview],
         reference: Callable[[Reference], object],
         allow_pickle: bool,
+        budget: Budget,
     ) -> None:
         self.classes = classes
         self.reference = reference
@@ -119,12 +146,21 @@ class Decoder:
         self.frames: dict[int, object] = {}
         """Classes of objects, by the number of the array that names them."""
         self._buffer = buffer
+        self._budget = budget
+        self._beside: dict[bytes, memoryview] = {}
+        self._copies: dict[tuple[bytes, Callable[..., Any]], bytes | str] = {}
+        """Bytes and texts that were made of buffers: whoever names one again gets the same."""
         self._builders = builders
         self._built: list[Any] = []
         self._depth = 0
         self._stubs: dict[int, Callable[[list[Any]], object]] = {}
         self._unfinished = 0
         self._later: list[Callable[[], object]] = []
+        self._foreign = classes.foreign
+        self._hashes = ""
+        """A class of a foreign document that runs code of its own when it is hashed."""
+        self._hashed = False
+        """Whether a foreign document has a set or mapping of more than plain values."""
 
     def document(self, tree: Any) -> Any:
         """The value of a whole document."""
@@ -216,10 +252,27 @@ class Decoder:
         """The out-of-band content of that digest and length."""
         if type(digest) is not bytes or len(digest) != 32 or type(length) is not int or length < 0:
             raise self.problem("buffer", "not a digest and a length")
-        view = self._buffer(digest, length)
+        view = self._beside.get(digest)
+        if view is None:
+            view = self._beside[digest] = self._buffer(digest, length)
+            self._budget.earn(len(view))
         if len(view) != length:
             raise self.problem("buffer", f"{len(view)} bytes instead of {length}")
         return view
+
+    def once(self, content: bytes | memoryview, digest: Any, make: Callable[..., Any]) -> Any:
+        """What ``make``, `bytes` or `str`, makes of content; the same object for one digest."""
+        key = (digest, make)
+        if key not in self._copies:
+            self._copies[key] = make(content)
+        return self._copies[key]
+
+    def spend(self, size: int) -> None:
+        """Something of that size is about to be made. Raises CannotRebuild."""
+        try:
+            self._budget.spend(size)
+        except ValueError as error:
+            raise self.problem("value", str(error)) from None
 
     def make(self, what: str, make: Callable[..., Any], *parts: Any) -> Any:
         """`make` applied to parts that may be wrong in any way. Raises CannotRebuild."""
@@ -228,6 +281,35 @@ class Decoder:
         # Parts come from bytes that may be hostile, and hashing may run __hash__ of a user's key.
         except Exception as error:
             raise self.problem(what, f"{type(error).__name__}: {error}") from error
+
+    def named(self, cls: type) -> None:
+        """Take note of a class that the document names."""
+        if self._foreign and not self._hashes and self.classes.hashes_by_itself(cls):
+            self._hashes = f"{cls.__module__}:{cls.__qualname__}"
+            self._check_hashes()
+
+    def hashed(self, items: Sequence[Any]) -> None:
+        """Say what is about to be hashed.
+
+        Raises ClassRefused if that might run code, and CannotRebuild if it would take too long.
+        """
+        if self._foreign and not self._hashed and not all(map(_is_plain, items)):
+            self._hashed = True
+            self._check_hashes()
+        if len(items) > _MANY:
+            # Of texts and bytes nobody can foresee the hash.
+            foreseen = [item for item in items if type(item) not in (str, bytes)]
+            if collide(self.make("key", _hashes, foreseen)):
+                raise self.problem("key", "its hash is that of a thousand others")
+
+    def _check_hashes(self) -> None:
+        if self._hashed and self._hashes:
+            module = self._hashes.partition(":")[0]
+            reason = (
+                "it says itself how it is hashed, its recording is not yours, and there is a set "
+                f"or mapping of more than plain values; --allow-import {module} allows it"
+            )
+            raise ClassRefused(self._hashes, "class", reason)
 
     def fill(self, what: str, fill: Callable[..., Any], *parts: Any) -> None:
         """`fill` applied to a new container and what belongs into it, now or in a while.

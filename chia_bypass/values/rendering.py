@@ -53,6 +53,8 @@ def _render(value: Any, depth: int, limit: int) -> str:
         return f"bytearray({bytes(value[:limit])!r})"
     if depth == 0:
         return _CUT
+    if cls in (set, frozenset) and not value:
+        return f"{cls.__name__}()"
     if cls in _BRACKETS:
         left, right = _BRACKETS[cls]
         return left + _items((_render(v, depth - 1, limit) for v in value), len(value)) + right

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from chia_bypass.errors import ChiaBypassError
 from chia_bypass.exit_status import OF_COMMAND, ExitStatus
 from chia_bypass_cli import (
     check,
@@ -19,6 +18,7 @@ from chia_bypass_cli import (
     guide,
     help_pages,
     inspect,
+    last_resort,
     pack,
     plan,
     prune,
@@ -26,7 +26,7 @@ from chia_bypass_cli import (
     replay,
     report,
     resume,
-    terminal,
+    trust,
     verify,
     versions,
 )
@@ -45,7 +45,7 @@ for module in (record, replay, resume, check):
     module.register(app)
 for module in (inspect, diff, report, plan, export):
     module.register(app)
-for module in (verify, pack, prune):
+for module in (verify, pack, trust, prune):
     module.register(app)
 for module in (guide, doctor):
     module.register(app)
@@ -69,8 +69,4 @@ def _of_the_app(
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script: every error of ours becomes one line and its exit status."""
     own, command = split_command(sys.argv[1:] if arguments is None else arguments)
-    try:
-        app(args=own, obj=command, prog_name="chia-bypass")
-    except ChiaBypassError as error:
-        terminal.line(f"chia-bypass: {error}", stderr=True)
-        sys.exit(error.status)
+    last_resort.end(lambda: app(args=own, obj=command, prog_name="chia-bypass"))

@@ -5,6 +5,8 @@ What cannot be read has no completions: an error would end up in the line that s
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -85,12 +87,26 @@ def _calls(context: typer.Context, *, paths: bool) -> Iterator[tuple[str, str]]:
         yield (path, name + tagged) if paths else (name, path + tagged)
 
 
+def _typed() -> Path | None:
+    """The recording among the words of the line: nothing is parsed behind an option that still
+    lacks its value."""
+    from chia_bypass.recording.layout import MANIFEST
+
+    line = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or ""
+    try:
+        words = shlex.split(line)
+    except ValueError:  # a quotation mark is open
+        words = line.split()
+    folders = (Path(word) for word in words)
+    return next((folder for folder in folders if (folder / MANIFEST).is_file()), None)
+
+
 def _recording(context: typer.Context) -> Recording:
     from chia_bypass.recording.reader import Recording
     from chia_bypass_cli.replay_options import newest
 
     named = next((context.params[n] for n in _PARAMETERS if context.params.get(n)), None)
-    folder = newest() if named is None else Path(named)
+    folder = Path(named) if named is not None else _typed() or newest()
     return Recording.open(folder.parent if folder.is_file() else folder, tolerant=True)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chia_bypass.exit_status import ExitStatus
-from chia_bypass.wording import CUT
+from chia_bypass.wording import CUT, visible
 from chia_bypass_cli import completing, exit_statuses, panels, terminal
 from chia_bypass_cli.help_pages import Command
 
@@ -149,6 +149,7 @@ def _from_to(a: str, b: str) -> str:
 
 
 def _cut(text: str) -> str:
+    text = visible(text)  # one line
     return text if len(text) <= _LONG else text[: _LONG - 1] + CUT
 
 
@@ -159,7 +160,6 @@ def _ended(one: Ended) -> str:
 
 def _named(one: Ended) -> str:
     from chia_bypass.names import short_name
-    from chia_bypass.wording import visible
 
     tag = "" if one.call.tag is None else f" (tag {visible(one.call.tag)})"
     return f"{one.call.path} {short_name(one.call.function)}{tag}"

@@ -113,6 +113,14 @@ def inspect(
             rich_help_panel=ONE,
         ),
     ] = None,
+    file: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH",
+            help="With --raw: write this file that the call left.",
+            rich_help_panel=ONE,
+        ),
+    ] = None,
     history: Annotated[
         bool,
         typer.Option(
@@ -139,9 +147,9 @@ def inspect(
     from chia_bypass.recording.call_tree import Selection
     from chia_bypass_cli import inspect_calls, inspect_recordings
 
-    if call is None and (raw or history or part is not None):
+    if call is None and (raw or history or part is not None or file is not None):
         raise UsageError(
-            "--raw, --part and --history need a call", "Name it: inspect DIR CALL --raw"
+            "--raw, --part, --file and --history need a call", "Name it: inspect DIR CALL --raw"
         )
     if folder is None or (call is None and inspect_recordings.holds_recordings(folder)):
         inspect_recordings.show(folder or Path("recordings"), as_json=as_json)
@@ -152,7 +160,11 @@ def inspect(
     elif call is not None:
         from chia_bypass_cli import inspect_call
 
-        if raw:
+        if file is not None:
+            if not raw:
+                raise UsageError("--file needs --raw", "inspect DIR CALL --raw --file PATH > FILE")
+            inspect_call.write_file(folder, call, file)
+        elif raw:
             inspect_call.write_raw(folder, call, part)
         elif history:
             inspect_call.show_history(folder, call, as_json=as_json)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from chia_bypass.errors import RecordingCorrupt, UsageError
 from chia_bypass.look.analysis.as_json import call_json, plain, result_json, text_of
+from chia_bypass.look.analysis.left_files import content_of, file_json, files_of
 from chia_bypass.look.analysis.neighbours import Neighbour, children, needed, needed_by
 from chia_bypass.look.analysis.pretty import brief, pretty
 from chia_bypass.names import short_name
@@ -39,6 +41,7 @@ def show(folder: Path, wanted: str, part: str | None, *, as_json: bool) -> None:
         _show_facts(recording, found)
         _show_result_facts(recording, found)
         _show_files(found.result)
+        _show_left(recording, found.result)
         _show_neighbours(recording, found)
         _show_failure(found.result)
     _show_value(recording, found, part)
@@ -50,6 +53,7 @@ def _show_json(recording: Recording, found: Row, part: str | None) -> None:
     content["children"] = [one.path for one in children(recording, found.call)]
     content["run"] = _run_of(recording, found)
     stored = recording.result(found.call.path)
+    content["files"] = [] if stored is None else _left_json(recording, stored.result)
     if stored is not None and _has_value(stored.result):
         value = sketched(recording, stored)
         content["value"] = plain(part_of(value, part) if part else value)
@@ -125,6 +129,21 @@ def _show_files(result: Result | None) -> None:
     left = sum(max(len(all_) - _LISTED, 0) for all_ in (result.inputs, result.wrote))
     if left:
         terminal.line(f"  … {left} more: --json lists all")
+
+
+def _left_json(recording: Recording, result: Result) -> list[dict[str, Any]]:
+    return [file_json(one) for one in files_of(recording, result)]
+
+
+def _show_left(recording: Recording, result: Result | None) -> None:
+    """The files that the call left."""
+    if result is None or not result.files:
+        return
+    terminal.heading("left")
+    files = list(files_of(recording, result))
+    terminal.facts(((one.path, str(one)) for one in files[:_LISTED]), indent="  ")
+    if len(files) > _LISTED:
+        terminal.line(f"  … {len(files) - _LISTED} more: --json lists all")
 
 
 def _input(one: Input) -> str:
@@ -238,7 +257,19 @@ def write_raw(folder: Path, wanted: str, part: str | None) -> None:
     if stored is None or not _has_value(stored.result):
         raise UsageError(f"{found.call.path} has no result", f"It is {found.outcome}")
     value = rebuilt(recording, stored)
-    data = raw(part_of(value, part) if part else value)
+    _write(raw(part_of(value, part) if part else value))
+
+
+def write_file(folder: Path, wanted: str, file: str) -> None:
+    """Write the bytes of a file that the call left to standard output."""
+    recording = Recording.open(folder, tolerant=True)
+    found = find(recording, wanted)
+    if found.result is None:
+        raise UsageError(f"{found.call.path} has no result", f"It is {found.outcome}")
+    _write(content_of(recording, found.result, file))
+
+
+def _write(data: bytes | memoryview) -> None:
     out = terminal.stream()
     if out.isatty():
         raise UsageError(

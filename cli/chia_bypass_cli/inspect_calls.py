@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,13 @@ from chia_bypass.recording.call_tree import Order, Place, Row, Selection, row
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Outcome
 from chia_bypass.recording.summary import state
-from chia_bypass_cli import terminal
+from chia_bypass.wording import visible
+from chia_bypass_cli import consent, terminal
 
 _NUMBERS = ("time", "bytes")
 _COLUMNS = ("call", "function", "tag", *_NUMBERS, "node", "outcome", "result")
+_NAMED = 20
+"""Files that are named."""
 _INDENTED = 10
 """Levels of the tree up to which deeper ones stand further to the right."""
 
@@ -40,11 +45,29 @@ def show(folder: Path, selection: Selection, most: int | None, *, as_json: bool)
             more = len(found) - len(shown)
             terminal.line(f"… {more} more: --all, --limit, --function, --tag or --failed")
         terminal.line(_total(recording, len(found)))
+        for line in _of_the_loop(recording):
+            terminal.line(line)
         if selection.failed and found:
             path = recording.index.paths[found[0].number]
             terminal.line(f"Why the first one failed: chia-bypass inspect {folder} {path}")
     for problem in recording.contents.problems:
         terminal.line(f"damaged: {problem}", stderr=True)
+
+
+def _of_the_loop(recording: Recording) -> Iterator[str]:
+    """What the loop itself read and wrote, besides its calls."""
+    files = recording.contents.loop_files
+    read = [file for file in files if file.read and not file.source]
+    kept = sum(file.kept for file in read)
+    texts = {
+        f"loop inputs ({kept} of them kept)": [file.path for file in read],
+        "sources of the loop": [file.path for file in files if file.source],
+        "written by the run": [file.path for file in files if file.written],
+    }
+    for label, paths in texts.items():
+        if paths:
+            more = f", and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
+            yield f"{label}: {', '.join(paths[:_NAMED])}{more}"
 
 
 def follow(folder: Path, selection: Selection, *, as_json: bool) -> None:
@@ -76,12 +99,18 @@ def _follow_line(found: Row, *, as_json: bool) -> None:
 def _total(recording: Recording, found: int) -> str:
     calls = len(recording.index)
     parts = [f"{found} calls" if found == calls else f"{found} of {calls} calls"]
-    failures = sum(map(recording.index.failed, range(calls)))
-    if failures and found == calls:
-        parts.append(f"{failures} failed: --failed")
+    if found == calls:
+        ends = Counter(map(recording.index.end, range(calls)))
+        unfinished, valued = ends.pop(None, 0), ends.pop(Outcome.VALUE, 0)
+        failed = calls - unfinished - valued
+        other = {"failed": failed, "unfinished": unfinished}
+        without = ", ".join(f"{count} {what}" for what, count in other.items() if count)
+        parts += [f"{without}: --failed"] if without else []
     if len(recording.contents.runs) > 1:
         parts.append(f"{len(recording.contents.runs)} runs")
-    return " · ".join([*parts, state(recording)])
+    parts = [*parts, state(recording), *map(consent.command_of, recording.contents.runs[:1])]
+    room, told = terminal.width(), " · ".join(parts)
+    return told if room is None else terminal.cut(visible(told), room).rstrip()
 
 
 def _json(recording: Recording, place: Place) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from chia_bypass_cli import terminal
 
 def show(folder: Path, *, as_json: bool) -> None:
     """List what looks like a secret in the values of the recording."""
-    from chia_bypass.look.archive.secrets import secrets_in
+    from chia_bypass.look.archive.secrets import secrets_in, secrets_of_tags
     from chia_bypass.recording.reader import Recording
 
     recording = Recording.open(folder)
-    found = list(secrets_in(recording, recording.index.paths))
+    found = [*secrets_in(recording, recording.index.paths), *secrets_of_tags(recording)]
     if as_json:
         shown = [{"call": path, **secret._asdict()} for path, secret in found]
         terminal.line(json.dumps(shown, indent=1))

@@ -35,16 +35,18 @@ def run(
     command: Sequence[str],
     environment: Mapping[str, str],
     on_poll: Callable[[], None] | None = None,
+    enter: Callable[[], None] | None = None,
 ) -> int:
     """Run ``command`` in the foreground; returns its exit status, 128 + n after signal n.
 
-    ``on_poll`` is called about ten times a second while it runs. To be called in the main thread
-    before other threads are started, since those would take the signals. Raises UsageError,
-    CommandNotFound (127) or CommandNotExecutable (126) if nothing was started.
+    ``on_poll`` is called about ten times a second while it runs; ``enter`` in the command's process
+    before it is that. To be called in the main thread before other threads are started, since those
+    would take the signals. Raises UsageError, CommandNotFound (127) or CommandNotExecutable (126)
+    if nothing was started.
     """
     program = _resolve(command, environment)
     with signals_held() as previous_mask:
-        child = _spawn(program, command, environment, previous_mask)
+        child = _spawn(program, command, environment, previous_mask, enter)
         try:
             return _wait(child, on_poll)
         except BaseException:
@@ -92,8 +94,11 @@ def _spawn(
     command: Sequence[str],
     environment: Mapping[str, str],
     mask: set[signal.Signals | int],
+    enter: Callable[[], None] | None,
 ) -> int:
     try:
+        if enter is not None:
+            return _spawn_inside(enter, program, command, environment, mask)
         return os.posix_spawn(
             program, list(command), environment, setsigmask=mask, setsigdef=_IGNORED_BY_PYTHON
         )
@@ -104,6 +109,29 @@ def _spawn(
         raise CommandNotFound(program) from error
     except OSError as error:
         raise CommandNotExecutable(program, error.strerror or str(error)) from error
+
+
+def _spawn_inside(
+    enter: Callable[[], None],
+    program: str,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    mask: set[signal.Signals | int],
+) -> int:
+    from chia_bypass.sandbox.child import spawn
+    from chia_bypass.sandbox.kernel import Refused
+
+    def execute() -> None:
+        for number in _IGNORED_BY_PYTHON:
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        os.execve(program, list(command), environment)
+
+    try:
+        return spawn(enter, execute)
+    except Refused as refused:  # it did not when it was tried
+        raise UsageError(f"not sandboxed: {refused}", "--no-sandbox replays without") from None
 
 
 def _wait(child: int, on_poll: Callable[[], None] | None) -> int:

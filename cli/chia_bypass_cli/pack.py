@@ -12,6 +12,7 @@ from chia_bypass_cli.completing import OneRecording
 from chia_bypass_cli.help_pages import Command
 
 if TYPE_CHECKING:
+    from chia_bypass.look.archive.artifact import Artifact
     from chia_bypass.look.archive.pack import Leaving
 
 _PACK = "Example: chia-bypass pack recordings/tuesday -o bug.tar.gz --keep loop.0/3 --keep sum"
@@ -43,18 +44,30 @@ def pack(
         Rest,
         typer.Option(help="Whether to include the values of calls that no --keep names."),
     ] = "none",
+    artifact: Annotated[
+        bool,
+        typer.Option(
+            "--artifact",
+            help="Include all values and files, and the loop's own sources and inputs, so that "
+            "`replay FILE` works anywhere.",
+        ),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Write the archive without asking.")] = False,
 ) -> None:
     """Pack a recording into one file, for CI or a bug report. Values are left out unless named."""
     from chia_bypass.look.archive import pack as library
+    from chia_bypass.look.archive.artifact import Artifact
     from chia_bypass.recording.reader import Recording
 
     recording = Recording.open(folder)
-    choice = library.Choice(values == "all", tuple(keep or ()))
+    choice = library.Choice(artifact or values == "all", tuple(keep or ()))
     _print(library.leaving(recording, choice))
+    loop = Artifact.of(recording) if artifact else None
+    if loop is not None:
+        _print_loop(loop)
     if not yes:
         _ask()
-    size = library.pack(recording, choice, output)
+    size = library.pack(recording, choice, output, loop)
     terminal.line(f"packed: {output}, {terminal.size(size)}")
 
 
@@ -74,6 +87,8 @@ def _print(leaving: Leaving) -> None:
     terminal.line("The archive will contain:")
     for function, calls, size in leaving.values:
         terminal.line(f"  values of {function}: {calls} results, {terminal.size(size)}")
+    for function, files, size in leaving.files:
+        terminal.line(f"  files that {function} left: {files}, {terminal.size(size)}")
     terminal.line(f"  {leaving.withheld} results without their values, only how long they took")
     _list("functions", leaving.functions)
     terminal.line(f"  {leaving.tags} tags, types of results, digests of all arguments")
@@ -82,10 +97,20 @@ def _print(leaving: Leaving) -> None:
     _list("hosts", leaving.hosts)
     terminal.line(f"  names of {leaving.environment} environment variables")
     _list("values of environment variables", leaving.kept)
+    if leaving.rules:
+        terminal.line(f"  without the {leaving.rules} patterns of --redact")
     for path, secret in leaving.secrets[:_SHOWN]:
         terminal.line(f"  LOOKS LIKE A SECRET: {secret.kind} {secret.shown} in the value of {path}")
     if len(leaving.secrets) > _SHOWN:
         terminal.line(f"  … and {len(leaving.secrets) - _SHOWN} more that look like secrets")
+
+
+def _print_loop(loop: Artifact) -> None:
+    named = tuple(file.path for file, _ in loop.files)
+    terminal.line(f"  {len(named)} files of the loop itself, {terminal.size(loop.size)}")
+    _list("files of the loop", named)
+    _list("CHANGED SINCE IT READ THEM, and packed as they are now", loop.changed)
+    _list("not packed", loop.left_out)
 
 
 def _list(what: str, items: tuple[str, ...]) -> None:
@@ -115,7 +140,10 @@ def unpack(
 ) -> None:
     """Unpack a recording. The file may come from anybody: it is checked, and nothing in it runs."""
     from chia_bypass.look.archive import unpack as library
+    from chia_bypass.recording.reader import Recording
+    from chia_bypass_cli import consent
 
     limit = library.MAX_SIZE if max_size is None else max_size
     folder = library.unpack(file, output, max_size=limit)
     terminal.line(f"unpacked: {folder}. Look at it with: chia-bypass inspect {folder}")
+    consent.tell_recorded(Recording.open(folder, tolerant=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 
 _EXAMPLE = """\
 Example: chia-bypass plan recordings/tuesday --cluster cluster.yaml
+         chia-bypass plan recordings/tuesday --cluster cluster.yaml --simulate
+         chia-bypass plan recordings/tuesday --cluster cluster.yaml --sweep build=1..8
          chia-bypass plan --module loops.nodes --cluster cluster.yaml
 
-The module chia_bypass.plan.check_json documents the fields of --json. No Ray is started."""
+The modules chia_bypass.plan.check_json and chia_bypass.plan.prediction_json document the fields of
+--json. No Ray is started. A page needs plotly: pip install 'chia-bypass[report]'."""
 _STATUSES = (ExitStatus.OK, ExitStatus.USAGE, ExitStatus.NEVER_PLACED)
 _NAMED = 6
 """Node types that the first line names."""
@@ -29,7 +32,9 @@ _NAMED = 6
 Cpus = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="N|TYPE=N", help="CPUs of each node, or of each of a type, if the file has none."
+        metavar="N|TYPE=N",
+        help="CPUs of each node, or of each of a type, if the file has none.",
+        rich_help_panel=panels.CLUSTER,
     ),
 ]
 
@@ -60,6 +65,7 @@ def plan(
             metavar="FILE|recorded",
             help="A cluster file (CHIA's, that of `ray up`, or `nodes: [...]`), or the recorded "
             "cluster.",
+            rich_help_panel=panels.CLUSTER,
         ),
     ] = "recorded",
     cpus: Cpus = None,
@@ -68,29 +74,108 @@ def plan(
         typer.Option(
             metavar="MODULE",
             help="Check the options of this module's ChiaFunctions, not a recording.",
+            rich_help_panel=panels.CLUSTER,
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    simulate: Annotated[
+        bool,
+        typer.Option(
+            "--simulate",
+            help="Tell how long the recorded calls would take there.",
+            rich_help_panel=panels.SIMULATED,
+        ),
+    ] = False,
+    sweep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TYPE=A..B",
+            help="Simulate with A to B nodes of a type.",
+            rich_help_panel=panels.SIMULATED,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Draw what was simulated: a page, beside the recording, or a trace (.json).",
+            rich_help_panel=panels.OUTPUT,
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON for scripts.", rich_help_panel=panels.OUTPUT)
+    ] = False,
 ) -> None:
-    """Tell whether a cluster can run a recorded loop: which calls and groups it never places."""
+    """Tell whether a cluster can run a recorded loop, and how long the loop would take there."""
     from chia_bypass.errors import UsageError
 
+    simulates = simulate or sweep is not None
+    if output is not None and not simulates:
+        raise UsageError("-o draws what --simulate or --sweep finds", "Give one of them")
+    recording: Recording | None = None
     if module is None:
         recording = _recording(folder)
         found = checked(recording, described(cluster, recording, cpus or ()))
-    elif folder is not None or cluster == "recorded":
-        raise UsageError("--module needs --cluster FILE, and no recording")
+    elif folder is not None or cluster == "recorded" or simulates:
+        raise UsageError("--module needs --cluster FILE and no recording, and cannot be simulated")
     else:
         found = checked_module(module, described(cluster, None, cpus or ()))
-    if as_json:
+    fields = _print_check(found, as_json)
+    ended = True
+    if simulates and recording is not None and not found.impossible:
+        ended = _simulate(recording, found.cluster, sweep, output, fields)
+    if fields is not None:
         from chia_bypass.look.analysis.as_json import text_of
+
+        terminal.line(text_of(fields))
+    good = ended and not found.impossible
+    raise typer.Exit(ExitStatus.OK if good else ExitStatus.NEVER_PLACED)
+
+
+def _print_check(found: Check, as_json: bool) -> dict[str, Any] | None:
+    """Print it, or return it as JSON, to which more may be added."""
+    if as_json:
         from chia_bypass.plan.check_json import check_json
 
-        terminal.line(text_of(check_json(found)))
+        return check_json(found)
+    for line in told(found):
+        terminal.line(line)
+    return None
+
+
+def _simulate(
+    recording: Recording,
+    cluster: Cluster,
+    sweep: str | None,
+    output: Path | None,
+    fields: dict[str, Any] | None,
+) -> bool:
+    """Print, draw and add to ``fields`` what is found; returns whether every run ended."""
+    from chia_bypass.plan.prediction import predict
+    from chia_bypass.plan.prediction_json import prediction_json, sweep_json
+    from chia_bypass.plan.sweep import Range
+    from chia_bypass_cli import plan_simulated as shown
+
+    program = shown.program_of(recording)
+    if sweep is not None:
+        over = Range.of(sweep)
+        points = shown.swept(program, cluster, over)
+        if fields is None:
+            shown.tell_sweep(points)
+        else:
+            fields["sweep"] = sweep_json(over, points)
+        if output is not None:
+            shown.write_sweep(output, cluster.name, over, points)
+        return not points[-1].prediction.stuck
+    found = predict(program, cluster)
+    if fields is None:
+        shown.tell(found)
     else:
-        for line in told(found):
-            terminal.line(line)
-    raise typer.Exit(ExitStatus.NEVER_PLACED if found.impossible else ExitStatus.OK)
+        fields["simulation"] = prediction_json(found)
+    if output is not None:
+        shown.write(output, recording, found)
+    return not found.stuck
 
 
 def _recording(folder: Path | None) -> Recording:
@@ -102,14 +187,10 @@ def _recording(folder: Path | None) -> Recording:
 
 def described(given: str, recording: Recording | None, cpus: Sequence[str]) -> Cluster:
     """The cluster that ``--cluster`` and ``--cpus`` describe. Raises ConfigError and UsageError."""
-    from chia_bypass.errors import UsageError
     from chia_bypass.plan import cluster_file
 
-    if given == cluster_file.RECORDED and recording is not None:
-        found = cluster_file.recorded(recording)
-        if not found.types:
-            raise UsageError("the recording does not say on which cluster it was made")
-        return found
+    if recording is not None:
+        return cluster_file.described(given, recording, cpus)
     return cluster_file.read(Path(given)).saying(cpus)
 
 

@@ -14,6 +14,7 @@ from chia_bypass.options import RecordOptions
 from chia_bypass_cli import exit_statuses, panels, terminal
 from chia_bypass_cli.command_line import command_of, options_of
 from chia_bypass_cli.help_pages import RecordCommand
+from chia_bypass_cli.live_line import Quiet
 
 if TYPE_CHECKING:
     from chia_bypass.control.record_session import Recorded
@@ -114,6 +115,30 @@ def record(
             rich_help_panel=panels.CAPTURED,
         ),
     ] = DEFAULT.inputs_limit,
+    bypass: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="A bypass YAML: keep the files that its `files:` say functions leave.",
+            rich_help_panel=panels.CAPTURED,
+        ),
+    ] = None,
+    files: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FUNCTION=ROOT:GLOB",
+            help="Keep files below ROOT that match GLOB and that calls of FUNCTION leave.",
+            rich_help_panel=panels.CAPTURED,
+        ),
+    ] = None,
+    files_limit: Annotated[
+        float,
+        typer.Option(
+            metavar="MB",
+            help="How much is kept of the files that one call leaves.",
+            rich_help_panel=panels.CAPTURED,
+        ),
+    ] = DEFAULT.files_limit,
     cluster: Annotated[
         Path | None,
         typer.Option(
@@ -123,13 +148,15 @@ def record(
             rich_help_panel=panels.SAFETY,
         ),
     ] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Run a loop for real and keep the result of every call. The command stands after --."""
     import os
 
+    from chia_bypass.control.progress import RecordProgress
     from chia_bypass.control.record_session import RecordSession
     from chia_bypass.errors import UsageError
-    from chia_bypass_cli import launch
+    from chia_bypass_cli import launch, live_line
 
     command = command_of(context)
     if not command:
@@ -141,9 +168,18 @@ def record(
     # The folder of a job is on another machine: a relative path does not lead there from here.
     jobs = output is not None and output.is_absolute()
     with RecordSession(folder, command, options, jobs=jobs) as session:
-        terminal.line(f"chia-bypass: recording into {folder}, {_room(folder)}", stderr=True)
+        if not quiet:
+            terminal.line(f"chia-bypass: recording into {folder}, {_room(folder)}", stderr=True)
+        if session.not_own and not quiet:
+            terminal.line(
+                f"chia-bypass: the recording will count as foreign: {session.not_own}. "
+                f"Give its command to a replay: chia-bypass replay {folder} -- COMMAND",
+                stderr=True,
+            )
         with launch.signals_held():  # what comes when the command has ended must not stop us
-            status = launch.run(command, session.environment(os.environ))
+            progress = RecordProgress(folder.absolute())
+            with live_line.shown("recording", progress, quiet=quiet) as draw:
+                status = launch.run(command, session.environment(os.environ), draw)
             recorded = session.finish(status)
     if recorded is None:  # a job records: where, was said when it was submitted
         raise typer.Exit(status)
@@ -201,8 +237,18 @@ def _report(folder: Path, recorded: Recorded, status: int) -> int:
             stderr=True,
         )
     terminal.some(terminal.SPOILED, recorded.spoiled)
+    _print_files(recorded)
     terminal.line(_final_line(folder, rows), stderr=True)
     return recorded.exit_status(status)
+
+
+def _print_files(recorded: Recorded) -> None:
+    """What was kept of the files that calls left, and what was not."""
+    from chia_bypass.outputs.summary import files_kept
+
+    kept = files_kept(recorded.recording)
+    if kept.count or kept.unkept:
+        terminal.line(f"files: {kept.sentence(terminal.size)}", stderr=True)
 
 
 def _why_nothing(recorded: Recorded) -> str:

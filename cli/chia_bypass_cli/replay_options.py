@@ -5,16 +5,21 @@ A parameter of theirs that is named as a field of ReplayOptions becomes that fie
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from chia_bypass import options as allowed
-from chia_bypass.options import ReplayOptions
+from chia_bypass.options import ReplayOptions, SandboxOptions
 from chia_bypass_cli import completing
-from chia_bypass_cli.panels import MATCHING, OUTPUT, REAL, SAFETY, SERVED, TIME
+from chia_bypass_cli.panels import FAULTS, MATCHING, OUTPUT, REAL, SAFETY, SERVED, TIME
 
+if TYPE_CHECKING:
+    from chia_bypass.control.unpacked_artifact import UnpackedArtifact
+
+_PACKED = (".tar.gz", ".tgz")
 DEFAULT = ReplayOptions()
 Globs = list[str] | None
 
@@ -135,6 +140,14 @@ InputsLimit = Annotated[
         rich_help_panel=MATCHING,
     ),
 ]
+Restore = Annotated[
+    allowed.Restoring | None,
+    typer.Option(
+        help="Whether files that served calls had left are put back where they were.",
+        show_default="in-place in resume and with --address, else never",
+        rich_help_panel=SERVED,
+    ),
+]
 Order = Annotated[
     allowed.LearnedIn,
     typer.Option(
@@ -156,6 +169,41 @@ Latency = Annotated[
         metavar="recorded|FACTOR",
         help="How long served calls hold their resources: as long as recorded, or a part of it.",
         rich_help_panel=TIME,
+    ),
+]
+Rehearsed = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="FILE|recorded",
+        help="Rehearse on local nodes that offer what this cluster does; best with --latency.",
+        rich_help_panel=TIME,
+    ),
+]
+Faults = Annotated[
+    Globs,
+    typer.Option(
+        "--fault",
+        metavar="FUNCTION=KIND",
+        help="Break served calls: exception, crash, hang, stuck, slow:SECONDS, node or lost. "
+        "FUNCTION#N and FUNCTION:TAG name calls; @1 breaks the first try, %0.1 a tenth of them.",
+        rich_help_panel=FAULTS,
+    ),
+]
+FaultSeed = Annotated[
+    int,
+    typer.Option(
+        metavar="NUMBER",
+        help="Draw by this number which calls break.",
+        rich_help_panel=FAULTS,
+    ),
+]
+FaultFile = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Take faults from a YAML file, too: a list of them.",
+        rich_help_panel=FAULTS,
     ),
 ]
 Grace = Annotated[
@@ -217,7 +265,42 @@ Report = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+Sandbox = Annotated[
+    bool | None,
+    typer.Option(
+        "--sandbox/--no-sandbox",
+        help="Keep what the loop writes out of your files, or let it through. "
+        "--sandbox: fail where that is not possible.",
+        show_default="where possible",
+        rich_help_panel=SAFETY,
+    ),
+]
+LoopFiles = Annotated[
+    str | None,
+    typer.Option(
+        metavar="recorded|present",
+        help="What the loop itself reads: what it read when it was recorded, or what is there.",
+        show_default="what is there, unless the recorded run wrote that",
+        rich_help_panel=MATCHING,
+    ),
+]
+Writes = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIR",
+        help="Keep what the loop wrote in the sandbox in DIR.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 GRACE = 30.0
+Yes = Annotated[
+    bool,
+    typer.Option(
+        "--yes",
+        help="Start the recorded command of a foreign recording without asking.",
+        rich_help_panel=SAFETY,
+    ),
+]
 
 
 def newest() -> Path:
@@ -237,10 +320,13 @@ def run(
     options: ReplayOptions,
     *,
     resume: bool = False,
+    sandbox: SandboxOptions | None = None,
     strict: bool = False,
     dry_run: bool = False,
     outcome: Path | None = None,
     grace: float = GRACE,
+    yes: bool = False,
+    quiet: bool = False,
 ) -> int:
     """Replay, print what happened, and return the exit status. Raises ChiaBypassError.
 
@@ -249,26 +335,63 @@ def run(
     import os
 
     from chia_bypass.control.grace import Grace as Patience
+    from chia_bypass.control.progress import ReplayProgress
     from chia_bypass.control.replay_session import ReplaySession
-    from chia_bypass_cli import launch, replay_file, replay_report, terminal
+    from chia_bypass_cli import consent, launch, live_line, replay_file, replay_report, terminal
 
-    session = ReplaySession(source or newest(), options, command, resume=resume)
-    if dry_run:
-        replay_report.print_forecast(session)
-        return 0
-    outcome = replay_file.claim(outcome)
-    with session:
-        os.chdir(session.directory)
-        patience = Patience(
-            session.session.file,
-            grace,
-            lambda text: terminal.line(f"chia-bypass: {text}", stderr=True),
+    with ExitStack() as scratch:
+        artifact = _artifact(source, scratch)
+        session = ReplaySession(
+            source or newest() if artifact is None else artifact.recording,
+            options,
+            command,
+            resume=resume,
+            sandbox=sandbox,
+            artifact=artifact,
         )
-        with launch.signals_held():  # what comes when the command has ended must not stop us
-            with replay_file.of_failure(outcome, session):
-                environment = session.environment(os.environ)
-                status = launch.run(session.command, environment, patience.look)
-            replayed = session.finish(status)
-    exit_status = replay_report.report(replayed, status, strict=strict)
-    replay_file.write(outcome, replayed, session.command, status, exit_status)
-    return exit_status
+        if dry_run:
+            consent.tell(session)
+            replay_report.print_forecast(session)
+            return 0
+        outcome = replay_file.claim(outcome)
+        consent.obtain(session, yes=yes)
+        with session:
+            for note in session.notes:
+                terminal.line(f"chia-bypass: {note}", stderr=True)
+            os.chdir(session.directory)
+            if session.files.refused:
+                terminal.line(f"chia-bypass: {session.files.refused}", stderr=True)
+            patience = Patience(
+                session.session.file,
+                grace,
+                lambda text: terminal.line(f"chia-bypass: {text}", stderr=True),
+            )
+            with launch.signals_held():  # what comes when the command has ended must not stop us
+                with replay_file.of_failure(outcome, session):
+                    environment = session.environment(os.environ)
+                    progress = ReplayProgress(session.session.file.parent)
+                    with live_line.shown("replaying", progress, quiet=quiet) as draw:
+
+                        def look() -> None:
+                            patience.look()
+                            draw()
+
+                        status = launch.run(session.command, environment, look, session.files.enter)
+                replayed = session.finish(status)
+        exit_status = replay_report.report(
+            replayed, status, strict=strict, files=session.files, faults=session.faults_line
+        )
+        replay_file.write(outcome, replayed, session.command, status, exit_status)
+        return exit_status
+
+
+def _artifact(source: Path | None, scratch: ExitStack) -> UnpackedArtifact | None:
+    """What is in ``source``, if that is a packed file; gone with ``scratch``."""
+    import tempfile
+
+    from chia_bypass.control.unpacked_artifact import UnpackedArtifact
+
+    if source is None or not source.is_file() or not source.name.endswith(_PACKED):
+        return None
+    folder = tempfile.TemporaryDirectory(prefix="chia-bypass-artifact-")
+    return UnpackedArtifact.of(source, Path(scratch.enter_context(folder)))

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any
 from chia_bypass_cli import terminal
 
 if TYPE_CHECKING:
+    from chia_bypass.control.dry_files import DryFiles
     from chia_bypass.control.replay_session import Replayed, ReplaySession
 
 
-def report(replayed: Replayed, status: int, *, strict: bool) -> int:
-    """Print the outcome of a command that ended with ``status``; returns ours."""
+def report(
+    replayed: Replayed, status: int, *, strict: bool, files: DryFiles, faults: str = ""
+) -> int:
+    """Print the outcome of a command that ended with ``status``; returns ours.
+
+    ``faults``: the options that inject the same faults again.
+    """
     from chia_bypass.control.replayed import outcome_of
 
     if not replayed.entered:
@@ -25,6 +31,8 @@ def report(replayed: Replayed, status: int, *, strict: bool) -> int:
     _print_table(replayed)
     _print_deviations(replayed)
     terminal.some(terminal.SPOILED, replayed.spoiled)
+    if faults:
+        _print_faults(replayed, status, faults)
     if strict and replayed.unused:
         names = [f"{call.path} ({call.function})" for call in replayed.unused]
         terminal.some("unused", names)
@@ -35,11 +43,22 @@ def report(replayed: Replayed, status: int, *, strict: bool) -> int:
             f"chia-bypass resume {replayed.recording.folder}",
             stderr=True,
         )
+    if files.kept_out:
+        terminal.line(files.kept_out, stderr=True)
     terminal.line(outcome_of(replayed).final_line, stderr=True)
     return replayed.exit_status(status, strict=strict)
 
 
+def _print_faults(replayed: Replayed, status: int, again: str) -> None:
+    count = len(replayed.faulted)
+    terminal.some("fault", replayed.faults)
+    terminal.line(
+        f"faults: {count} injected · loop ended {status} · the same again: {again}", stderr=True
+    )
+
+
 def _print_deviations(replayed: Replayed) -> None:
+    terminal.some("input changed", (*replayed.loop.changed, *replayed.loop.overwritten))
     for function in replayed.changed_sources:
         terminal.line(f"drift: the source of {function} has changed", stderr=True)
     for cause in replayed.causes:
@@ -48,6 +67,7 @@ def _print_deviations(replayed: Replayed) -> None:
         terminal.line(f"input changed: {changed}", stderr=True)
     for what, times in replayed.not_checked.items():
         terminal.line(f"not checked: {times} {what}", stderr=True)
+    _print_files(replayed)
     for call in replayed.redacted:
         terminal.line(f"redacted: the result of {call.function} at {call.path}", stderr=True)
     terminal.some("missed", replayed.misses)
@@ -57,11 +77,30 @@ def _print_deviations(replayed: Replayed) -> None:
         terminal.line(advice, stderr=True)
 
 
+def _print_files(replayed: Replayed) -> None:
+    """What became of the files that served calls had left."""
+    files = replayed.files
+    if files.count:
+        what = "file" if files.count == 1 else "files"
+        size = terminal.size(files.size)
+        terminal.line(f"put back: {files.count} {what} of served calls, {size}", stderr=True)
+    if files.later:
+        terminal.line(f"left as later calls wrote them: {files.later} files", stderr=True)
+    terminal.some("not put back", (*files.conflicts, *files.missing))
+    if files.held_back:
+        terminal.line(
+            f"not put back: {files.held_back} files of served calls, such as {files.example} "
+            "(--restore in-place puts them back)",
+            stderr=True,
+        )
+
+
 def _print_table(replayed: Replayed) -> None:
     from chia_bypass.control.replay_session import totals
     from chia_bypass.replay_engine.events import Kind
 
-    kinds = (Kind.SERVED, Kind.REAL, Kind.MISSED, Kind.BYPASSED, Kind.IN_PLACE)
+    kinds: tuple[Kind, ...] = (Kind.SERVED, Kind.REAL, Kind.MISSED, Kind.BYPASSED, Kind.IN_PLACE)
+    kinds += (Kind.FAULTED,) if replayed.faulted else ()
     terminal.table(
         ("function", *(kind.value for kind in kinds)),
         (
@@ -90,6 +129,9 @@ def print_forecast(session: ReplaySession) -> None:
         ),
         numbers=("calls", "recorded time"),
     )
+    if not len(recording.index):
+        terminal.line("No call was recorded: every call of the loop would run for real")
+        return
     calls = sum(len(one.calls) for one in expected)
     spent = terminal.seconds(sum(one.seconds for one in expected))
     terminal.line(f"{calls} recorded calls would run for real; they took {spent} when recorded")

@@ -9,6 +9,7 @@ from chia_bypass_cli import exit_statuses, panels
 from chia_bypass_cli import replay_options as given
 from chia_bypass_cli.command_line import command_of, options_of
 from chia_bypass_cli.help_pages import LoopCommand
+from chia_bypass_cli.live_line import Quiet
 
 _EXAMPLE = "Example: chia-bypass resume recordings/tuesday --dry-run"
 
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
 def resume(
     context: typer.Context,
     source: given.Source = None,
+    restore: given.Restore = None,
     address: given.Address = None,
     redo: given.Redo = None,
     rerun_failed: given.RerunFailed = False,
@@ -33,9 +35,11 @@ def resume(
     ignore_inputs: given.IgnoreInputs = given.DEFAULT.ignore_inputs,
     inputs_limit: given.InputsLimit = given.DEFAULT.inputs_limit,
     grace: given.Grace = given.GRACE,
+    quiet: Quiet = False,
     stale: given.Stale = None,
     allow_import: given.AllowImport = None,
     allow_pickle: given.AllowPickle = False,
+    yes: given.Yes = False,
     dry_run: given.DryRun = False,
     report: given.Report = None,
 ) -> None:
@@ -48,6 +52,14 @@ def resume(
     command = command_of(context)
     raise typer.Exit(
         given.run(
-            source, command, options, resume=True, dry_run=dry_run, outcome=report, grace=grace
+            source,
+            command,
+            options,
+            resume=True,
+            dry_run=dry_run,
+            outcome=report,
+            grace=grace,
+            yes=yes,
+            quiet=quiet,
         )
     )

@@ -10,12 +10,13 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO, TypeVar
 
 from chia_bypass.errors import UsageError
-from chia_bypass.wording import CUT, visible, visible_lines
+from chia_bypass.wording import CUT, inert, visible, visible_lines
 from chia_bypass.wording import seconds as seconds
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ T = TypeVar("T")
 
 _ERRORS: Final = "backslashreplace"
 
+_FURTHER: Final = "\n    "
 _GAP: Final = "  "
 _LEAST: Final = 8
 """Columns of the terminal that a column of a table keeps, however narrow the terminal is."""
@@ -44,9 +46,16 @@ SPOILED = "chia-bypass: SPOILED, a result is missing"
 def stream(*, stderr: bool = False) -> TextIO:
     """Standard output or error; what its encoding does not know comes out as an escape."""
     found = sys.stderr if stderr else sys.stdout
+    if found is None:  # it was closed before we began
+        return _nowhere()
     if isinstance(found, TextIOWrapper) and found.errors != _ERRORS:  # it flushes
         found.reconfigure(errors=_ERRORS)
     return found
+
+
+@cache
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - as long as we live
 
 
 def width(*, stderr: bool = False) -> int | None:
@@ -73,8 +82,8 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def line(text: str, *, stderr: bool = False) -> None:
-    """Print a text, mostly one line, made visible."""
-    print("\n".join(visible_lines(text)), file=stream(stderr=stderr))
+    """Print a text as one line, made visible; further lines of it are indented below."""
+    print(_FURTHER.join(map(inert, visible_lines(text))), file=stream(stderr=stderr))
 
 
 def lines_of_json(items: Iterable[object], text_of: Callable[[object], str]) -> None:
@@ -141,7 +150,7 @@ def table(
     heading(_joined(columns, shown, widths, right), stderr=stderr)
     out = stream(stderr=stderr)
     for row in cells:
-        out.write(_joined(row, shown, widths, right) + "\n")
+        out.write(inert(_joined(row, shown, widths, right)) + "\n")
 
 
 def _kept(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import dispatch, growth, inputs, opening, sizes
+from benchmarks import dispatch, growth, inputs, left_files, opening, sizes, start
 from benchmarks.results import save, show
 
 SUITES = {
@@ -20,8 +20,10 @@ SUITES = {
     "slow": dispatch.slow_calls,
     "sizes": sizes.measure,
     "inputs": inputs.measure,
+    "files": left_files.measure,
     "opening": opening.measure,
     "growth": growth.measure,
+    "start": start.measure,
 }
 
 

@@ -18,7 +18,7 @@ ALL = {status.value: status.meaning for status in ExitStatus}
 LOOPS = {0, 2, 126, 127}
 OF = {
     "record": LOOPS | {25, 27},
-    "replay": LOOPS | {20, 23, 24, 25, 26},
+    "replay": LOOPS | {20, 23, 24, 25, 26, 27},
     "resume": LOOPS | {20, 23, 24, 25, 26},
     "check": LOOPS | {20, 21, 22, 23, 24, 25, 26},
     "verify": {0, 24, 26},

@@ -71,6 +71,11 @@ def test_in_a_pipe_nothing_is_cut_coloured_or_raw(recording: Path) -> None:
     assert len(failed) > 200
 
 
+def test_unfinished_calls_are_not_counted_as_failed(recording: Path) -> None:
+    total = in_pipe("inspect", recording).stdout.decode().splitlines()[-1]
+    assert total.startswith("5 calls · 1 failed, 1 unfinished: --failed · complete")
+
+
 def test_a_failed_call_tells_where_the_users_code_failed(recording: Path) -> None:
     shown = in_pipe("inspect", recording, "Sim.run#1").stdout.decode()
     assert "/home/me/loop.py" in shown
@@ -182,7 +187,7 @@ def test_following_ends_with_a_recording_that_nobody_writes(tmp_path: Path) -> N
     make_recording(tmp_path / "r", a_loop(5), close=False)
     shown = in_pipe("inspect", tmp_path / "r", "--follow").stdout.decode()
     assert shown.count("Build.build#") == 2
-    assert shown.splitlines()[-1] == "5 calls · incomplete"
+    assert shown.splitlines()[-1] == "5 calls · incomplete · command: python loop.py, in ."
 
 
 def test_what_was_probably_meant_is_told(recording: Path) -> None:

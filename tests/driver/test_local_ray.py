@@ -119,9 +119,11 @@ def test_a_local_ray_has_no_fewer_cpus_than_the_machine() -> None:
     adapted = adapt(replay({"CPU": 1.0}), {"address": "auto"}, "auto", machine)
     assert adapted.arguments["num_cpus"] == 4
     assert adapted.invented == {"CPU": 1.0}
+    assert "_system_config" not in adapted.arguments  # so many workers are started ahead
 
 
 LEAN = {"_system_config": {"prestart_worker_first_driver": False}}
+"""Where more CPUs are offered than there are, no worker is started ahead for each."""
 NODES = [{"CPU": 2.0, "fpga": 1.0}, {"CPU": 1.0}]
 
 
@@ -154,19 +156,19 @@ def test_dashboard_only_if_the_loop_asks() -> None:
     arguments = {"address": "auto", "include_dashboard": True}
     adapted = adapt(replay({}), arguments, "auto", unasked)
     asked = {"address": "local", "include_dashboard": True, "resources": {}}
-    assert adapted.arguments == {**asked, **LEAN}
+    assert adapted.arguments == asked
     assert adapted.notice == "replay: using a local Ray instead of a running cluster"
 
 
 def test_loop_that_declares_all_is_at_home_and_starts_its_own_ray() -> None:
     arguments = {"num_cpus": 2, "resources": {"fpga": 1}, "_temp_dir": "/t"}
     adapted = adapt(replay({"CPU": 2.0, "fpga": 1.0}), arguments, None, unasked)
-    assert adapted == Adaptation({**arguments, **LEAN, "address": "local"})
+    assert adapted == Adaptation({**arguments, "address": "local"})
 
 
 def test_what_the_machine_has_is_not_invented() -> None:
     adapted = adapt(replay({"CPU": 4.0, "memory": 1e9}), {}, None, machine)
-    assert adapted == Adaptation({**LEAN, "address": "local"})
+    assert adapted == Adaptation({"address": "local"})
 
 
 def test_what_is_missing_is_added_to_what_the_loop_declares() -> None:

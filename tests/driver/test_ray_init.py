@@ -297,3 +297,22 @@ def test_running_ray_that_a_bare_init_would_join_is_found(tmp_path: Path) -> Non
     assert ray_private.running_cluster(str(tmp_path)) is None
     (tmp_path / "ray_current_cluster").write_text("192.0.2.9:6379")
     assert ray_private.running_cluster(str(tmp_path)) == "192.0.2.9:6379"
+
+
+def test_a_ray_that_has_died_is_named_and_does_not_stop_a_replay(
+    tmp_path: Path, short: Path
+) -> None:
+    (short / "ray").mkdir()
+    stale = short / "ray" / "ray_current_cluster"
+    stale.write_text("127.0.0.1:9")  # where nothing listens
+    loop = 'ray.init(num_cpus=1); show(ran=ray.get(ray.remote(lambda: "it").remote()))'
+    recording = hooked(tmp_path)
+    (recording.folder / "loop.py").write_text(HEAD + loop)
+    done = recording.try_run([sys.executable, "loop.py"], RAY_TMPDIR=str(short))
+    if done.returncode:  # versions of Ray that take the address for that of a running one
+        assert f"{stale} names a Ray at 127.0.0.1:9 that is not running" in done.stderr
+        assert f"Remove the file: rm {stale}" in done.stderr
+    stale.write_text("127.0.0.1:9")
+    (tmp_path / "replay").mkdir()
+    shown, _ = run(replaying(tmp_path / "replay"), loop, RAY_TMPDIR=str(short))
+    assert shown == [{"ran": "it"}]

@@ -112,6 +112,29 @@ def test_what_looks_like_a_remark_inside_a_value_is_sent() -> None:
     assert shipping.without_remarks(source) == sent
 
 
+def test_where_the_driver_has_us_workers_take_the_compiled_modules(tmp_path: Path) -> None:
+    root = str(Path(shipping.__file__).resolve().parents[2])
+    here = worker_bootstrap.Installed.at(root)
+    elsewhere = worker_bootstrap.Installed(root, ("another boot", 1, 1, 1))
+    loaders = []
+    for installed in (here, elsewhere):
+        setup = worker_bootstrap.WorkerSetup(shipping.carried(), ("run", False), None, installed)
+        (tmp_path / "setup").write_bytes(pickled_setup(setup))
+        run = bare_python(
+            tmp_path,
+            """
+pickle.loads(open("setup", "rb").read())()
+import chia_bypass.record_engine.capture as capture
+print(type(capture.__loader__).__name__, capture.__file__)
+""",
+        )
+        assert run.stderr == ""
+        loader, _, file = run.stdout.strip().partition(" ")
+        assert file == f"{root}/chia_bypass/record_engine/capture.py"
+        loaders.append(loader)
+    assert loaders == ["SourceFileLoader", "CarriedSources"]
+
+
 def test_tracebacks_show_lines_that_are_in_no_file_of_the_worker(tmp_path: Path) -> None:
     sources = {
         "chia_bypass": "",

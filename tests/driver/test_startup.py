@@ -127,6 +127,7 @@ print(*sorted(set(sys.modules) - before))
         "driver.startup",
         "hook.announcing",
         "identity.process",
+        "privacy",
         "patches.post_import",
         "ray_private",
     )

@@ -121,7 +121,7 @@ def test_two_writers_to_one_recording_are_refused(loops: Loops, tmp_path: Path) 
     with RunFolder.extend(tmp_path / "r", make_run("first"), "lab7") as first:
         with pytest.raises(RecordingLocked):
             RunFolder.extend(tmp_path / "r", make_run("second"), "lab8")
-        refused = loops.chia_bypass("resume", "r")
+        refused = loops.chia_bypass("resume", "r", "--yes")  # the manifest is not ours any more
         assert refused.returncode == 2
         assert f"another run writes to it: process {os.getpid()} on lab7" in refused.stderr
         first.close(0, 1.0)

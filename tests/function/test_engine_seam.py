@@ -63,6 +63,9 @@ class Recording:
     def started(self, kind: str, name: str, process: bytes) -> None:
         self.told.append(("started", kind, name))
 
+    def asked(self, actor: Any, method: str, returned: Any) -> None:
+        self.told.append(("asked", method))
+
 
 @pytest.fixture
 def running() -> Iterator[Recording]:
@@ -123,7 +126,7 @@ def test_a_planned_provider_serves_the_call(running: Recording) -> None:
 
     running.planned = Plan(provider, "data", dispatched=returned.append)
     ref = work.chia_remote(1, y=2, _chia_tag="t")
-    assert get(ref) == ("t", "data", (1,), {"y": 2}, "BYPASS_work", True)
+    assert get(ref) == ("t", "data", (1,), {"y": 2}, "work", True)
     assert returned == [ref]
 
 

@@ -67,6 +67,9 @@ class Seen:
         """Keep it."""
         self.names.append(name)
 
+    def group_removed(self, id_: str) -> None:
+        """Not asked for here."""
+
 
 @pytest.mark.usefixtures("ray_session")
 def test_an_actor_that_ray_creates_from_within_creating_it_is_seen_once() -> None:

@@ -14,6 +14,7 @@ from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.layout import segments_of
 from chia_bypass.recording.records import Outcome, Result
 from chia_bypass.recording.writer import ResultWriter, SegmentWriter, segment_header
+from chia_bypass.values.class_lookup import Sketches
 from chia_bypass.values.decode import decode
 from chia_bypass.values.kinds import Reference
 
@@ -45,7 +46,7 @@ def value(folder: Path) -> object:
         return found
 
     none: Any = None
-    return decode(kept.document, classes=none, buffer=buffer, reference=none)
+    return decode(kept.document, classes=Sketches(), buffer=buffer, reference=none)
 
 
 @pytest.mark.parametrize("size", [10, 30_000, 300_000])

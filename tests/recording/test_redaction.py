@@ -10,7 +10,13 @@ import pytest
 
 from chia_bypass.errors import CannotKeep
 from chia_bypass.recording.records import RedactionRule
-from chia_bypass.recording.redaction import Redaction, find_secrets, hide_in_command, hide_secrets
+from chia_bypass.recording.redaction import (
+    NO_RULES,
+    Redaction,
+    find_secrets,
+    hide_in_command,
+    hide_secrets,
+)
 from chia_bypass.values.class_lookup import Sketches
 from chia_bypass.values.decode import decode
 from chia_bypass.values.digest import digest
@@ -157,3 +163,40 @@ def test_a_rendering_is_cut_after_secrets_are_hidden() -> None:
     assert len(shown) == 120
     assert shown.endswith("…")
     assert "sk-" not in shown
+
+
+@pytest.mark.parametrize(
+    ("command", "secret"),
+    [
+        (("curl", "-H", "Authorization: Basic dXNlcjpwYXNz"), "dXNlcjpwYXNz"),
+        (("git", "clone", "https://ghx1234567890abc@host/x"), "ghx1234567890abc"),
+        (("psql", "-p", "hunter2!X"), "hunter2!X"),
+        (("tool", "--key", "abc123def"), "abc123def"),
+        (("tool", "--auth", "abc123def"), "abc123def"),
+        (("tool", "--db-pass", "abc123def"), "abc123def"),
+    ],
+)
+def test_more_forms_of_secrets_in_commands(command: tuple[str, ...], secret: str) -> None:
+    hidden = hide_in_command(command)
+    assert secret not in " ".join(hidden)
+    assert hidden[0] == command[0]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("ssh", "-p", "22", "git@host"),
+        ("pytest", "-p", "no:cacheprovider"),
+        ("python", "-p", "./folder/x"),
+        ("git", "clone", "ssh://git@host/x"),
+        ("loop.py", "--keyboard", "abc"),
+    ],
+)
+def test_what_is_none_stays(command: tuple[str, ...]) -> None:
+    assert hide_in_command(command) == command
+
+
+@pytest.mark.parametrize("name", ["password", "api_key", "db_password", "token", "secret_key"])
+def test_an_argument_that_is_called_so_is_not_shown(name: str) -> None:
+    assert NO_RULES.rendered("hunter2", "f", name=name) == REDACTED
+    assert NO_RULES.rendered("hunter2", "f", name="design") == "'hunter2'"

@@ -91,7 +91,7 @@ def test_it_replays_from_a_moved_and_read_only_copy(
     assert done.stdout == expected
 
 
-def test_the_first_replay_of_a_newcomer(tmp_path: Path, script_env: dict[str, str]) -> None:
+def test_the_first_replay_of_a_newcomer(script_env: dict[str, str]) -> None:
     """On no cluster at all: the replay brings its own Ray, and nothing is left of it."""
     environment = {k: v for k, v in script_env.items() if k != "RAY_ADDRESS"}
     # The recorded command says `python`: that of the environment that we are installed in.
@@ -99,7 +99,7 @@ def test_the_first_replay_of_a_newcomer(tmp_path: Path, script_env: dict[str, st
     done = subprocess.run(
         [sys.executable, "-m", "chia_bypass_cli", "replay", str(golden("generated_c"))],
         env=environment,
-        cwd=tmp_path,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=180,

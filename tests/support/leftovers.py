@@ -23,6 +23,8 @@ PATIENCE = 20.0
 """Seconds until processes that were told to end must have ended."""
 ENDS_WITH_US = "multiprocessing.resource_tracker"
 """In the command line of a process that Python itself ends with the one that started it."""
+STATE = "state"
+"""The folder in the run's where it keeps which recordings are its own."""
 NO_RAY = "/dev/null/a-test-that-starts-Ray-asks-for-a-fixture-of-RAY_FIXTURES"
 """As RAY_TMPDIR: no Ray can start."""
 
@@ -44,6 +46,7 @@ class TestRun:
             MARK: str(folder),
             "RAY_TMPDIR": str(folder),
             "TMPDIR": str(folder / "tmp"),
+            "XDG_STATE_HOME": str(folder / STATE),  # what the run records is its own
             # pytest's own folders stay where a developer looks for them.
             "PYTEST_DEBUG_TEMPROOT": os.environ.get("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir()),
         }
@@ -75,8 +78,12 @@ class TestRun:
         return left
 
     def _files(self) -> Iterator[Path]:
-        yield from sorted(self.temporary.iterdir())
-        yield from sorted(set(self.folder.iterdir()) - {self.temporary, self.folder / "ray"})
+        # Each user has one folder for the control folders of commands; it stays, and must be empty.
+        own = self.temporary / f"chia-bypass-{os.geteuid()}"
+        yield from sorted(set(self.temporary.iterdir()) - {own})
+        yield from own.glob("*")
+        kept = {self.temporary, self.folder / "ray", self.folder / STATE}
+        yield from sorted(set(self.folder.iterdir()) - kept)
         # The address of a Ray that has ended: later ones would try to join it.
         yield from self.folder.glob("ray/ray_current_cluster")
 

@@ -66,8 +66,8 @@ class Loops:
 
     @property
     def log(self) -> Path:
-        """A line for each real execution."""
-        return self.folder / "real.log"
+        """A line for each real execution; beside the folder, since a sandbox is over that."""
+        return self.folder.with_name(f"{self.folder.name}-real.log")
 
     def real_runs(self) -> list[str]:
         """The real executions so far; forgets them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from chia_bypass.outputs.restore import LeftBy, PastState
 from chia_bypass.recording.index import NONE, Siblings, Spot, siblings
 from chia_bypass.recording.index_builder import IndexBuilder
 from chia_bypass.recording.reader import Stored
@@ -51,6 +52,12 @@ class MemoryRecording:
 
     def writes(self) -> Sequence[Sequence[Written]]:
         raise AssertionError("no matcher asks what calls wrote")
+
+    def left(self, path: str) -> Sequence[LeftBy]:
+        return ()
+
+    def past(self, path: str) -> Sequence[PastState]:
+        return ()
 
     def document(self, path: str) -> bytes | Blob:
         raise AssertionError("no matcher asks for a value")

@@ -27,6 +27,14 @@ def hide():
 
     pathlib.Path.read_bytes = hidden(pathlib.Path.read_bytes)
     pathlib.Path.read_text = hidden(pathlib.Path.read_text)
+    opened = os.open
+
+    def open_(path, *arguments, **keywords):
+        if os.path.basename(os.fsdecode(path)) in ("nonce", "session.json"):
+            raise FileNotFoundError(2, "hidden", path)
+        return opened(path, *arguments, **keywords)
+
+    os.open = open_
 
 def kill_for_good(kind):
     "Kill the companions whose name begins so; how many there were."

@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -48,16 +50,59 @@ def test_draw():
 
 
 @pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel and the source distribution."""
+    folder = tmp_path_factory.mktemp("built")
+    for target in ("wheel", "sdist"):
+        subprocess.run(
+            [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(folder)],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+        )
+    return folder
+
+
+def tracked(*folders: str) -> set[str]:
+    """The files of this source tree in those folders, without what Python leaves there."""
+    return {
+        str(path.relative_to(ROOT))
+        for folder in folders
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def test_the_wheel_has_both_packages_whole_and_nothing_else(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        (metadata,) = (name for name in names if name.endswith(".dist-info/METADATA"))
+        described = archive.read(metadata).decode()
+    packages = {n.removeprefix("cli/") for n in tracked("chia_bypass", "cli/chia_bypass_cli")}
+    assert {name for name in names if ".dist-info/" not in name} == packages
+    assert {"chia_bypass/py.typed", "chia_bypass_cli/py.typed"} <= packages
+    assert "chia_bypass/guides/yaml.md" in packages
+    assert any(name.endswith("/licenses/LICENSE") for name in names)
+    assert "Description-Content-Type: text/markdown" in described
+    assert "Provides-Extra: chia" in described
+
+
+def test_the_source_distribution_has_what_its_tests_need(built: Path) -> None:
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    files = {"LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "pyproject.toml"}
+    assert files | tracked("chia_bypass", "cli", "tests") <= names
+    assert "recordings/generated_c/golden/manifest" in names
+    assert not any("__pycache__" in name for name in names)
+
+
+@pytest.fixture(scope="module")
+def python(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of a fresh environment with the wheel, and what it needs from this one."""
     folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    )
-    (wheel,) = folder.glob("*.whl")
+    (wheel,) = built.glob("*.whl")
     venv.create(folder / "venv", with_pip=False, symlinks=True)
     interpreter = folder / "venv" / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--python", str(interpreter), "install", "-q"]

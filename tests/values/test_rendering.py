@@ -30,6 +30,8 @@ def test_any_value_fits_one_line(value: object) -> None:
         (ValueError("no", 1), "ValueError('no', 1)"),
         (np.zeros((2, 3)), "ndarray(float64, shape=(2, 3))"),
         pytest.param(10**5000, "<int of 16610 bits>", id="large int"),
+        ([set(), frozenset()], "[set(), frozenset()]"),
+        ({1}, "{1}"),
         (int, "<class builtins:int>"),
         (list(range(25)), f"[{', '.join(map(str, range(20)))}, … 5 more]"),
     ],

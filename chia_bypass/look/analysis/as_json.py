@@ -23,10 +23,12 @@ and, unless it is unfinished,
 - ``references``: paths of the calls whose references are inside the value;
 - ``inputs``: files and folders that the arguments named, as they were before: ``{"place", "path",
   "kind", "size", "digest", "partial"}``; ``wrote``: ``{"place", "path", "entries"}``, the number of
-  entries there that were different afterwards.
+  entries there that were different afterwards; ``left``: folders in which it left files:
+  ``{"root", "entries", "size", "unkept"}``.
 
 One call alone (`inspect DIR CALL --json`) has besides: ``needed_by`` and ``children``, paths of
-calls; ``run``: from 0, which run of the recording wrote it, or null; and ``value``, if it has one.
+calls; ``files``: what it left: ``{"path", "kind", "mode", "size", "digest", "kept", "target"}``;
+``run``: from 0, which run of the recording wrote it, or null; and ``value``, if it has one.
 
 A **value** is itself where JSON has the like. Everything else is an object with ``$type``, and
 ``content``, ``items`` or the fields of the object: ``{"$type": "loop:Kernel", "unroll": 4}``.
@@ -117,6 +119,10 @@ def result_json(result: Result) -> dict[str, Any]:
         "inputs": [_input(one) for one in result.inputs],
         "wrote": [
             {"place": one.place, "path": one.path, "entries": one.count} for one in result.wrote
+        ],
+        "left": [
+            {"root": one.root, "entries": one.count, "size": one.size, "unkept": one.unkept}
+            for one in result.files
         ],
     }
 

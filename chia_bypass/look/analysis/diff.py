@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from chia_bypass.errors import ChiaBypassError
 from chia_bypass.look.analysis.fields import Difference, differences
+from chia_bypass.look.analysis.left_files import differing_files
 from chia_bypass.look.analysis.pairing import Ended, Pair, pair
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Argument, Outcome, Result
@@ -149,6 +150,7 @@ class _Changes:
     def found(self) -> Iterator[Change]:
         for one in self._pairs:
             fields = self._compared(one) if _result_differs(one) else ()
+            fields += differing_files(self._a, self._b, one.a.result, one.b.result)
             if fields:
                 self._fields[one.a.call.path] = fields
         for one in self._pairs:

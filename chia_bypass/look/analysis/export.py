@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -26,7 +26,7 @@ def export(
     if format_ is Format.JSONL:
         return _lines((_with_value(recording, row) if values else call_json(row)) for row in rows)
     if format_ is Format.TRACE:
-        return _trace(spans(rows))
+        return trace(spans(rows))
     return _lines(_profiler_events(spans(rows)))
 
 
@@ -41,7 +41,7 @@ def _with_value(recording: Recording, row: Row) -> dict[str, Any]:
     return {**call_json(row), "value": plain(sketched(recording, stored))}
 
 
-def _trace(found: list[Span]) -> Iterator[str]:
+def trace(found: Sequence[Span]) -> Iterator[str]:
     """Chrome's Trace Event Format: a process a node, a thread a worker, a flow a dependency."""
     yield '{"displayTimeUnit": "ms", "traceEvents": ['
     for number, event in enumerate(_trace_events(found)):
@@ -49,7 +49,7 @@ def _trace(found: list[Span]) -> Iterator[str]:
     yield "\n]}\n"
 
 
-def _trace_events(found: list[Span]) -> Iterator[dict[str, Any]]:
+def _trace_events(found: Sequence[Span]) -> Iterator[dict[str, Any]]:
     nodes = _numbers((span.host, span.node) for span in found)
     row_of = rows_of_workers(found)
     rows = _numbers(row_of[span.path] for span in found)

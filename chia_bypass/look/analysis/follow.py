@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Final
 
 from chia_bypass.recording.call_tree import Row
-from chia_bypass.recording.frames import HEADER, Damage, FrameType, scan
-from chia_bypass.recording.layout import LOCK, MANIFEST, is_recording, segments_of
+from chia_bypass.recording.confined import read_in
+from chia_bypass.recording.layout import LOCK, SMALL, is_recording
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Call, Closed, Record, Result, Run
-from chia_bypass.recording.schema import Malformed, unpack
-from chia_bypass.recording.segments import Segments, map_file
+from chia_bypass.recording.tail import Tail
 
 _PAUSE: Final = 0.5
 """Seconds between two looks."""
@@ -33,7 +32,7 @@ def follow(folder: Path, pause: Callable[[float], object] = time.sleep) -> Itera
     """
     if not is_recording(folder):
         Recording.open(folder)  # says so
-    tail, calls = _Tail(folder), _Calls()
+    tail, calls = Tail(folder), _Calls()
     newest, closed = "", ""
     while True:
         running = being_written(folder)  # before reading: what ends meanwhile is read once more
@@ -46,42 +45,6 @@ def follow(folder: Path, pause: Callable[[float], object] = time.sleep) -> Itera
         if newest == closed or not running:
             return
         pause(_PAUSE)
-
-
-class _Tail:
-    """The records that were appended to the files of a recording since the last look."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._read: dict[Path, int] = {}
-        """Bytes of each file that have been read, whole frames all of them."""
-
-    def manifest(self) -> Iterator[Record]:
-        return self._appended(MANIFEST, self._folder / MANIFEST)
-
-    def segments(self) -> Iterator[Record]:
-        for name, path in segments_of(self._folder).items():
-            yield from self._appended(name, path)
-
-    def _appended(self, name: str, path: Path) -> Iterator[Record]:
-        start = self._read.get(path, 0)
-        if path.stat().st_size <= start:
-            return
-        if start == 0:
-            Segments(self._folder).header(name)  # of a version that we know
-        data = map_file(path)
-        for found in scan(data, start):
-            if isinstance(found, Damage):  # a frame that is being written is read the next time
-                return
-            self._read[path] = found.end
-            if found.type is FrameType.RECORD:
-                payload = data[found.offset + HEADER.size :][: found.length]
-                try:
-                    record = unpack(payload)
-                except Malformed:  # opening the recording tells of it, at the end
-                    continue
-                if record is not None:
-                    yield record
 
 
 class _Calls:
@@ -121,7 +84,7 @@ def being_written(folder: Path) -> bool:
     The lock itself is not tried: holding it for a moment could turn away a run that begins.
     """
     try:
-        holder = json.loads((folder / LOCK).read_bytes() or b"null")
+        holder = json.loads(read_in(folder, LOCK, limit=SMALL) or b"null")
         host, pid = (holder["host"], int(holder["pid"])) if holder else ("", 0)
     except (OSError, ValueError, KeyError, TypeError):
         return False

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from chia_bypass.recording.confined import map_in
 from chia_bypass.recording.index import CallIndex
-from chia_bypass.recording.layout import segment_path
+from chia_bypass.recording.layout import SEGMENTS, SUFFIX
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Call
-from chia_bypass.recording.segments import map_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def _mentioning(recording: Recording, path: str) -> set[int]:
     text = path.encode("utf-8", "surrogatepass")
     found: set[int] = set()
     for segment, places in _calls_by_place(recording.index).items():
-        data: Any = map_file(segment_path(recording.folder, segment)).obj  # an mmap, or b""
+        data: Any = map_in(recording.folder, SEGMENTS, f"{segment}{SUFFIX}").obj  # an mmap, or b""
         starts = [start for start, _ in places]
         for at in _occurrences(data, text):
             place = bisect_right(starts, at) - 1

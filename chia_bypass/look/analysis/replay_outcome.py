@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,9 +22,9 @@ from chia_bypass.wording import seconds
 FORMAT: Final = "chia-bypass replay"
 VERSION: Final = 1
 
-KINDS: Final = ("served", "real", "missed", "bypassed", "in place")
+KINDS: Final = ("served", "real", "missed", "bypassed", "in place", "faulted")
 """What can happen to a call: answered from the recording, run for real, refused because nothing
-answers it, served by the loop's own Bypass, run without Ray."""
+answers it, served by the loop's own Bypass, run without Ray, broken by ``--fault``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class ReplayedCall:
     drift: tuple[str, ...] = ()
     """Arguments that differ from the recorded ones, although it was served."""
     message: str = ""
-    """Of a miss: all of what was said."""
+    """Of a miss: all of what was said. Of one that was faulted: the rule."""
     reason: str = ""
     """Why it missed, ``recorded under other arguments``, or why it ran for real."""
     nearest: str | None = None
@@ -89,6 +89,12 @@ class ReplayOutcome:
     """Why results were not added to the recording that the loop has seen."""
     error: str = ""
     """Why chia-bypass itself gave up, if it did."""
+    not_checked: Mapping[str, int] = field(default_factory=dict)
+    """What the replay could not find out, and how often."""
+    put_back: int = 0
+    """Files, links and folders that are as served calls had left them, since they were put back."""
+    not_put_back: tuple[str, ...] = ()
+    """Those that were not, as sentences."""
 
     @property
     def counts(self) -> Counter[str]:
@@ -107,8 +113,9 @@ class ReplayOutcome:
 
     @property
     def troubled(self) -> tuple[ReplayedCall, ...]:
-        """Those that missed or drifted."""
-        return tuple(call for call in self.calls if call.kind == "missed" or call.drift)
+        """Those that missed, drifted, or were broken."""
+        kinds = ("missed", "faulted")
+        return tuple(call for call in self.calls if call.kind in kinds or call.drift)
 
     @property
     def final_line(self) -> str:
@@ -185,6 +192,9 @@ def _outcome(content: Mapping[str, Any]) -> ReplayOutcome:
         exit_status=content["exit_status"],
         spoiled=tuple(content["spoiled"]),
         error=content["error"],
+        not_checked={str(what): int(n) for what, n in content.get("not_checked", {}).items()},
+        put_back=int(content.get("put_back", 0)),
+        not_put_back=tuple(content.get("not_put_back", ())),
     )
 
 

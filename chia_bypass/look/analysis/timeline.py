@@ -48,18 +48,15 @@ class Span:
 
 def spans(rows: Iterable[Row]) -> list[Span]:
     """The calls that ended, by when they started."""
-    found = (_span(row) for row in rows if row.result)
-    # Numbers that come from a damaged or hostile file need not be times.
-    return sorted(filter(_has_times, found), key=lambda span: span.started)
+    return sorted(filter(None, map(span_of, rows)), key=lambda span: span.started)
 
 
-def _has_times(span: Span) -> bool:
-    return all(map(isfinite, (span.dispatched, span.started, span.finished)))
-
-
-def _span(row: Row) -> Span:
+def span_of(row: Row) -> Span | None:
+    """The call in that row; None if it never ended."""
     call, result = row.call, row.result
-    assert result is not None
+    # Numbers that come from a damaged or hostile file need not be times.
+    if result is None or not all(map(isfinite, (call.dispatched, result.started, result.finished))):
+        return None
     return Span(
         path=call.path,
         parent=call.parent.partition("@")[0],

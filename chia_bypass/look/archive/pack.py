@@ -6,18 +6,29 @@ import tarfile
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from chia_bypass.errors import RecordingError, RecordingExists, UsageError
 from chia_bypass.files import publish
+from chia_bypass.look.archive.artifact import Artifact
 from chia_bypass.look.archive.rewriting import rewrite
-from chia_bypass.look.archive.secrets import secrets_in
+from chia_bypass.look.archive.secrets import secrets_in, secrets_of_tags
 from chia_bypass.names import named
 from chia_bypass.recording.index import CallIndex
 from chia_bypass.recording.layout import LOCK, belongs, files_of
 from chia_bypass.recording.reader import Recording
-from chia_bypass.recording.records import Argument, Call, Outcome, Record, Result
+from chia_bypass.recording.records import (
+    Argument,
+    Call,
+    LoopFile,
+    Outcome,
+    Record,
+    Result,
+    Run,
+    Surroundings,
+)
 from chia_bypass.recording.redaction import Secret
 
 WITHHELD = "not kept (withheld): `chia-bypass pack` left it out; --keep names what it includes"
@@ -55,6 +66,8 @@ class Leaving:
 
     values: tuple[tuple[str, int, int], ...]
     """Functions whose values are in it, with the number of calls and of bytes."""
+    files: tuple[tuple[str, int, int], ...]
+    """Functions whose files are in it, with the number of files and of bytes."""
     withheld: int
     """Results whose values are not."""
     functions: tuple[str, ...]
@@ -69,7 +82,9 @@ class Leaving:
     kept: tuple[str, ...]
     """Variables whose values are stored."""
     secrets: tuple[tuple[str, Secret], ...]
-    """What looks like a secret in the values that leave, with the path of the call."""
+    """What looks like a secret in the values that leave, and in tags, with where it is."""
+    rules: int
+    """Rules of --redact that are left out: a pattern tells what a secret looks like."""
 
 
 def leaving(recording: Recording, choice: Choice) -> Leaving:
@@ -87,6 +102,7 @@ def leaving(recording: Recording, choice: Choice) -> Leaving:
     runs = contents.runs
     return Leaving(
         values=tuple((name, calls[name], sizes[name]) for name in sorted(calls)),
+        files=_files(recording, chosen),
         withheld=withheld,
         functions=tuple(sorted({index.function(number) for number in range(len(index))})),
         tags=len({index.tag(number) for number in range(len(index))} - {None}),
@@ -95,8 +111,19 @@ def leaving(recording: Recording, choice: Choice) -> Leaving:
         hosts=_hosts(recording, chosen),
         environment=len({name for run in runs for name in run.environment}),
         kept=_unique(*(name for run in runs for name in run.kept)),
-        secrets=tuple(secrets_in(recording, chosen)),
+        secrets=(*secrets_in(recording, chosen), *secrets_of_tags(recording)),
+        rules=len({rule for run in runs for rule in run.redact}),
     )
+
+
+def _files(recording: Recording, chosen: frozenset[str]) -> tuple[tuple[str, int, int], ...]:
+    counts, sizes = Counter[str](), Counter[str]()
+    for stored in recording.leaving_files():
+        call = stored.result.call
+        if call.path in chosen:
+            counts[call.function] += sum(one.count - one.unkept for one in stored.result.files)
+            sizes[call.function] += stored.result.files_size
+    return tuple((name, counts[name], sizes[name]) for name in sorted(counts))
 
 
 def _unique(*texts: str) -> tuple[str, ...]:
@@ -109,10 +136,10 @@ def _hosts(recording: Recording, chosen: frozenset[str]) -> tuple[str, ...]:
     return _unique(*(driver.host for driver in contents.drivers), *nodes)
 
 
-def pack(recording: Recording, choice: Choice, file: Path) -> int:
+def pack(recording: Recording, choice: Choice, file: Path, artifact: Artifact | None = None) -> int:
     """Write the archive ``file``, which must not exist; returns its size in bytes.
 
-    Raises RecordingExists and RecordingError.
+    ``artifact``: with the loop itself. Raises RecordingExists and RecordingError.
     """
     if file.exists():
         raise RecordingExists(file, "exists already", "Name another file with -o, or remove it")
@@ -121,14 +148,30 @@ def pack(recording: Recording, choice: Choice, file: Path) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix=".chia-bypass-", dir=file.parent) as scratch:
             folder = Path(scratch) / name
-            rewrite(recording, folder, lambda record: _packed(record, chosen))
+            every = choice.everything
+            if artifact is None:
+                change = partial(_packed, chosen=chosen, every=every)
+                rewrite(recording, folder, change, of_run=without_rules)
+            else:
+                rewrite(
+                    recording, folder, artifact.change, partial(artifact.add, folder), without_rules
+                )
             publish(file, lambda packed: _archive(folder, packed))
     except OSError as error:
         raise RecordingError(file, f"cannot be written: {error}", "Name another with -o") from None
     return file.stat().st_size
 
 
-def _packed(record: Record, chosen: frozenset[str]) -> Record:
+def without_rules(run: Run) -> Run:
+    """The run as a pack has it."""
+    return replace(run, redact=())
+
+
+def _packed(record: Record, chosen: frozenset[str], *, every: bool) -> Record:
+    if isinstance(record, LoopFile):
+        return record if every else replace(record, kept=False)
+    if isinstance(record, Surroundings):
+        return replace(record, working="")
     if isinstance(record, Call):
         return record if record.path in chosen else _silent(record)
     if isinstance(record, Result) and record.call.path not in chosen:

@@ -40,6 +40,8 @@ def prunable(recording: Recording) -> Prunable:
         if older:
             superseded.append((path, len(older)))
             size += sum(index.columns["size"][position] for position in older)
+            results = (recording.contents.results.at(position).result for position in older)
+            size += sum(result.files_size for result in results)
         if newest is None:
             unfinished.append(path)
     named = set(_named_blobs(recording))
@@ -54,6 +56,9 @@ def _named_blobs(recording: Recording) -> Iterator[Path]:
         for result in (stored.result for stored in attempts):
             for blob in result.blobs:
                 yield blob_path(recording.folder, blob.digest)
+    for file in recording.contents.loop_files:
+        for blob in file.blobs:
+            yield blob_path(recording.folder, blob.digest)
 
 
 def prune(recording: Recording) -> None:
@@ -62,7 +67,7 @@ def prune(recording: Recording) -> None:
     Raises RecordingLocked while a run writes to it, and RecordingError. The old folder is removed
     last: until then it, or what is beside it under a name with a dot, is whole.
     """
-    folder = recording.folder.absolute()
+    folder = recording.folder.resolve()  # of a link, what it leads to
     token = secrets.token_hex(4)
     new, old = (folder.with_name(f".{folder.name}.{what}-{token}") for what in ("new", "old"))
     change = _changes(recording)

@@ -14,12 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from chia_bypass.errors import RecordingError
+from chia_bypass.recording.confined import is_regular, map_in, write_in
 from chia_bypass.recording.contents import Stored
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.frames import FrameType
 from chia_bypass.recording.layout import BYPASS_YAML, blob_path
 from chia_bypass.recording.reader import Recording
-from chia_bypass.recording.records import Blob, Record, Result, Run
+from chia_bypass.recording.records import Blob, LoopFile, Record, Result, Run
 from chia_bypass.recording.segments import Segments
 from chia_bypass.recording.writer import SegmentWriter, append_records, segment_header
 
@@ -28,10 +29,17 @@ Change = Callable[[Record], Record | None]
 ROLE = "pack"
 
 
-def rewrite(source: Recording, target: Path, change: Change) -> None:
+def rewrite(
+    source: Recording,
+    target: Path,
+    change: Change,
+    add: Callable[[Run], None] | None = None,
+    of_run: Callable[[Run], Run] = lambda run: run,
+) -> None:
     """Write what ``change`` leaves of ``source`` into the new folder ``target``.
 
-    Raises RecordingCorrupt where the source cannot be read, and RecordingExists.
+    ``add`` may write more to it, of the first run. Raises RecordingCorrupt where the source cannot
+    be read, and RecordingExists.
     """
     segments = Segments(source.folder)
     runs, host = source.contents.runs, socket.gethostname()
@@ -39,33 +47,59 @@ def rewrite(source: Recording, target: Path, change: Change) -> None:
         raise RecordingError(source.folder, "lists no run, so there is nothing to write")
     for position, run in enumerate(runs):
         opened = RunFolder.create if position == 0 else RunFolder.extend
-        with opened(target, run, host) as folder:
+        with opened(target, of_run(run), host) as folder:
             _write(source, segments, target, run, change)
+            if add is not None and position == 0:
+                add(run)
             closed = [c for c in source.contents.closed if c.run == run.id]
             if closed:
                 folder.close(closed[-1].status, closed[-1].finished, closed[-1].spoiled)
             else:
                 folder.abandon()
-    yaml = source.folder / BYPASS_YAML
-    if yaml.is_file():
-        shutil.copyfile(yaml, target / BYPASS_YAML)
+    if is_regular(source.folder, BYPASS_YAML):  # what a link leads to is no part of it
+        write_in(target, BYPASS_YAML, bytes(map_in(source.folder, BYPASS_YAML)))
 
 
 def _write(source: Recording, segments: Segments, target: Path, run: Run, change: Change) -> None:
-    """One segment with what all segments of the run hold."""
-    header = segment_header(run.id, ROLE, socket.gethostname(), os.getpid(), time.time())
-    writer = SegmentWriter.unique(target, header)
-    values: dict[bytes, int] = {}
+    """One segment with what all segments of the run hold, and one for results with files."""
+    writers = _Writers(target, run)
     for record, segment in _records(segments, run):
         changed = change(record)
+        writer, values = writers.of(changed)
         if isinstance(changed, Result):
             assert isinstance(record, Result), "a result stays one"
             for blob in changed.blobs:
                 _copy(source, blob, target)
             changed = _with_value(source, Stored(record, segment), changed, writer, values)
+        elif isinstance(changed, LoopFile):
+            for blob in changed.blobs:
+                _copy(source, blob, target)
         if changed is not None:
             append_records(writer, [changed])
-    writer.close()
+    writers.close()
+
+
+class _Writers:
+    """The segments of one run, and where the values in each stand, by their digests."""
+
+    def __init__(self, target: Path, run: Run) -> None:
+        self._target, self._run = target, run
+        self._open: dict[bool, tuple[SegmentWriter, dict[bytes, int]]] = {}
+        self.of(None)
+
+    def of(self, record: Record | None) -> tuple[SegmentWriter, dict[bytes, int]]:
+        """Those for ``record``, opened when they are needed."""
+        files = isinstance(record, Result) and bool(record.files)
+        if files not in self._open:
+            run, host, pid = self._run.id, socket.gethostname(), os.getpid()
+            header = segment_header(run, ROLE, host, pid, time.time(), files=files)
+            self._open[files] = SegmentWriter.unique(self._target, header), {}
+        return self._open[files]
+
+    def close(self) -> None:
+        """Make all of it durable."""
+        for writer, _ in self._open.values():
+            writer.close()
 
 
 def _records(segments: Segments, run: Run) -> Iterator[tuple[Record, str]]:

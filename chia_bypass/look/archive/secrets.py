@@ -1,4 +1,4 @@
-"""What looks like a secret in the values of a recording, and in the texts of its errors."""
+"""What looks like a secret in a recording's values and files, and in the texts of its errors."""
 
 from __future__ import annotations
 
@@ -17,8 +17,18 @@ def secrets_in(recording: Recording, paths: Collection[str]) -> Iterator[tuple[s
         for stored in recording.contents.results[path]:
             parts = [recording.document(stored)] if stored.result.content else []
             parts += [recording.buffer(b.digest, b.length) for b in stored.result.buffers]
+            for left in stored.result.files:
+                blobs = (*left.blobs, *([left.bundle] if left.bundle else []))
+                parts += [recording.buffer(blob.digest, blob.length) for blob in blobs]
             # Their bytes are looked at, not the values: texts stand in them as they are.
             texts = [bytes(part).decode("latin-1") for part in parts]
             texts.append(stored.result.raised.text if stored.result.raised else "")
             found = (secret for text in texts for secret in find_secrets(text))
             yield from ((path, secret) for secret in dict.fromkeys(found))
+
+
+def secrets_of_tags(recording: Recording) -> Iterator[tuple[str, Secret]]:
+    """What looks like a secret in tags, which are stored as they are, each with its call."""
+    index = recording.index
+    for number, path in enumerate(index.paths):
+        yield from ((f"{path}, its tag", found) for found in find_secrets(index.tag(number) or ""))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from chia_bypass.errors import RecordingCorrupt, RecordingError, RecordingExists
+from chia_bypass.recording.confined import FILE_MODE, FOLDER_MODE
 from chia_bypass.recording.layout import belongs, is_recording
 from chia_bypass.recording.reader import Recording
 
@@ -34,10 +35,10 @@ def unpack(file: Path, target: Path | None = None, *, max_size: int = MAX_SIZE) 
     """
     scratch = file.absolute().parent / f".unpack-{secrets.token_hex(4)}"
     if target is not None:
-        target.absolute().parent.mkdir(parents=True, exist_ok=True)
         scratch = target.absolute().parent / scratch.name
     try:
-        scratch.mkdir()
+        scratch.parent.mkdir(parents=True, exist_ok=True)
+        scratch.mkdir(mode=FOLDER_MODE)
         name = _extract(file, scratch, max_size)
         target = target or Path(name)
         if target.exists():
@@ -58,6 +59,7 @@ def unpack(file: Path, target: Path | None = None, *, max_size: int = MAX_SIZE) 
 def _extract(file: Path, scratch: Path, max_size: int) -> str:
     """Write the members into ``scratch``; returns the name of the folder that they are in."""
     names: set[str] = set()
+    size = 0
     with gzip.open(file) as stream:
         bounded = _Bounded(stream, max_size)
         tar = _tar(bounded)
@@ -66,6 +68,13 @@ def _extract(file: Path, scratch: Path, max_size: int) -> str:
             names.add(top)
             if not member.isreg() or not belongs(relative) or len(names) > 1 or not _plain(top):
                 raise RecordingCorrupt(file, f"holds {member.name!r}, which no recording has")
+            size += member.size
+            # Before a byte of it is written: a hole takes no room in the archive.
+            if member.issparse() or size > max_size:
+                problem = (
+                    "has holes" if member.issparse() else f"makes it more than {max_size} bytes"
+                )
+                raise RecordingCorrupt(file, f"{member.name!r} {problem}. {_ALLOW_MORE}")
             if count >= MAX_FILES:
                 raise RecordingCorrupt(file, f"holds more than {MAX_FILES} files")
             source = tar.extractfile(member)
@@ -87,8 +96,9 @@ def _plain(name: str) -> bool:
 
 
 def _write(source: IO[bytes], target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("xb") as file:  # a name that comes twice is an error
+    target.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    new = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)  # no name comes twice
+    with os.fdopen(new, "wb") as file:
         shutil.copyfileobj(source, file, _BLOCK)
 
 

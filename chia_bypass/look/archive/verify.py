@@ -10,6 +10,10 @@ from typing import Any
 
 from chia_bypass.bypass.parser import load_config
 from chia_bypass.errors import ChiaBypassError, ConfigError, RecordingCorrupt
+from chia_bypass.look.analysis import left_files
+from chia_bypass.outputs.entries import LeftEntry, Trace
+from chia_bypass.outputs.left_index import LeftIndex
+from chia_bypass.recording.confined import is_regular, read_in
 from chia_bypass.recording.folder import FIXED, digest_of
 from chia_bypass.recording.frames import payload_of
 from chia_bypass.recording.index import CallIndex, Spot
@@ -23,11 +27,11 @@ from chia_bypass.recording.layout import (
     blob_path,
     blobs_of,
     is_recording,
-    segments_of,
+    lengths_of,
     strangers,
 )
-from chia_bypass.recording.reader import Recording, Stored
-from chia_bypass.recording.records import Result, Run
+from chia_bypass.recording.reader import Recording, Stored, longest_index
+from chia_bypass.recording.records import Left, LoopFile, Result, Run
 from chia_bypass.recording.schema import Malformed
 from chia_bypass.recording.segments import Segments
 from chia_bypass.recording.sketched import rebuilt
@@ -78,6 +82,7 @@ class _Check:
         self._folder = folder
         self._recording = Recording.open(folder, tolerant=True)
         self._segments = Segments(folder)
+        self._left = LeftIndex(self._recording)
         self._faults: dict[Fault, None] = {}
         self._blobs: dict[tuple[bytes, int], str | None] = {}
         """Blobs that were read, and what is wrong with each."""
@@ -89,9 +94,9 @@ class _Check:
         builder = IndexBuilder(run.id for run in contents.runs)
         self._segments.header(MANIFEST)
         self._segment(MANIFEST, None)
-        for name, path in segments_of(self._folder).items():
+        for name, length in lengths_of(self._folder).items():
             header = self._segments.header(name)
-            builder.begin(name, path.stat().st_size, "" if header is None else header.run)
+            builder.begin(name, length, "" if header is None else header.run)
             self._segment(name, builder)
         fresh = builder.built()
         unfinished = [f"run {r.id} did not end in order" for r in self._unended()]
@@ -140,6 +145,9 @@ class _Check:
                 self._indexed(builder, content, Spot(name, found.offset))
             if isinstance(record, Result):
                 self._result(Stored(record, name), file)
+            elif isinstance(record, LoopFile):
+                for blob in record.blobs:
+                    self._blob(blob.digest, blob.length, "")
 
     def _indexed(self, builder: IndexBuilder, content: dict[str, Any], spot: Spot) -> None:
         try:
@@ -151,6 +159,7 @@ class _Check:
         result = stored.result
         for blob in result.blobs:
             self._blob(blob.digest, blob.length, result.call.path)
+        self._files(result, file)
         if not result.content:  # there is no value: it was not kept, or was cancelled
             return
         try:
@@ -159,6 +168,26 @@ class _Check:
             self._fault(file, error.problem, result.call.path)
         except ChiaBypassError as error:
             self._fault(file, f"its value cannot be rebuilt: {error}", result.call.path)
+
+    def _files(self, result: Result, file: str) -> None:
+        """What the call left: that its listings can be read, and have their contents."""
+        try:
+            for left in result.files:
+                for entry in self._left.entries(left):
+                    problem = self._content(left, entry)
+                    if problem:
+                        self._fault(file, f"{left.root}/{entry.name}: {problem}", result.call.path)
+        except (Malformed, RecordingCorrupt) as error:
+            problem = error.problem if isinstance(error, RecordingCorrupt) else str(error)
+            self._fault(file, f"the files that it left: {problem}", result.call.path)
+
+    def _content(self, left: Left, entry: LeftEntry) -> str:
+        """What is wrong with the content of a small file; of large ones the blob is checked."""
+        if entry.offset < 0 or entry.trace not in (Trace.FILE, Trace.TWIN):
+            return ""
+        data = left_files.content(self._recording, left, entry)
+        right = hashlib.sha256(data).digest() == entry.digest
+        return "" if right else "its content does not match its digest"
 
     def _blob(self, digest: bytes, length: int, call: str) -> None:
         key = (digest, length)
@@ -178,19 +207,25 @@ class _Check:
         closed = self._recording.contents.closed
         files: Mapping[str, bytes] = closed[-1].files if closed else {}
         for name in FIXED:
-            if not (self._folder / name).is_file():
+            if not is_regular(self._folder, name):
                 self._fault(name, "is missing")
-            elif files and digest_of(self._folder / name) != files.get(name):
+            elif files and self._digest_of(name) != files.get(name):
                 self._fault(name, "has changed since the recording was closed")
         self._yaml()
-        present = {name: path.stat().st_size for name, path in segments_of(self._folder).items()}
+        present = lengths_of(self._folder)
         if INDEX in files and present == closed[-1].segments:  # else nobody reads it
             self._index(files[INDEX], fresh)
+
+    def _digest_of(self, name: str) -> bytes | None:
+        try:
+            return digest_of(self._folder, name)
+        except OSError:  # it is far too long
+            return None
 
     def _yaml(self) -> None:
         """Users edit it: it has no checksum, but a replay must be able to read it."""
         path = self._folder / BYPASS_YAML
-        if not path.is_file():
+        if not is_regular(self._folder, BYPASS_YAML):
             if self._recording.complete:  # killed between closing and writing it, or removed
                 self._unwritten.append(
                     f"{BYPASS_YAML} is missing; a replay then serves all that was recorded"
@@ -203,7 +238,7 @@ class _Check:
 
     def _index(self, expected: bytes, fresh: CallIndex) -> None:
         try:
-            data = (self._folder / INDEX).read_bytes()
+            data = read_in(self._folder, INDEX, limit=longest_index(self._folder))
         except OSError:
             self._fault(INDEX, "is missing; opening is slow without it")
             return

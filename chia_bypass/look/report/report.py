@@ -31,18 +31,24 @@ def report(
     recordings: Sequence[Recording],
     replayed: ReplayOutcome | None = None,
     progress: Progress = lambda found, total: found,
+    predicted: Sequence[tuple[str, Sequence[Span]]] = (),
 ) -> str:
     """The page about one recording, or two that are to be compared.
 
-    Raises UsageError where plotly is not installed.
+    ``predicted``: names and calls of simulated runs, which are drawn beside them. Raises UsageError
+    where plotly is not installed.
     """
     charts = _charts()
     runs = [
         _run(charts, recording, progress(rows(recording), len(recording.index)))
         for recording in recordings
     ]
+    facts = [_facts(recording, run) for recording, run in zip(recordings, runs, strict=True)]
+    for name, found in predicted:
+        runs.append(charts.draw.Run.of(name, found))
+        facts.append({**dict.fromkeys(facts[0], ""), **_facts_of_run(runs[-1])})
     colour = charts.colours(runs)
-    sections = [*_overview(charts, recordings, runs, colour)]
+    sections = [*_overview(charts, facts, runs, colour)]
     if len(recordings) == 2:
         sections += _comparison(charts, recordings[0], recordings[1], colour)
     if replayed is not None:
@@ -102,9 +108,11 @@ def _name(folder: Path) -> str:
 
 
 def _overview(
-    charts: _Charts, recordings: Sequence[Recording], runs: Sequence[Run], colour: dict[str, str]
+    charts: _Charts,
+    summaries: Sequence[dict[str, str]],
+    runs: Sequence[Run],
+    colour: dict[str, str],
 ) -> Iterator[Section]:
-    summaries = [_facts(recording, run) for recording, run in zip(recordings, runs, strict=True)]
     facts = [(name, *(facts[name] for facts in summaries)) for name in summaries[0]]
     yield Section("summary", "Summary", "", table(("", *(run.name for run in runs)), facts))
     about = (
@@ -141,13 +149,19 @@ def _overview(
 
 def _facts(recording: Recording, run: Run) -> dict[str, str]:
     contents = recording.contents
-    work = sum(span.seconds for span in run.spans)
     return {
         "command": " ".join(contents.runs[0].command) if contents.runs else "",
         "started": moment(contents.runs[0].started) if contents.runs else "",
         "code": contents.runs[0].revision if contents.runs else "",
         "state": state(recording),
         "calls": f"{len(recording.index)}, {len(run.spans)} ended",
+        **_facts_of_run(run),
+    }
+
+
+def _facts_of_run(run: Run) -> dict[str, str]:
+    work = sum(span.seconds for span in run.spans)
+    return {
         "failed": str(sum(span.outcome != "value" for span in run.spans)),
         "first dispatch to last end": f"{run.seconds:.1f} s",
         "time that calls ran": f"{work:.1f} s",
@@ -262,4 +276,8 @@ def _replayed(outcome: ReplayOutcome) -> Section:
             for call in troubled[:_LISTED]
         ),
     )
-    return Section("replay", "Replay", f"{counts}. {_more(troubled)}", body if troubled else "")
+    unknown = [(str(times), what) for what, times in outcome.not_checked.items()]
+    body = body if troubled else ""
+    if unknown:
+        body += table(("times", "not checked"), unknown)
+    return Section("replay", "Replay", f"{counts}. {_more(troubled)}", body)

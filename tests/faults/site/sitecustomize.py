@@ -77,7 +77,9 @@ def _wrap(name: str) -> None:
     real = getattr(os, name)
 
     def wrapped(target: Any, *arguments: Any, **keywords: Any) -> Any:
-        kind = _kind(target)
+        folder = keywords.get("src_dir_fd", keywords.get("dir_fd"))
+        inside = None if folder is None else os.readlink(f"/proc/self/fd/{folder}")
+        kind = _kind(target if inside is None else f"{inside}/{target}")
         shot = _due(f"{name}:{kind}") if kind else None
         if shot is None:
             return real(target, *arguments, **keywords)
@@ -106,6 +108,15 @@ def _hide() -> None:
 
     hidden("read_bytes")
     hidden("read_text")
+    opened = os.open
+
+    def open_(path: Any, *arguments: Any, **keywords: Any) -> int:
+        name = os.path.basename(os.fsdecode(path))
+        if name in ("nonce", "session.json") and os.path.exists(f"{FOLDER}/hide"):
+            raise FileNotFoundError(2, "hidden by the campaign", path)
+        return opened(path, *arguments, **keywords)
+
+    os.open = open_
 
 
 if FOLDER:

@@ -52,7 +52,7 @@ def test_it_comes_back_as_it_was(tmp_path: Path) -> None:
 def test_scripts_need_not_count() -> None:
     content = json.loads(OUTCOME.to_json())
     assert content["final_line"] == "2 replayed · 0 real · 1 missed · 1 unused · saved 90 s"
-    none = {"served": 0, "real": 0, "missed": 0, "bypassed": 0, "in place": 0}
+    none = {"served": 0, "real": 0, "missed": 0, "bypassed": 0, "in place": 0, "faulted": 0}
     assert content["totals"] == {
         **none,
         "served": 2,
@@ -70,7 +70,7 @@ def test_every_field_is_in_the_file_under_its_name() -> None:
     assert set(content) == {
         *("format", "version", "final_line", "totals", "functions", "recording", "calls"),
         *("unused", "redacted", "saved_seconds", "entered", "command", "command_status"),
-        *("exit_status", "spoiled", "error"),
+        *("exit_status", "spoiled", "error", "not_checked", "put_back", "not_put_back"),
     }
     assert set(content["calls"][0]) == {
         *("kind", "function", "tag", "recorded", "drift", "message", "reason", "nearest"),

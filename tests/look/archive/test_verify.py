@@ -110,7 +110,7 @@ def test_a_run_that_was_cut_off_is_incomplete_not_damaged(tmp_path: Path) -> Non
 
 def test_what_a_worker_writes_after_the_end_is_no_damage(folder: Path) -> None:
     segment = next((folder / "segments").glob("worker*"))
-    worker = SegmentWriter.reopen(segment, segment.stat().st_size)
+    worker = SegmentWriter.reopen(segment.parent, segment.name, segment.stat().st_size)
     append_records(worker, [make_call(9)])
     worker.close()
     found = verify(folder)

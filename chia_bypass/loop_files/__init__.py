@@ -1,0 +1,1 @@
+"""Files that a loop itself reads and writes, besides those of its calls."""

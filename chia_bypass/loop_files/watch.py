@@ -1,0 +1,173 @@
+"""In a Python process of a recorded command: which files it reads before the run writes them.
+
+Runs at every Python start below ``record``: builtin modules only at the top. Each file is noted as
+it is opened, before anything can change it, and its content is copied while there is room for it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from _thread import get_ident
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+FOLDER = "loop-files"
+"""Below the control folder; it is there if files are to be noted."""
+WORKING = "working"
+"""The file in it with the working directory of the command, and folders that do not count."""
+ROOM = 16 * 1024**2
+"""Bytes of content that are kept of one process."""
+READ_AT_MOST = 256 * 1024**2
+"""Bytes that are read of one process, for digests."""
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+_IMPORTING = "<frozen importlib"
+
+
+def watch(control: str) -> None:
+    """Note files from now on, if the command wants it. Never raises."""
+    folder = f"{control}/{FOLDER}"
+    try:
+        with open(f"{folder}/{WORKING}", encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123 - see the top
+            working, *without = file.read().splitlines()
+    except OSError:
+        return
+    watcher = _Watcher(folder, working, tuple(without))
+    sys.addaudithook(watcher.happened)
+    import atexit
+
+    atexit.register(watcher.note_sources)
+
+
+class _Watcher:
+    def __init__(self, folder: str, working: str, without: tuple[str, ...]) -> None:
+        self._folder, self._pid = folder, os.getpid()
+        self._working, self._without = f"{working}/", without
+        self._named = _named_files(working)
+        self._met: set[str] = set()
+        self._wrote: set[str] = set()
+        self._busy = 0
+        """The thread that is being served: what it opens for us is not the loop's."""
+        self._room, self._left = ROOM, READ_AT_MOST
+
+    def happened(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """The audit hook. Never raises: that would fail what is audited."""
+        if event == "open":
+            thread = get_ident()
+            if self._busy == thread:
+                return
+            self._busy = thread
+            try:
+                self._opened(*arguments)
+            except Exception:  # it is the user's file that counts, not our note
+                return
+            finally:
+                self._busy = 0
+        elif event == "os.rename" and self._busy != get_ident():
+            self._renamed(arguments[1])
+
+    def _renamed(self, target: Any) -> None:
+        try:
+            path = _path(target)
+            self._met.add(path)
+            if self._counts(path):
+                self._append("wrote", path)
+        except Exception:
+            return
+
+    def _append(self, kind: str, path: str) -> None:
+        """Note a path by its own name in a file of this process."""
+        name = f"{self._folder}/{self._pid}.{kind}"
+        file = os.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(file, os.fsencode(path) + b"\0")
+        finally:
+            os.close(file)
+
+    def _opened(self, given: Any, mode: str | None, flags: int) -> None:
+        if isinstance(given, int) or os.getpid() != self._pid:
+            return
+        path = _path(given)
+        writes = flags & _WRITES and path not in self._wrote
+        if (path in self._met and not writes) or not self._counts(path):
+            return
+        if writes:
+            self._wrote.add(path)
+            self._append("wrote", path)
+        if path in self._met:
+            return
+        self._met.add(path)
+        reads = not flags & _WRITES or (flags & os.O_RDWR and not flags & os.O_TRUNC)
+        if reads and not sys._getframe(2).f_code.co_filename.startswith(_IMPORTING):
+            self._note(path, source=False)
+
+    def _counts(self, path: str) -> bool:
+        """Whether it is one of the loop's own, by its path alone."""
+        if not path.startswith(self._working):
+            return path in self._named
+        inside = path[len(self._working) :]
+        if inside.startswith(".") or "/." in inside or "site-packages/" in inside:
+            return False
+        return not path.startswith(self._without)
+
+    def _note(self, path: str, *, source: bool) -> None:
+        from chia_bypass.loop_files.reading import Room, read
+
+        room = Room(0 if source else self._room, self._left)
+        found = read(path, room, self._folder)
+        if found is not None:
+            self._room, self._left = self._room - found.kept, self._left - found.size
+            line = repr((path, *found, source)).encode("ascii", "backslashreplace") + b"\n"
+            name = f"{self._folder}/{self._pid}"
+            file = os.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(file, line)
+            finally:
+                os.close(file)
+
+    def note_sources(self) -> None:
+        """At the end: the modules that were imported, and the script."""
+        if os.getpid() != self._pid or "ray" not in sys.modules:
+            return
+        self._busy = get_ident()
+        files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+        sources = []
+        for file in dict.fromkeys(filter(None, files)):
+            path = _path(file)
+            if path.endswith(".py") and self._is_own(path):
+                sources.append(path)
+                try:
+                    self._note(path, source=True)
+                except Exception:
+                    continue
+        try:
+            self._note_versions(sources)
+        except Exception:  # they are for people
+            return
+
+    def _note_versions(self, sources: list[str]) -> None:
+        from chia_bypass.loop_files.imports import versions
+
+        with open(f"{self._folder}/{self._pid}.versions", "w", encoding="ascii") as file:  # noqa: PTH123 - see the top
+            file.write(ascii(versions(sources)))
+
+    def _is_own(self, path: str) -> bool:
+        """Neither installed, nor of Python, nor ours."""
+        installed = (sys.prefix, sys.base_prefix, os.path.dirname(os.path.dirname(__file__)))  # noqa: PTH120
+        inside = path.startswith(self._working) and self._counts(path)
+        return inside or not (path.startswith(installed) or "site-packages/" in path)
+
+
+def _named_files(working: str) -> frozenset[str]:
+    """Files that the command line names, wherever they are."""
+    words = (word for word in sys.orig_argv[1:] if len(word) < 4096)
+    return frozenset(
+        os.path.normpath(f"{working}/{word}" if word[:1] != "/" else word) for word in words
+    )
+
+
+def _path(given: Any) -> str:
+    path = os.fsdecode(os.fspath(given))
+    return os.path.normpath(path if path[:1] == "/" else f"{os.getcwd()}/{path}")  # noqa: PTH109

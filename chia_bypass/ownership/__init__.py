@@ -1,0 +1,1 @@
+"""Whose a recording is: made or trusted by this user, or foreign."""

@@ -1,0 +1,53 @@
+"""Watching what the loop asks of plain actors: served calls have not changed these."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from chia_bypass import engine as engines
+from chia_bypass import ray_private
+from chia_bypass.patches.patching import Patch, Undo
+
+
+def install() -> Undo:
+    """Tell the engine of the process about each method call from now on; returns the undoing."""
+    return _METHOD.install(ray_private.actor_handle_class())
+
+
+class _Here(threading.local):
+    """What holds in a thread."""
+
+    unwatched = False
+
+
+_here = _Here()
+
+
+@contextmanager
+def unwatched() -> Iterator[None]:
+    """Inside, what this thread asks of actors is no business of the loop's: it is ours."""
+    before, _here.unwatched = _here.unwatched, True
+    try:
+        yield
+    finally:
+        _here.unwatched = before
+
+
+def _watched(original: Any) -> Any:
+    @functools.wraps(original)
+    def _actor_method_call(self: Any, method_name: str, *args: Any, **kwargs: Any) -> Any:
+        returned = original(self, method_name, *args, **kwargs)
+        engine = engines.current()
+        if engine is not None and not _here.unwatched:
+            with unwatched():  # the engine may ask an actor of ours what it knows
+                engine.asked(self, method_name, returned)
+        return returned
+
+    return _actor_method_call
+
+
+_METHOD: Patch[None] = Patch(ray_private.METHOD, _watched)

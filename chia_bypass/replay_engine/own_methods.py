@@ -1,0 +1,99 @@
+"""What a loop asks of actors by itself, where served calls would have changed them.
+
+A served call was given an actor and did nothing to it. What its methods return afterwards may not
+be what they returned when the loop was recorded. A replay that runs nothing for real says so. One
+that goes on for real refuses to hand out such a result, as it refuses to let real calls meet the
+actor.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Iterable
+from typing import Any, Final
+
+from chia_bypass.errors import Miss
+from chia_bypass.identity import position
+from chia_bypass.identity.handles import Given, actor_of
+from chia_bypass.identity.producers import is_reference
+from chia_bypass.names import named
+from chia_bypass.replay_engine.events import Event, Kind, Outcomes
+from chia_bypass.replay_engine.miss_reasons import MissReason
+from chia_bypass.replay_engine.policy import Policy
+from chia_bypass.replay_engine.shared_state import Kind as StateKind
+from chia_bypass.replay_engine.shared_state import States, Use, state_of
+
+REMEMBERED: Final = 20_000
+"""Results that nobody has asked for yet, those of the newest calls."""
+NOTED: Final = 1_000
+"""How often a process notes the same method."""
+ASKED: Final = "results of methods of actors that served calls would have changed"
+
+
+class OwnMethods:
+    """Those that one process calls."""
+
+    def __init__(self, policy: Policy, outcomes: Outcomes | None, states: States | None) -> None:
+        """``states``: None where nothing runs for real."""
+        self._policy, self._outcomes, self._states = policy, outcomes, states
+        self._used: dict[str, str] = {}
+        self._noted: Counter[str] = Counter()
+        self._refused: OrderedDict[Any, tuple[str, str]] = OrderedDict()
+
+    def served(self, given: Iterable[Given], call: str) -> None:
+        """``call``, which was given these, is served."""
+        for actor in given:
+            self._used.setdefault(actor.id, call)
+
+    def asked(self, handle: Any, method: str, returned: Any) -> None:
+        """The loop has called a method of an actor, and was given ``returned`` for it."""
+        if self._outcomes is None or (self._states is None and not self._used):
+            return
+        actor = actor_of(handle)
+        why = "" if actor is None else self._why(actor)
+        if actor is None or not why:
+            return
+        name = f"{actor.kind}.{method}"
+        if named(name, self._policy.stale):
+            return
+        self._noted[name] += 1
+        if self._noted[name] <= NOTED:
+            self._outcomes.add(Event(Kind.UNCHECKED, name, message=ASKED))
+        if self._states is not None:
+            for reference in returned if isinstance(returned, list) else [returned]:
+                if is_reference(reference):
+                    self._refused[reference.binary()] = name, why
+            while len(self._refused) > REMEMBERED:
+                self._refused.popitem(last=False)
+
+    def _why(self, actor: Given) -> str:
+        """Why what it returns may be wrong; empty: no served call was given it."""
+        state = state_of(actor)
+        if self._states is None:
+            call = self._used.get(actor.id)
+            return Use(StateKind.SERVED, call).why_stale(state) if call else ""
+        first = self._states.known(state)
+        return first.why_stale(state) if first and first.kind is StateKind.SERVED else ""
+
+    def refuse(self, references: Iterable[Any]) -> None:
+        """The loop is about to be given ``references``: raises Miss if it must not."""
+        if not self._refused:
+            return
+        for reference in references:
+            found = self._refused.get(reference.binary()) if is_reference(reference) else None
+            if found is not None:
+                raise self._miss(*found)
+
+    def _miss(self, name: str, why: str) -> Miss:
+        here = position.current()
+        parent = here.parent.path if here else "the driver"
+        reason = MissReason.STALE.value
+        remedy = (
+            "Run those calls for real, too (--redo CALL, --live FUNCTION); or, if what it returns "
+            f"does not depend on them, use --stale {name}"
+        )
+        miss = Miss(name, None, parent, reason, why, remedy)
+        if self._outcomes is not None:
+            missed = Event(Kind.MISSED, name, message=str(miss), reason=reason, remedy=remedy)
+            self._outcomes.add(missed)
+        return miss

@@ -1,0 +1,417 @@
+"""Feeds hostile folders to everything that opens a recording: only declared errors come out.
+
+An input is a list of changes to a sound recording: bytes of any file, links, pipes, folders and
+holes in place of files, records with right checksums, an index that the manifest vouches for. After
+them the recording is opened, listed, read, verified, asked whose it is, and added to. The campaign,
+guided by coverage::
+
+    pip install atheris
+    python tests/faults/fuzz_folders.py -runs=1000000 CORPUS
+
+``--plain`` needs no atheris, as in `fuzz_reader`. A finding is an error that is not declared, a
+change outside of the recording, more than 5 seconds, or more than 512 MB.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import resource
+import shutil
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+fuzz_reader: Any = import_module("fuzz_reader")  # beside this program
+ROOT: Final = Path(__file__).resolve().parents[2]
+SECONDS: Final = 5.0
+MEMORY: Final = 512 * 2**20
+SECRET: Final = b"what stands outside of the recording"
+NAMES: Final = (
+    "manifest",
+    "index",
+    "nonce",
+    "lock",
+    "bypass.yaml",
+    ".rayignore",
+    "segments",
+    "blobs",
+)
+LINKS: Final = (
+    "../outside/secret",
+    "../outside",
+    "manifest",
+    "segments",
+    ".",
+    "/dev/zero",
+    "nowhere",
+)
+YAMLS: Final = (
+    "bypass: {f: false}",
+    "bypass: {f: {bypass: true, tags: ['(a+)+b']}}",
+    "bypass: &a [*a]",
+    "a: &a {b: &b {}}\nbypass: {f: {<<: *a}}",
+    "bypass:\n  f: {data: /etc/passwd}",
+    "\x00",
+    "bypass: " + "[" * 3000,
+)
+
+
+class Taken:
+    """The choices that the bytes of an input make; zeros when they are used up."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._at = data, 0
+
+    def __bool__(self) -> bool:
+        return self._at < len(self._data)
+
+    def number(self, limit: int) -> int:
+        size = 1 if limit <= 256 else 3
+        found = int.from_bytes(self.bytes(size), "big")
+        return found % limit
+
+    def bytes(self, size: int) -> bytes:
+        found = self._data[self._at : self._at + size]
+        self._at += size
+        return found.ljust(size, b"\0") if size <= 3 else found
+
+
+class Place:
+    """A folder with a sound recording, which each input changes anew."""
+
+    def __init__(self, folder: Path) -> None:
+        sys.path[:0] = [str(ROOT / "tests")]
+        from support.sample_recording import write_small
+
+        self.sound, self.recording = folder / "sound", folder / "place" / "r"
+        self.outside = folder / "place" / "outside"
+        self.outside.mkdir(parents=True)
+        (self.outside / "secret").write_bytes(SECRET)
+        write_small(self.sound)
+        os.environ["XDG_STATE_HOME"] = str(folder / "state")
+        os.environ["PATH"] = ""  # asking git takes longer than all the rest
+
+    def fresh(self) -> None:
+        """The sound recording again."""
+        if self.recording.is_symlink():
+            self.recording.unlink()
+        shutil.rmtree(self.recording, ignore_errors=True)
+        shutil.copytree(self.sound, self.recording)
+
+    def touched(self) -> bool:
+        """Whether anything outside has changed."""
+        found = sorted(path.name for path in self.outside.iterdir())
+        return found != ["secret"] or (self.outside / "secret").read_bytes() != SECRET
+
+
+def paths(root: Path) -> list[Path]:
+    """What is in the recording now, in a fixed order."""
+    found = [path for path in root.rglob("*") if path.is_symlink() or not path.is_dir()]
+    # Names of segments are random: their order is that of their lengths.
+    return sorted(
+        found, key=lambda path: (path.parent.name, path.suffix, _size(path), path.name[:6])
+    )
+
+
+def _size(path: Path) -> int:
+    return path.lstat().st_size
+
+
+def change(root: Path, taken: Taken) -> None:
+    """One change, as the bytes say."""
+    there = paths(root)
+    path = there[taken.number(len(there))] if there else root / "manifest"
+    what = CHANGES[taken.number(len(CHANGES))]
+    with suppress(OSError, shutil.Error):  # a change that cannot be made
+        if not stat.S_ISREG(path.lstat().st_mode):  # it must not be made elsewhere
+            path.unlink()
+            path.touch()
+        what(root, path, taken)
+
+
+def _flip(root: Path, path: Path, taken: Taken) -> None:
+    if _size(path) > 1 << 20:
+        return
+    data = bytearray(path.read_bytes())
+    new = taken.bytes(4 + taken.number(28))
+    at = taken.number(len(data) + 1)
+    data[at : at + len(new)] = new
+    path.write_bytes(data)
+
+
+def _cut(root: Path, path: Path, taken: Taken) -> None:
+    os.truncate(path, taken.number(_size(path) + 1))
+
+
+def _hole(root: Path, path: Path, taken: Taken) -> None:
+    if not path.is_symlink():
+        os.truncate(path, 1 << taken.number(36))
+
+
+def _link(root: Path, path: Path, taken: Taken) -> None:
+    path.unlink()
+    path.symlink_to(LINKS[taken.number(len(LINKS))])
+
+
+def _pipe(root: Path, path: Path, taken: Taken) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _folder(root: Path, path: Path, taken: Taken) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _remove(root: Path, path: Path, taken: Taken) -> None:
+    path.unlink()
+
+
+def _move(root: Path, path: Path, taken: Taken) -> None:
+    others = paths(root)
+    path.replace(others[taken.number(len(others))])
+
+
+def _rename(root: Path, path: Path, taken: Taken) -> None:
+    path.replace(root / NAMES[taken.number(len(NAMES))])
+
+
+def _folders_elsewhere(root: Path, path: Path, taken: Taken) -> None:
+    name = ("segments", "blobs")[taken.number(2)]
+    shutil.rmtree(root / name)
+    (root / name).symlink_to(LINKS[taken.number(len(LINKS))])
+
+
+def _record(root: Path, path: Path, taken: Taken) -> None:
+    """A record with right checksums, at the end."""
+    from chia_bypass.recording.frames import FrameType, frame
+
+    if path.is_symlink() or _size(path) > 1 << 20:
+        return
+    kind = (FrameType.RECORD, FrameType.VALUE)[taken.number(2)]
+    payload = taken.bytes(4 + taken.number(250))
+    with path.open("ab") as file:
+        file.write(frame(payload, kind, file.tell()))
+
+
+def _records(root: Path, path: Path, taken: Taken) -> None:
+    """A record of the recording itself, with some of its bytes changed, and right checksums."""
+    from chia_bypass.recording.frames import Frame, FrameType, frame, payload_of, scan
+
+    source = path if path.suffix == ".seg" else root / "manifest"
+    if not stat.S_ISREG(source.lstat().st_mode) or _size(source) > 1 << 20:
+        return
+    view = memoryview(source.read_bytes())
+    frames = [found for found in scan(view) if isinstance(found, Frame)]
+    if not frames:
+        return
+    found = frames[taken.number(len(frames))]
+    payload = bytearray(payload_of(view, found) or b"")
+    for _ in range(1 + taken.number(3)):
+        at = taken.number(len(payload) + 1)
+        payload[at : at + 1 + taken.number(3)] = taken.bytes(3)
+    with path.open("ab") as file:
+        file.write(frame(bytes(payload), FrameType(found.type), file.tell()))
+
+
+def _index(root: Path, path: Path, taken: Taken) -> None:
+    """Another index, for which the manifest vouches."""
+    from chia_bypass.recording.frames import FrameType, frame
+    from chia_bypass.recording.reader import Recording
+    from chia_bypass.recording.records import Closed
+    from chia_bypass.recording.schema import pack
+
+    fixed = (root / "index", root / "manifest")
+    if not all(stat.S_ISREG(path.lstat().st_mode) and _size(path) < 1 << 20 for path in fixed):
+        return
+    data = bytearray((root / "index").read_bytes())
+    for _ in range(1 + taken.number(4)):
+        at = taken.number(len(data) + 1)
+        data[at : at + 1 + taken.number(8)] = taken.bytes(3)
+    (root / "index").write_bytes(data)
+    try:
+        closed = Recording.open(root, tolerant=True).contents.closed[-1]
+    except Exception:  # the change cannot be made
+        return
+    files = {**closed.files, "index": hashlib.sha256(data).digest()}
+    forged = pack(Closed(closed.run, 0, 2.0, closed.segments, (), files))
+    with (root / "manifest").open("ab") as file:
+        file.write(frame(forged, FrameType.RECORD, file.tell()))
+
+
+def _yaml(root: Path, path: Path, taken: Taken) -> None:
+    (root / "bypass.yaml").unlink(missing_ok=True)
+    (root / "bypass.yaml").write_text(YAMLS[taken.number(len(YAMLS))])
+
+
+CHANGES: Final[tuple[Callable[[Path, Path, Taken], None], ...]] = (
+    *(_flip, _flip, _cut, _hole, _link, _pipe, _folder, _remove, _move, _rename),
+    *(_folders_elsewhere, _record, _records, _records, _index, _index, _yaml),
+)
+
+
+def look(root: Path) -> None:
+    """Everything that opens a recording; whatever comes out of here is a finding."""
+    for step in STEPS:
+        with suppress(*_declared()):
+            step(root)
+
+
+def _declared() -> tuple[type[Exception], ...]:
+    from chia_bypass.errors import ChiaBypassError
+
+    return (ChiaBypassError,)
+
+
+def _read(root: Path) -> None:
+    from chia_bypass.recording.reader import Recording
+    from chia_bypass.recording.sketched import sketched
+
+    recording = Recording.open(root, tolerant=True)
+    for path in recording.index.paths:
+        with suppress(*_declared()):
+            stored = recording.result(path)
+            if stored is not None and stored.result.content:
+                repr(sketched(recording, stored))
+    for call in recording.calls():
+        str(call)
+    list(recording.seen)
+
+
+def _opened(root: Path) -> None:
+    from chia_bypass.recording.reader import Recording
+
+    Recording.open(root)
+
+
+def _listed(root: Path) -> None:
+    from chia_bypass.recording.summary import listing
+    from chia_bypass.wording import moment, seconds
+
+    for found in listing(root.parent):
+        f"{found} {moment(found.started)} {seconds(found.seconds)}"
+
+
+def _verified(root: Path) -> None:
+    from chia_bypass.look.archive.verify import verify
+
+    verify(root)
+
+
+def _asked(root: Path) -> None:
+    from chia_bypass.bypass.parser import load_config
+    from chia_bypass.control.foreign_rules import check_yaml
+    from chia_bypass.control.replay_session import located
+    from chia_bypass.options import ReplayOptions
+    from chia_bypass.ownership.whose import is_foreign
+
+    is_foreign(root)
+    _, yaml = located(root)
+    if yaml is not None:
+        check_yaml(load_config(yaml), ReplayOptions(), root)
+
+
+def _grown(root: Path) -> None:
+    from support.sample_records import make_run
+
+    from chia_bypass.recording.folder import RunFolder
+
+    with RunFolder.extend(root, make_run("more"), "host") as run:
+        with suppress(OSError):  # as its callers do
+            run.close(0, 3.0)
+
+
+STEPS: Final = (_opened, _read, _listed, _verified, _asked, _grown)
+
+
+def one_input(data: bytes, place: Place) -> None:
+    """Run one input."""
+    taken = Taken(data)
+    place.fresh()
+    for _ in range(8):
+        if not taken:
+            break
+        change(place.recording, taken)
+    before = time.monotonic()
+    look(place.recording)
+    if time.monotonic() - before > SECONDS:
+        raise AssertionError(f"it took {time.monotonic() - before:.1f} s")
+    if place.touched():
+        raise AssertionError("something outside was changed")
+    if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > MEMORY:
+        raise AssertionError("more than 512 MB")
+
+
+def seeds() -> Iterator[bytes]:
+    """An input for each change of each file."""
+    for what in range(len(CHANGES)):
+        for path in range(14):
+            yield bytes([path, what, *range(7, 60)])
+
+
+def plain(runs: int, seed: int, place: Place) -> int:
+    """As `fuzz_reader.plain`, guided by the lines that one in eight inputs reach."""
+    chance, kept = random.Random(seed), list(seeds())
+    seen: set[tuple[str, int]] = set()
+    for run in range(runs):
+        fresh = run < len(kept)
+        data = kept[run] if fresh else fuzz_reader.mutate(chance, chance.choice(kept), kept)[:400]
+        lines: set[tuple[str, int]] = set()
+        guided = run % 8 == 0
+        if guided:
+            sys.settrace(fuzz_reader._tracer(lines))
+        try:
+            one_input(data, place)
+        except BaseException:
+            sys.settrace(None)
+            Path(f"crash-folder-{seed}-{run}").write_bytes(data)
+            raise
+        finally:
+            sys.settrace(None)
+        if not lines <= seen:
+            seen |= lines
+            kept.append(data)
+    return len(kept)
+
+
+def main(arguments: list[str]) -> None:
+    """The campaign."""
+    sys.path[:0] = [str(ROOT)]
+    shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="cbf", dir=shared) as folder:
+        _campaign(arguments, Path(folder))
+
+
+def _campaign(arguments: list[str], folder: Path) -> None:
+    parts = [argument.partition("=") for argument in arguments if argument.startswith("-")]
+    options: dict[str, Any] = {name: value for name, _, value in parts}
+    if "--plain" in options:
+        runs, seed = int(options.get("-runs", 10**6)), int(options.get("-seed", 0))
+        kept = plain(runs, seed, Place(folder))
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        print(f"{runs} executions, {kept} inputs kept, {most} MB")
+        return
+    atheris = import_module("atheris")
+    with atheris.instrument_imports(include=["chia_bypass"]):
+        place = Place(folder)
+        place.fresh()
+        look(place.recording)
+    corpus = Path(next((a for a in arguments[1:] if not a.startswith("-")), "corpus"))
+    if not corpus.is_file():
+        corpus.mkdir(exist_ok=True)
+        for number, data in enumerate(seeds()):
+            (corpus / f"seed-{number:03}").write_bytes(data)
+    atheris.Setup(arguments, lambda data: one_input(data, place))
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main(sys.argv)

@@ -1,0 +1,227 @@
+"""What a loop reads and writes: noted while it runs, compared and put back before a replay."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from support.sample_recording import write_small
+
+from chia_bypass.look.archive.pack import Choice, pack
+from chia_bypass.look.archive.prune import prunable
+from chia_bypass.look.archive.unpack import unpack
+from chia_bypass.look.archive.verify import verify
+from chia_bypass.loop_files.arrange import arrange
+from chia_bypass.loop_files.collect import Begun
+from chia_bypass.loop_files.compare import LoopState, compare
+from chia_bypass.loop_files.writing import write_loop_files
+from chia_bypass.recording.call_tree import Selection
+from chia_bypass.recording.reader import Recording
+from chia_bypass.recording.records import LoopFile
+from chia_bypass_cli import inspect_calls
+
+ROOT = Path(__file__).resolve().parents[2]
+LOOP = f"""
+import sys, types
+sys.path.insert(0, {str(ROOT)!r})
+from chia_bypass.loop_files.watch import watch
+watch(sys.argv[1])
+sys.modules["ray"] = types.ModuleType("ray")  # this process is a driver, as far as files go
+sys.path.insert(0, ".")
+import os, subprocess
+from pathlib import Path
+import module
+Path("both").read_text()
+Path("both").write_text("after")
+Path("made").write_text("x")
+Path("made").read_text()
+Path("in/deep").read_bytes()
+open("appended", "a").write("more")
+open("updated", "r+").write("U")
+os.remove("gone")
+Path(".hidden").read_text()
+Path("recording/there").read_text()
+Path("recordings").read_text()
+Path("module.py").read_text()
+os.rename("made", "renamed")
+subprocess.run(["sh", "-c", "echo x > others"])
+try:
+    open("nowhere")
+except FileNotFoundError:
+    pass
+if os.fork() == 0:
+    Path("untouched").read_text()
+    os._exit(0)
+os.wait()
+"""
+BEFORE = {
+    "module.py": "X = 1\n",
+    "both": "before",
+    "in/deep": "deep",
+    "appended": "a",
+    "updated": "updated",
+    "gone": "g",
+    "untouched": "u",
+    ".hidden": "h",
+    "recording/there": "r",
+    "recordings": "not in that folder",
+    "loop.py": LOOP,
+}
+
+
+@dataclass
+class Ran:
+    """A loop that has run, and what was noted of it."""
+
+    begun: Begun
+    files: dict[str, LoopFile]
+    working: Path
+
+
+@pytest.fixture
+def ran(tmp_path: Path) -> Ran:
+    working, control = tmp_path / "work", tmp_path / "control"
+    for name, text in BEFORE.items():
+        path = working / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    control.mkdir()
+    command = [sys.executable, "loop.py", str(control)]
+    begun = Begun.at(working, control, (working / "recording",), command)
+    started = max(path.stat().st_ctime for path in working.rglob("*")) + 1e-4
+    while time.time() < started + 0.01:  # the kernel's clock for files is coarse
+        pass
+    child = subprocess.Popen(command, cwd=working)
+    assert child.wait() == 0
+    files = begun.ended(started, [child.pid])
+    return Ran(begun, {file.path: file for file in files}, working)
+
+
+def digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
+
+
+def test_what_is_read_before_it_is_written_is_an_input(ran: Ran) -> None:
+    read = {name for name, file in ran.files.items() if file.read and not file.source}
+    assert read == {"both", "in/deep", "updated", "recordings"}
+    both = ran.files["both"]
+    assert (both.size, both.digest, both.kept) == (6, digest("before"), True)
+    assert ran.begun.content(both) == b"before"
+    assert (both.written, both.left) == (True, digest("after"))
+    deep = ran.files["in/deep"]
+    assert (deep.digest, deep.kept, deep.written) == (digest("deep"), True, False)
+
+
+def test_sources_are_known_and_not_kept(ran: Ran) -> None:
+    sources = {name: file for name, file in ran.files.items() if file.source}
+    assert sources.keys() == {"module.py", "loop.py"}
+    assert sources["module.py"].digest == digest(BEFORE["module.py"])
+    assert not any(file.kept or file.written for file in sources.values())
+
+
+def test_what_the_run_wrote_is_known_by_what_it_left(ran: Ran) -> None:
+    written = {name: file for name, file in ran.files.items() if not file.read}
+    assert {name: (file.before, file.left, file.driver) for name, file in written.items()} == {
+        "renamed": (False, digest("x"), True),
+        "others": (False, digest("x\n"), False),
+        "appended": (True, digest("amore"), True),
+        "gone": (True, b"", False),
+    }
+    assert ran.files["both"].driver
+
+
+def test_a_replay_begins_where_the_run_began_if_nobody_else_wrote_since(
+    ran: Ran, tmp_path: Path
+) -> None:
+    recording = kept(ran, tmp_path / "r")
+    files = recording.contents.loop_files
+    outside = compare(files, ran.working, None, sandboxed=False)
+    assert outside.changed == ()
+    assert [text.partition(" ")[0] for text in outside.overwritten] == ["both", "updated"]
+    inside = compare(files, ran.working, None, sandboxed=True)
+    assert (inside.changed, inside.overwritten) == ((), ())
+    arrange(inside, [str(ran.working)], recording)
+    now = {name: (ran.working / name).read_text() for name in ("both", "updated")}
+    assert now == {name: BEFORE[name] for name in now}
+    assert not (ran.working / "renamed").exists()
+    assert (ran.working / "others").exists(), "nobody else makes it again"
+    assert compare(
+        files, ran.working, None, sandboxed=True, comes_back=lambda path: path.endswith("others")
+    ).removed == (str(ran.working / "others"),)
+    assert compare(files, ran.working, None, sandboxed=True) == LoopState()
+
+
+def test_what_somebody_else_changed_is_drift_unless_it_is_to_be_as_recorded(
+    ran: Ran, tmp_path: Path
+) -> None:
+    recording = kept(ran, tmp_path / "r")
+    files = recording.contents.loop_files
+    (ran.working / "in/deep").write_text("edited")
+    (ran.working / "both").unlink()
+    found = compare(files, ran.working, None, sandboxed=True)
+    assert found.changed == ("in/deep, which the loop read, is not what it was",)
+    assert found.absent == 1
+    present = compare(files, ran.working, "present", sandboxed=True)
+    assert (present.changed, present.restored, present.removed) == (found.changed, (), ())
+    recorded = compare(files, ran.working, "recorded", sandboxed=True)
+    arrange(recorded, [str(ran.working)], recording)
+    assert (ran.working / "in/deep").read_text() == "deep"
+    assert (ran.working / "both").read_text() == "before"
+
+
+def test_nothing_is_put_anywhere_else_whoever_made_the_recording(ran: Ran, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (ran.working / "link").symlink_to(outside)
+    forged = [
+        replace(ran.files["both"], path=path, kept=True)
+        for path in ("../outside/a", "link/b", str(outside / "c"))
+    ]
+    recording = kept(ran, tmp_path / "r", forged)
+    state = compare(recording.contents.loop_files, ran.working, "recorded", sandboxed=True)
+    assert len(state.restored) >= len(forged)
+    arrange(state, [str(ran.working)], recording)
+    assert list(outside.iterdir()) == []
+
+
+def kept(ran: Ran, folder: Path, more: list[LoopFile] | None = None) -> Recording:
+    """A recording that has the files of the loop."""
+    write_small(folder, closed=False)
+    write_loop_files(folder, "run", [*ran.files.values(), *(more or [])], ran.begun)
+    return Recording.open(folder, tolerant=True)
+
+
+def test_inspect_lists_them(ran: Ran, tmp_path: Path) -> None:
+    kept(ran, tmp_path / "r")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        inspect_calls.show(tmp_path / "r", Selection(), None, as_json=False)
+    lines = printed.getvalue().splitlines()
+    assert "loop inputs (4 of them kept): both, in/deep, recordings, updated" in lines
+    assert "sources of the loop: loop.py, module.py" in lines
+    assert "written by the run: appended, both, gone, others, renamed, updated" in lines
+
+
+def test_the_archive_takes_care_of_them(ran: Ran, tmp_path: Path) -> None:
+    recording = kept(ran, tmp_path / "r")
+    checked = verify(tmp_path / "r")
+    assert checked.faults == ()
+    assert not any(name.startswith("blobs") for name in checked.extra)
+    assert not any("blobs" in str(path) for path in prunable(recording).files)
+    for everything in (True, False):
+        pack(recording, Choice(everything), tmp_path / "p.tar.gz")
+        unpacked = Recording.open(unpack(tmp_path / "p.tar.gz", tmp_path / "u"), tolerant=True)
+        again = {file.path: file for file in unpacked.contents.loop_files}
+        assert again.keys() == ran.files.keys()
+        assert again["both"].kept == everything
+        assert unpacked.contents.problems == recording.contents.problems
+        (tmp_path / "p.tar.gz").unlink()
+        shutil.rmtree(tmp_path / "u")

@@ -1,0 +1,212 @@
+"""Ways in which a replay could answer wrongly and end well, each found by generated loops."""
+
+from __future__ import annotations
+
+import pytest
+from support.loop_runner import Loops
+
+import chia_bypass
+from chia_bypass import Miss
+from chia_bypass.exit_status import ExitStatus
+from chia_bypass.replay_engine.events import Kind
+from chia_bypass.replay_engine.own_methods import ASKED
+
+IN_VAIN = """
+import asyncio
+from pathlib import Path
+from ray.exceptions import GetTimeoutError
+
+@ChiaFunction(num_cpus=0)
+def late(flag):
+    real("late")
+    while not os.path.exists(os.sep + flag):
+        threading.Event().wait(0.01)
+    return flag[-1]
+
+def flagged(name):
+    flag = Path(FOLDER, name)
+    flag.unlink(missing_ok=True)
+    return flag, late.chia_remote(str(flag)[1:])
+
+flag, ref = flagged("a")
+for look in range(3):
+    try:
+        print(get(ref, timeout=0.1))
+    except GetTimeoutError as error:
+        print("timed out", error)
+print(len(ray.wait([ref], timeout=0.1)[0]), len(ray.wait([ref], timeout=0)[0]))
+flag.touch()
+print(get(ref, timeout=60), len(ray.wait([ref], timeout=60)[0]))
+
+async def impatient(flag, ref):
+    try:
+        print(await asyncio.wait_for(ref, 0.2))
+    except asyncio.TimeoutError:
+        print("given up")
+    flag.touch()
+    return get(ref)
+
+print(asyncio.run(impatient(*flagged("b"))))
+print(get(late.chia_remote(str(flag)[1:])))  # by then it is known that nobody took the other
+"""
+
+
+def test_what_the_loop_waited_for_in_vain_it_waits_for_in_vain_again(loops: Loops) -> None:
+    printed = loops.round_trip_here(IN_VAIN.replace("FOLDER", repr(str(loops.folder))))
+    assert printed.count("timed out Get timed out") == 3
+    assert printed.splitlines()[3:] == ["0 0", "a 1", "given up", "b", "a"]
+
+
+COUNTER = """
+@ray.remote(num_cpus=0)
+class Counter:
+    def __init__(self):
+        self.total = 0
+    def add(self, x):
+        self.total += x
+        return self.total
+    def now(self):
+        return self.total
+
+@ChiaFunction(num_cpus=0)
+def work(counter, x):
+    real("work")
+    return ray.get(counter.add.remote(x))
+
+counter, other = Counter.remote(), Counter.remote()
+print(ray.get(counter.now.remote()), get(work.chia_remote(counter, 5)))
+print("other", ray.get(other.add.remote(7)))
+print("now", ray.get(counter.now.remote()))
+"""
+
+
+def test_answers_of_actors_that_served_calls_were_given_are_told_or_refused(loops: Loops) -> None:
+    with chia_bypass.record(loops.folder / "r", script="loop") as folder:
+        assert loops.here(COUNTER) == "0 5\nother 7\nnow 5\n"
+    with chia_bypass.replay(folder, script="loop") as replaying:
+        assert loops.here(COUNTER) == "0 5\nother 7\nnow 0\n"
+    assert replaying.outcome.not_checked == {ASKED: 1}
+    with pytest.raises(Miss, match=r"Counter\.now.*stale") as refused:
+        with chia_bypass.replay(folder, script="loop", on_miss="record") as replaying:
+            loops.here(COUNTER)
+    assert "--stale Counter.now" in refused.value.remedy
+    assert replaying.outcome.exit_status(1) == ExitStatus.STALE
+    options = {"on_miss": "record", "stale": ["Counter.now"]}
+    with chia_bypass.replay(folder, script="loop", **options):  # type: ignore[arg-type]
+        assert loops.here(COUNTER).endswith("now 0\n")
+
+
+WRITES = """
+from pathlib import Path
+
+FOLDER = Path(PLACE)
+
+@ChiaFunction(num_cpus=0)
+def measure(source):
+    real("measure")
+    return len(source.read_text())
+
+@ChiaFunction(num_cpus=0)
+def build(folder, size):
+    real("build")
+    (folder / "made.txt").write_text(f"of {size}")
+    return str(folder / "made.txt")
+
+@ChiaFunction(num_cpus=0)
+def simulate(made):
+    real("simulate")
+    return Path(made).read_text()
+
+size = get(measure.chia_remote(FOLDER / "in"))
+print(get(simulate.chia_remote(get(build.chia_remote(FOLDER, size)))))
+"""
+
+
+def test_what_a_real_call_wrote_is_what_later_calls_read(loops: Loops) -> None:
+    body = WRITES.replace("PLACE", repr(str(loops.folder / "out")))
+    (loops.folder / "out").mkdir()
+    (loops.folder / "out" / "in").write_text("four")
+    with chia_bypass.record(loops.folder / "r", script="loop") as folder:
+        assert loops.here(body) == "of 4\n"
+    with chia_bypass.replay(folder, script="loop") as replaying:
+        assert loops.here(body) == "of 4\n"
+    assert replaying.outcome.count(Kind.REAL) == 0
+    loops.real_runs()
+    (loops.folder / "out" / "in").write_text("seventeen letters")
+    for times in (3, 0):
+        with chia_bypass.replay(folder, script="loop", on_miss="record"):
+            assert loops.here(body) == "of 17\n"
+        assert len(loops.real_runs()) == times
+
+
+TAGGED = """
+@ChiaFunction(num_cpus=0)
+def double(x):
+    real("double")
+    return 2 * x
+
+print(get(double.chia_remote(NUMBER, _chia_tag="only")))
+"""
+
+
+def test_a_tag_does_not_answer_for_other_arguments_where_calls_may_run(loops: Loops) -> None:
+    with chia_bypass.record(loops.folder / "r", script="loop") as folder:
+        assert loops.here(TAGGED.replace("NUMBER", "1")) == "2\n"
+    other = TAGGED.replace("NUMBER", "4")
+    with chia_bypass.replay(folder, script="loop") as replaying:
+        assert loops.here(other) == "2\n"  # as the tag asks for, and told
+    assert [event.drift for event in replaying.outcome.drifted] == [("x",)]
+    with chia_bypass.replay(folder, script="loop", on_miss="run", match="order"):
+        assert loops.here(other) == "2\n"
+    with chia_bypass.replay(folder, script="loop", on_miss="record"):
+        assert loops.here(other) == "8\n"
+
+
+FAILS = """
+from ray.exceptions import RayTaskError
+import re
+
+@ChiaFunction(num_cpus=0, max_retries=0)
+def fail(x):
+    real("fail")
+    raise ValueError(f"no {x}")
+
+@ChiaFunction(num_cpus=0)
+def use(x):
+    real("use")
+
+try:
+    get(use.chia_remote(fail.chia_remote(1)))
+except RayTaskError as error:
+    print(re.sub(r"pid=.*?\\)", "pid)", str(error)))
+"""
+
+
+def test_an_error_of_an_argument_is_told_as_it_was(loops: Loops) -> None:
+    printed = loops.round_trip_here(FAILS)
+    assert "ray::use()" in printed
+    assert "no 1" in printed
+
+
+GOT_BEFORE = """
+from concurrent.futures import ThreadPoolExecutor
+
+@ChiaFunction(num_cpus=0)
+def number(x):
+    real("number")
+    return x
+
+first = number.chia_remote(1)
+print(get(first))
+with ThreadPoolExecutor(2) as pool:
+    print(list(pool.map(lambda x: get(number.chia_remote(x)), (2, 3))))
+print(get(first))
+"""
+
+
+def test_what_was_got_before_there_were_threads_does_not_wait_for_them(loops: Loops) -> None:
+    with chia_bypass.record(loops.folder / "r", script="loop") as folder:
+        recorded = loops.here(GOT_BEFORE)
+    with chia_bypass.replay(folder, script="loop") as replaying:
+        assert loops.here(GOT_BEFORE) == recorded
+    assert replaying.outcome.out_of_order == ()

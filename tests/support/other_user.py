@@ -1,0 +1,72 @@
+"""Doing something as an unprivileged user, in a child process of a test."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+NOBODY = 65534
+"""A user that every system has, without privileges."""
+
+
+_OPENED = """\
+mount -t tmpfs -o mode=755 none /mnt
+mkdir /mnt/base && mount --bind {base} /mnt/base
+mount -t tmpfs -o mode=755 none {closed}
+mkdir -p {base} && mount --bind /mnt/base {base}
+"""
+"""For a shell in mounts of its own: others may look at a folder inside a closed one."""
+
+
+def able() -> bool:
+    """Whether there is such a choice: only root can be somebody else."""
+    return os.geteuid() == 0
+
+
+def as_nobody(action: Callable[[], None]) -> None:
+    """Call it in a child that is that user. Raises AssertionError with the text of what it raises.
+
+    What ``action`` needs must be imported by now: the user may not be able to read it.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _be_child(writing, action)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as told:
+        problem = told.read()
+    os.waitpid(child, 0)
+    if problem:
+        raise AssertionError(pickle.loads(problem))
+
+
+def _be_child(writing: int, action: Callable[[], None]) -> NoReturn:
+    try:
+        os.setgroups([])
+        os.setresgid(NOBODY, NOBODY, NOBODY)
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+        action()
+    except BaseException:
+        with suppress(OSError):
+            os.write(writing, pickle.dumps(traceback.format_exc()))
+    finally:
+        os._exit(0)
+
+
+def words_as_nobody() -> list[str]:
+    """What a command is put behind to run as that user, who can read Python and this project."""
+    closed: dict[Path, Path] = {}
+    for base in (Path(sys.base_prefix), Path(sys.prefix), Path(__file__).resolve().parents[2]):
+        for parent in reversed(base.parents):
+            if not parent.stat().st_mode & 0o001:
+                closed[parent] = base
+                break
+    script = "".join(_OPENED.format(base=base, closed=parent) for parent, base in closed.items())
+    user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    return ["unshare", "-m", "sh", "-ec", f'{script} exec "$@"', "sh", *user]
