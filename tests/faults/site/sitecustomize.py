@@ -7,7 +7,7 @@ presence hides recording and control folder from workers, as if they were on ano
 """
 
 # The plain functions of `os`: pathlib is among what is wrapped.
-# ruff: noqa: PTH110, PTH115, PTH123
+# ruff: noqa: PTH110, PTH115, PTH123, PTH119
 
 from __future__ import annotations
 
