@@ -17,7 +17,7 @@ from chia_bypass import ChiaFunction, get
 
 def parent_of(process):
     try:
-        with open(f"/proc/{process}/status") as file:
+        with open("/proc/" + process + "/status") as file:
             (line,) = (line for line in file if line.startswith("PPid:"))
     except OSError:  # it has ended
         return None
@@ -25,7 +25,7 @@ def parent_of(process):
 
 @ChiaFunction()
 def inside(number):
-    with open("real.log", "a") as file:
+    with open({log!r}, "a") as file:
         print(number, file=file)
     return inner.remote(number) and "__RAY_WORKER_PROCESS_SETUP_HOOK_ENV_VAR" in os.environ
 
@@ -49,7 +49,7 @@ def own_ray(loops: Loops, short: Any) -> Loops:
     """Loops that start a Ray, which starts workers ahead as it does without settings."""
     loops.environment.pop("RAY_ADDRESS", None)
     loops.environment |= {"RAY_TMPDIR": str(short), "RAY_prestart_worker_first_driver": "1"}
-    (loops.folder / "loop.py").write_text(LOOP)
+    (loops.folder / "loop.py").write_text(LOOP.replace("{log!r}", repr(str(loops.log))))
     return loops
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing import dummy
-from multiprocessing.pool import Pool, ThreadPool
+from multiprocessing.pool import ThreadPool
 from typing import Any
 
 import pytest
@@ -130,9 +131,17 @@ def test_an_item_that_asks_another_pool_is_who_asks() -> None:
     ]
 
 
-def test_it_is_done_once_and_undone(installed: Undo) -> None:
-    once = ThreadPool.imap
-    thread_pools.install()
-    assert ThreadPool.imap is once
-    installed()
-    assert ThreadPool.imap is Pool.imap
+def test_it_is_done_once_and_undone() -> None:
+    """In a Python of its own: a driver's patches last as long as its process, here too."""
+    program = """
+from multiprocessing.pool import Pool, ThreadPool
+from chia_bypass.patches import thread_pools
+undo = thread_pools.install()
+once = ThreadPool.imap
+assert once is not Pool.imap
+thread_pools.install()
+assert ThreadPool.imap is once
+undo()
+assert ThreadPool.imap is Pool.imap
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
