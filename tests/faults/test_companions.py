@@ -41,7 +41,7 @@ def test_a_recorder_that_is_killed_for_good_is_replaced(loops: Loops) -> None:
     assert "6 recorded" in recorded.stderr
     recording = Recording.open(loops.folder / "r")
     roles = [path.name.partition("-")[0] for path in (loops.folder / "r/segments").iterdir()]
-    assert sorted(roles) == ["driver", "recorder", "recorder", "recorder"]
+    assert sorted(roles) == ["command", "driver", "recorder", "recorder", "recorder"]
     assert all(len(recording.contents.results[call.path]) == 1 for call in recording.calls())
 
 
