@@ -110,8 +110,8 @@ def untrusted(name: str, cls: type, trusted: Collection[str]) -> str:
     if not method:
         return ""
     return (
-        f"it has {method}, which would run, and the recording is not yours; if you trust it, "
-        f"allow the class with --allow-import {cls.__module__}"
+        f"it has {method}, which would run, and the recording is neither yours nor trusted "
+        f"(chia-bypass trust DIR, or --allow-import {cls.__module__})"
     )
 
 

@@ -13,6 +13,7 @@ import pytest
 from support.sample_records import make_run
 
 from chia_bypass.look.archive.verify import verify
+from chia_bypass.ownership.whose import make_own
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.index_file import unpack_index
 from chia_bypass.recording.layout import INDEX, MANIFEST
@@ -71,6 +72,8 @@ def test_it_replays_from_a_moved_and_read_only_copy(
 ) -> None:
     copy = tmp_path / "moved"
     shutil.copytree(golden(example), copy)
+    # A copy elsewhere did not come with the code: their exceptions have constructors.
+    make_own(copy)
     for path in (copy, *copy.rglob("*")):
         path.chmod(0o555 if path.is_dir() else 0o444)
     loop = ROOT / "recordings" / example / "loop.py"
