@@ -46,7 +46,7 @@ def test_the_peers_cases_pass(script_env: dict[str, str], tmp_path: Path) -> Non
     run = subprocess.run(
         [sys.executable, "peer.py", str(tmp_path / "all.yaml")],
         cwd=tmp_path,
-        env=script_env,
+        env={**script_env, "TMPDIR": str(tmp_path)},  # they leave temporary files behind
         capture_output=True,
         text=True,
     )
