@@ -86,6 +86,7 @@ class Order:
         self._served: dict[str, float] = {}
         self._reported: set[str] = set()
         self._vain = _vain(seen)
+        self._vain_then = Counter(self._vain)
         self._pending: set[str] = set()
         self._give_ups = 0
 
@@ -138,21 +139,29 @@ class Order:
         open_ = [call for call in calls if self._vain.get((lane, call))]
         if not open_ or (len(open_) < len(calls) and not for_any):
             return False
-        for call in open_:
-            self._vain[lane, call] -= 1
+        self.waited_in_vain(open_, lane)
         return True
+
+    def waited_in_vain(self, calls: Iterable[str], lane: str) -> None:
+        """A wait for ``calls`` has told of none: one of those that ended so has been had."""
+        for call in calls:
+            if self._vain.get((lane, call)):
+                self._vain[lane, call] -= 1
 
     def waits_no_more(self, calls: Iterable[str], lane: str) -> None:
         """Recorded waits in vain for these are not had again."""
         for call in calls:
             self._vain.pop((lane, call), None)
 
-    def forget_vain(self, call: str) -> bool:
-        """``call`` runs for real: how it was waited for counts no more. Whether there was any."""
-        keys = [key for key in self._vain if key[1] == call]
-        for key in keys:
-            del self._vain[key]
-        return bool(keys)
+    def cut_vain(self, call: str) -> dict[str, int] | None:
+        """Recorded waits in vain for ``call`` that were not had yet are not had any more.
+
+        Returns how many each lane has had; None: none was left.
+        """
+        if not any(left for (_, known), left in self._vain.items() if known == call):
+            return None
+        lanes = [lane for lane, known in self._vain if known == call]
+        return {lane: self._vain_then[lane, call] - self._vain.pop((lane, call)) for lane in lanes}
 
     def reported(self, call: str) -> bool:
         """Whether the loop knows that ``call`` has finished."""

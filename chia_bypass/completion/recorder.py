@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -170,10 +170,14 @@ class SeenLog:
             if times:
                 self._add(parent, memory, lane, dispatched, vain=calls, times=times)
 
-    def runs_again(self, parent: position.Parent, call: str) -> None:
-        """Note that recorded waits in vain for ``call`` count no more."""
+    def cut_vain(self, parent: position.Parent, call: str, had: Mapping[str, int]) -> None:
+        """Note that of the recorded waits in vain for ``call`` only those count that a lane had."""
         with self._lock:
-            self._add(parent, self._memory(parent), "", 0, vain=(call,), times=0)
+            memory = self._memory(parent)
+            self._add(parent, memory, "", 0, vain=(call,), times=0)
+            for lane, times in had.items():
+                if times:
+                    self._add(parent, memory, lane, 0, vain=(call,), times=times)
 
     def finished(self, reference: Any, future: Future[Any], hand_over: Callable[[], None]) -> None:
         """Hand over at once what is no call's; the rest one by one."""

@@ -80,11 +80,11 @@ class Waits:
         with self.changed:
             order = self._order_of(parent)
             order.leaves_out(call)
-            again = order.forget_vain(call)
+            had = order.cut_vain(call)
             if self.log is not None:
                 self.log.forget(parent, call)
-                if again:
-                    self.log.runs_again(parent, call)
+                if had is not None:
+                    self.log.cut_vain(parent, call, had)
             self._move()
 
     def wait(
@@ -179,6 +179,11 @@ class Waits:
             return
         with self.log.turns:  # of those whose calls run for real, too
             self.settle(order, here, calls)
+            with self.changed:
+                for call in calls:
+                    had = order.cut_vain(call)
+                    if had is not None:
+                        self.log.cut_vain(here.parent, call, had)
             self.notes(order, here.parent, references, here.lane, here.dispatches)
             self.report(order, calls)
             self.log.learns(here, references)
@@ -396,6 +401,9 @@ class _Wait:
     def _result(self, ready: list[Any]) -> tuple[list[Any], list[Any]]:
         chosen = set(ready)
         calls = [call for r, call in self._each() if call is not None and r in chosen]
+        if self.deadline is not None and not any(map(self.order.awaits, calls)):
+            with self.waits.changed:
+                self.order.waited_in_vain(filter(None, self.calls), self.here.lane)
         if self.waits.log is not None and len(ready) < self.wanted and not ready:
             real = [r for r, call in self._each() if call is None]
             self.waits.log.waited_in_vain(self.here, real)

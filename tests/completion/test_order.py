@@ -306,3 +306,39 @@ def test_the_newest_sight_of_a_call_counts() -> None:
     for call in "ab":
         again.serves(call, 0.0)
     assert again.choose(look("a", "b")).calls == {"b"}
+
+
+def polled(*vain: str) -> Order:
+    """Each of ``vain`` is what one look found nothing of; "a" ended after them."""
+    made = Order(
+        [
+            *(
+                Seen("loop.0", number, "main", 1, 0.0, (), vain=tuple(calls), times=1)
+                for number, calls in enumerate(vain)
+            ),
+            Seen("loop.0", len(vain), "main", 1, 1.0, ("a",)),
+        ]
+    )
+    made.serves("a", 1.0)
+    return made
+
+
+def test_a_look_in_vain_for_several_counts_for_each_of_them() -> None:
+    ordered = polled("ab", "ab", "ab")
+    ordered.waited_in_vain("a", "main")
+    ordered.waited_in_vain("a", "other")
+    assert [ordered.waits_in_vain("ab", "main", for_any=False) for _ in range(3)] == [
+        *(True, True),
+        False,
+    ]
+    assert ordered.waits_in_vain("b", "main", for_any=False)
+    assert not ordered.waits_in_vain("b", "main", for_any=False)
+
+
+def test_looks_that_were_not_needed_are_cut() -> None:
+    ordered = polled("ab", "ab", "ab")
+    assert ordered.waits_in_vain("ab", "main", for_any=False)
+    assert ordered.cut_vain("a") == {"main": 1}
+    assert ordered.cut_vain("a") is None
+    assert not ordered.waits_in_vain("a", "main", for_any=True)
+    assert ordered.waits_in_vain("b", "main", for_any=False)

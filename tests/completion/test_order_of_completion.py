@@ -166,6 +166,38 @@ def test_what_a_replay_adds_is_in_the_order_in_which_the_loop_learned_of_it(
             assert (len(replayed.served), replayed.out_of_order) == (calls, ())
 
 
+@pytest.mark.usefixtures("ray_session")
+def test_polls_that_the_added_to_run_did_not_need_are_not_had_in_its_replay(tmp_path: Path) -> None:
+    """What was looked for in vain three times is there at the first look beside another call."""
+
+    @ChiaFunction(num_cpus=0)
+    def released(x: int) -> int:
+        while not (tmp_path / str(x)).exists():
+            time.sleep(0.01)
+        return x
+
+    def poll(calls: int) -> list[list[int]]:
+        references = [released.chia_remote(x) for x in range(calls)]
+        pending, looks = references, list[list[int]]()
+        while pending:
+            ready, pending = ray.wait(pending, num_returns=len(pending), timeout=0)
+            looks.append(get(ready))
+            if len(looks) in (3, 5):
+                (tmp_path / str(len(looks) // 5)).touch()
+                inspect.unwrap(ray.wait)([references[len(looks) // 5]])  # and is not told of it
+        return looks
+
+    with chia_bypass.record(tmp_path / "r", script="search") as folder:
+        assert poll(1) == [[], [], [], [0]]
+    with chia_bypass.replay(folder, on_miss="record", script="search") as adding:
+        grown = poll(2)
+    assert len(adding.outcome.served) == 1
+    assert grown == [[0], [], [], [], [], [1]]
+    with chia_bypass.replay(folder, script="search") as replaying:
+        assert poll(2) == grown
+    assert replaying.outcome.out_of_order == ()
+
+
 @ChiaFunction(num_cpus=0)
 def fail(x: int) -> int:
     raise ValueError(x)
