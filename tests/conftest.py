@@ -39,7 +39,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
 
-RAY_FIXTURES = {"ray_session", "short", "short_for_all"}
+RAY_FIXTURES = {"ray_session", "short", "short_for_all", "machines"}
 """Whoever asks for one of these, directly or not, needs a Ray: such tests are the slow tier."""
 RESOURCES = {"crb_res": 4.0, "db1": 2.0, "fpga": 1.0, "sim": 4.0}
 """Custom resources of the shared Ray, besides two CPUs."""

@@ -5,17 +5,11 @@ Run by hand as root: ``python -m pytest tests/nodes``; skipped where namespaces 
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from nodes.namespaces import Machines, allowed
-
-import chia_bypass
-import chia_bypass_cli
+from nodes.namespaces import Machines, allowed, answers, chia_bypass_on
 
 pytestmark = pytest.mark.skipif(not allowed(), reason="needs root, ip and unshare")
 
@@ -58,48 +52,6 @@ for x in range(2):
     print(place, part.where, part.data[:2], len(part.data), isinstance(part, Part))
 print(get(leaf.chia_remote(7)).where)
 """
-
-
-def _copies_of_the_tool() -> list[Path]:
-    """Where these tests take it from, and where it may be installed as well."""
-    packages = {Path(str(module.__file__)).parent for module in (chia_bypass, chia_bypass_cli)}
-    installed = {Path(folder) / package.name for folder in sys.path for package in packages}
-    return sorted(packages | {path.resolve() for path in installed if path.is_dir()})
-
-
-@pytest.fixture(scope="module")
-def machines(tmp_path_factory: pytest.TempPathFactory, short_for_all: Path) -> Iterator[Machines]:
-    hidden = [*_copies_of_the_tool(), tmp_path_factory.getbasetemp()]
-    # What workers print tells whether they ran: they share no file with this test.
-    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_LOG_TO_DRIVER": "1"}
-    machines = Machines(hidden, environment, short_for_all)
-    try:
-        machines.start_head()
-        machines.start_node('{"north": 4}')
-        machines.start_node('{"south": 4}')
-        yield machines
-    finally:
-        machines.stop()
-
-
-def chia_bypass_on(machines: Machines, folder: Path, *arguments: str) -> str:
-    root = Path(__file__).resolve().parents[2]
-    path = os.pathsep.join((str(root), str(root / "cli")))
-    done = subprocess.run(
-        machines.on_head(sys.executable, "-m", "chia_bypass_cli", *arguments),
-        cwd=folder,
-        env={**machines.environment, "PYTHONPATH": path, "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr + done.stdout
-    return done.stdout + done.stderr
-
-
-def answers(output: str) -> list[str]:
-    return [line for line in output.splitlines() if line.startswith("10.77.")]
 
 
 def test_recorded_and_replayed_across_machines(machines: Machines, tmp_path: Path) -> None:
