@@ -87,6 +87,8 @@ class FunctionFiles:
     """Bytes that are kept of one call; None: as ``--files-limit`` says."""
     delete: bool = False
     """Whether files that a call removes are removed when it is served."""
+    state: str = ""
+    """The state whose source tree the folder is: it is kept by git, and the rest does not count."""
 
     @staticmethod
     def of(rule: str) -> FunctionFiles:

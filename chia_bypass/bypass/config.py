@@ -15,6 +15,8 @@
         failed: {success: false}       # field -> the value, or list of values, that is a failure
         was: old.module:name           # former name, or a list of them
         files: ["out/*.log"]           # globs; or {root:, globs:, limit:, delete: true}
+    states:
+      tree: {root: /work/chip, save: git, restore: git}    # the source tree that a state is
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ from pathlib import Path
 from typing import Any
 
 SECTION = "bypass"
-"""The top-level key that holds everything of ours."""
+"""The top-level key that holds everything of ours, except"""
+STATES = "states"
+"""what the states are that functions share."""
 
 
 class Match(str, Enum):
@@ -55,6 +59,16 @@ class Files:
     """Bytes that the files of one call may have together; None: no limit of the user's."""
     delete: bool = False
     """Whether files that a call removes are removed when it is served."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateTree:
+    """A state that is a source tree under git."""
+
+    root: str
+    """A folder of it on the worker; a relative one is below the working directory of the call."""
+    restore: bool = False
+    """Whether it is put back as served calls had left it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +107,8 @@ class BypassConfig:
     """Absolute path of the file; None if there is none."""
     entries: Mapping[str, Entry] = field(default_factory=dict)
     """Function name as written -> its entry."""
+    states: Mapping[str, StateTree] = field(default_factory=dict)
+    """Name of a state -> the source tree that it is."""
 
     @property
     def folder(self) -> str | None:

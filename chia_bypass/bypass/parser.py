@@ -15,11 +15,13 @@ from typing import Any, TypeVar
 
 from chia_bypass.bypass.config import (
     SECTION,
+    STATES,
     BypassConfig,
     Entry,
     Files,
     Match,
     Repeats,
+    StateTree,
     parse_actor,
 )
 from chia_bypass.errors import ConfigError
@@ -49,7 +51,8 @@ def load_config(path: str | os.PathLike[str]) -> BypassConfig:
 
     file = Path(path).absolute()
     section = yaml_text.load_section(file, SECTION)
-    return BypassConfig(str(file), parse_section(str(file), section))
+    states = _states(_Place(str(file), STATES), yaml_text.load_section(file, STATES))
+    return BypassConfig(str(file), parse_section(str(file), section), states)
 
 
 def parse_section(file: str, section: Any) -> dict[str, Entry]:
@@ -177,6 +180,28 @@ def _files(place: _Place, value: Any) -> Files:
         limit=None if limit is None else _bytes(place.under("limit"), limit),
         delete=False if delete is None else _flag(place.under("delete"), delete),
     )
+
+
+def _states(place: _Place, value: Any) -> dict[str, StateTree]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
+        raise place.wrong_type(value, "a mapping of the names of states to what they are")
+    return {name: _state_tree(place.under(name), given) for name, given in value.items()}
+
+
+def _state_tree(place: _Place, value: Any) -> StateTree:
+    example = "{root: /work/chip, save: git, restore: git}"
+    if not isinstance(value, dict):
+        raise place.wrong_type(value, f"a mapping such as {example}")
+    _refuse_unknown(place, value, dict.fromkeys(("root", "save", "restore")))
+    for key in ("root", "save"):
+        if value.get(key) is None:
+            raise place.fault(f"has no {key}", f"Write {example}")
+    for key in ("save", "restore"):
+        if value.get(key) not in (None, "git"):
+            raise place.under(key).wrong_type(value[key], "git")
+    return StateTree(_text(place.under("root"), value["root"]), value.get("restore") == "git")
 
 
 def _bytes(place: _Place, value: Any) -> int:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from chia_bypass.bypass.config import SECTION
 from chia_bypass.bypass.parser import load_config
+from chia_bypass.control.declared_files import NOTHING, Declared
 from chia_bypass.names import find, short_name
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.summary import by_function
@@ -48,28 +49,23 @@ class _Summary:
         return ", ".join(parts)
 
 
-def _nothing(function: str) -> str | None:
-    return None
-
-
-def bypass_yaml(recording: Recording, files: Callable[[str], str | None] = _nothing) -> str:
-    """The text of ``bypass.yaml`` for ``recording``.
-
-    ``files`` gives the ``files:`` of a function, or None.
-    """
+def bypass_yaml(recording: Recording, declared: Declared = NOTHING) -> str:
+    """The text of ``bypass.yaml`` for ``recording``."""
     summaries = _summaries(recording)
     filtered = {u.function for u in recording.contents.uncaptured.values() if u.how == "filtered"}
     keys = _keys([*summaries, *filtered])
     lines = [_HEAD, "bypass:"]
     for function in sorted(summaries):
         lines.extend(_entry(keys[function], summaries[function]))
-        left = files(function)
-        lines.extend([f"    {left}"] if left else [])
+        lines.extend(f"    {line}" for line in declared.lines(function))
     for function in sorted(filtered - summaries.keys()):
         lines.append(f"  {_quoted(keys[function])}: false  # left out by a filter of record")
-    if not keys:
+    for name, said in declared.others({*summaries, *filtered}).items():
+        entry = [f"  {_quoted(name)}:  # not called yet", "    bypass: true", "    data: ."]
+        lines.extend([*entry, *(f"    {line}" for line in said)])
+    if len(lines) == 2:
         lines[-1] = "bypass: {}  # no call was recorded"
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + declared.section()
 
 
 def _entry(key: str, summary: _Summary) -> list[str]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from chia_bypass.errors import ChiaBypassError
 from chia_bypass.inputs.digests import Trees
-from chia_bypass.outputs.entries import LeftEntry
+from chia_bypass.outputs.entries import LeftEntry, Trace
 from chia_bypass.outputs.left_index import LeftIndex
 from chia_bypass.outputs.states import state_at
+from chia_bypass.outputs.tree_states import is_one_of
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.schema import Malformed
 from chia_bypass.replay_engine.events import Event, Kind
@@ -71,5 +72,12 @@ def _held_back(recording: Recording, served: Iterable[str]) -> FilesPutBack:
             root = one.left.root.rstrip("/")
             wanted.update({f"{root}/{entry.name}": entry for entry in index.entries(one.left)})
     trees = Trees()
-    missing = [path for path, entry in wanted.items() if state_at(path, trees) != entry.state]
+    here = (str(recording.folder),)
+    missing = [p for p, entry in wanted.items() if not _is_as_left(p, entry, trees, here)]
     return FilesPutBack(held_back=len(missing), example=next(iter(missing), ""))
+
+
+def _is_as_left(path: str, entry: LeftEntry, trees: Trees, without: Sequence[str]) -> bool:
+    if entry.trace is Trace.TREE:
+        return is_one_of(path, (entry.digest,), without)
+    return state_at(path, trees) == entry.state

@@ -12,13 +12,12 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from importlib import metadata
 from pathlib import Path
 
 from chia_bypass.control import environment, handshake
 from chia_bypass.control.bypass_yaml import bypass_yaml
-from chia_bypass.control.declared_files import declared_in, files_entry, given_files
+from chia_bypass.control.declared_files import Declared, declared_in
 from chia_bypass.control.handshake import Handshake
 from chia_bypass.control.private_folder import control_folder
 from chia_bypass.errors import UsageError
@@ -73,7 +72,7 @@ class RecordSession:
         self._options, self._script, self._jobs = options, script, jobs
 
     def __enter__(self) -> RecordSession:
-        self._declared = given_files(self._options)
+        self._declared = Declared.of(self._options)
         run = new_run(self.folder, self._command, self._options)
         self._run_folder = RunFolder.create(self.folder, run, socket.gethostname())
         self.not_own = make_own(self.folder)
@@ -132,7 +131,7 @@ class RecordSession:
         return Recorded(recording, bool(handshakes), troubles, spoiled)
 
     def _yaml(self, recording: Recording) -> str:
-        return bypass_yaml(recording, partial(files_entry, declared=self._declared))
+        return bypass_yaml(recording, self._declared)
 
     def _keep_loop_files(self, loop: Begun, handshakes: Sequence[Handshake]) -> tuple[str, ...]:
         """Add what the loop itself read and wrote; returns why that could not be written, if so."""

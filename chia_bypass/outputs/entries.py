@@ -39,6 +39,8 @@ class Trace(str, Enum):
     """Another name of a file in the same listing: a hard link."""
     GONE = "gone"
     """It removed what was there."""
+    TREE = "tree"
+    """How a whole source tree differs from a commit of git; the only entry of its listing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +56,14 @@ class LeftEntry:
     """When the content of a file was last changed, in nanoseconds since 1970."""
     size: int = 0
     digest: bytes = b""
-    """SHA-256 of a file's content; empty where that was not read."""
+    """SHA-256 of a file's content; empty where that was not read. Of a tree git's id of it."""
     offset: int = IN_BLOB
     """Where in the bundle the content of a file begins; IN_BLOB and UNKEPT are none."""
     sparse: bool = False
     """The file had holes."""
     target: str = ""
-    """Where a link leads; the name of the file whose twin it is; why a file is not kept."""
+    """Where a link leads; the name of the file whose twin it is; the commit from which a tree
+    differs; why a file or tree is not kept."""
     before: bytes | None = UNKNOWN
     """The state that the call found, as `Entry.state`; None: there was nothing."""
 
@@ -78,6 +81,8 @@ class LeftEntry:
             return Entry(Kind.DIRECTORY).state
         if self.trace is Trace.LINK:
             return Entry(Kind.LINK, digest=hashlib.sha256(os.fsencode(self.target)).digest()).state
+        if self.trace is Trace.TREE:
+            return self.digest
         return Entry(Kind.FILE, self.size, self.digest).state
 
 
@@ -87,13 +92,14 @@ def pack_entries(
     bundle: Blob | None,
     *,
     declared: bool = False,
+    state: str = "",
 ) -> tuple[Left, bytes]:
     """The record of what a call left in a folder, and what its ``listing`` holds, if it has one."""
     rows = [_row(entry) for entry in entries]
     packed = msgpack.packb(rows, unicode_errors="surrogatepass")
     assert isinstance(packed, bytes), "packb without a stream gives bytes"
     large = len(packed) >= INLINE
-    kept = [entry for entry in entries if entry.trace is Trace.FILE and entry.kept]
+    kept = [entry for entry in entries if entry.trace in (Trace.FILE, Trace.TREE) and entry.kept]
     own = {entry.digest: entry.size for entry in kept if entry.offset == IN_BLOB}
     left = Left(
         root,
@@ -105,6 +111,7 @@ def pack_entries(
         bundle=bundle,
         blobs=tuple(Blob(digest, size) for digest, size in own.items()),
         declared=declared,
+        state=state,
     )
     return left, packed if large else b""
 

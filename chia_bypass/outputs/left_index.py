@@ -62,7 +62,8 @@ class LeftIndex:
     def _past(self) -> dict[str, list[PastState]]:
         found: defaultdict[str, list[PastState]] = defaultdict(list)
         for result, left, entry in self.all_entries():
-            state = PastState(result.finished, result.call.path, entry.state)
+            path, times = result.call.path, (result.started, result.finished)
+            state = PastState(times[1], path, entry.state, times[0], entry.before)
             found[f"{left.root.rstrip('/')}/{entry.name}"].append(state)
         return dict(found)
 

@@ -22,7 +22,9 @@ from chia_bypass.errors import ChiaBypassError
 from chia_bypass.file_copies import copy_content, write_content
 from chia_bypass.inputs.digests import Trees
 from chia_bypass.outputs.entries import IN_BLOB, UNKNOWN, LeftEntry, Trace, unpack_entries
+from chia_bypass.outputs.git_trees import GitRefused
 from chia_bypass.outputs.states import state_at
+from chia_bypass.outputs.tree_states import TreeRefused, give_back, is_one_of
 from chia_bypass.recording.records import Blob, Left
 from chia_bypass.recording.schema import Malformed
 
@@ -51,6 +53,9 @@ class PastState(NamedTuple):
     """When that call had ended, in Unix seconds."""
     call: str
     state: bytes | None
+    started: float = 0.0
+    before: bytes | None = UNKNOWN
+    """The state that it had found."""
 
 
 History = Callable[[str], Sequence[PastState]]
@@ -82,20 +87,67 @@ class PutBack:
     """What somebody else wrote since, as sentences: it was left."""
     absent: list[str] = field(default_factory=list)
     """What could not be put back, since it is not kept, or for another reason."""
+    lost: dict[str, str] = field(default_factory=dict)
+    """States whose source tree is not what the call had left, and why."""
 
 
 def put_back(
-    files: Iterable[LeftBy], contents: Contents, history: History, trees: Trees
+    files: Iterable[LeftBy],
+    contents: Contents,
+    history: History,
+    trees: Trees,
+    without: Sequence[str] = (),
 ) -> PutBack:
-    """Put back what calls left, in this order. Never raises OSError: what fails is told."""
+    """Put back what calls left, in this order. Never raises OSError: what fails is told.
+
+    ``without``: folders that are no part of a source tree, such as the recording.
+    """
     tally = PutBack()
     for one in files:
         try:
             entries = unpack_entries(one.left, contents.read)
-            _put_back_one(one, entries, contents, history, trees, tally)
-        except (OSError, Malformed, ChiaBypassError) as error:
-            tally.absent.append(f"{one.left.root}: {error}")
+            if one.left.state:
+                _put_back_tree(one, entries, contents, history, tally, without)
+            else:
+                _put_back_one(one, entries, contents, history, trees, tally)
+        except (OSError, Malformed, ChiaBypassError, GitRefused, TreeRefused) as error:
+            told = f"{one.left.root}: {error}"
+            (tally.conflicts if isinstance(error, TreeRefused) else tally.absent).append(told)
+            if one.left.state:
+                tally.lost[one.left.state] = told
     return tally
+
+
+def _put_back_tree(
+    one: LeftBy,
+    entries: Sequence[LeftEntry],
+    contents: Contents,
+    history: History,
+    tally: PutBack,
+    without: Sequence[str],
+) -> None:
+    """Give a source tree the content that a call had left, from any that calls found or left.
+
+    It may be a later one, since a call that is to come may run for real; but of calls that
+    overlapped, the one that ended last has the last word.
+    """
+    (entry,) = entries
+    past = history(f"{one.left.root.rstrip('/')}/{entry.name}")
+    overlapping = {p.state for p in past if p.started < one.finished < p.finished}
+    known = {entry.before, *(before for p in past for before in (p.state, p.before))}
+
+    def difference() -> memoryview:
+        bundle = one.left.bundle
+        return memoryview(b"") if bundle is None else contents.read(bundle)
+
+    with _locked(one.left.root):
+        if is_one_of(one.left.root, overlapping, without):
+            tally.later += 1
+        elif give_back(one.left.root, entry, difference, known, without):
+            tally.written += 1
+            tally.size += entry.size
+        else:
+            tally.equal += 1
 
 
 def _put_back_one(

@@ -68,5 +68,9 @@ def files_kept(recording: Recording) -> FilesKept:
         place = names.get(path)
         return path if place is None else f"{short_name(calls.function(place.number))}#{place.nth}"
 
-    told = [Unkept(named(path), one.name, one.size, one.target) for path, one in unkept]
+    told = [Unkept(named(path), _what(one), one.size, one.target) for path, one in unkept]
     return FilesKept(count, size, tuple(told))
+
+
+def _what(entry: LeftEntry) -> str:
+    return "source tree" if entry.trace is Trace.TREE else entry.name

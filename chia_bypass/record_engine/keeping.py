@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from chia_bypass.names import named
 from chia_bypass.options import FunctionFiles
-from chia_bypass.outputs import snapshots, touched
+from chia_bypass.outputs import snapshots, touched, tree_states
 from chia_bypass.outputs.keep import NOTHING_KEPT, Kept, Rules, keep
 from chia_bypass.outputs.snapshots import Snapshot
 from chia_bypass.outputs.touched import Touches
@@ -32,10 +32,14 @@ class Keeping:
     def __init__(self, engine: RecordEngine, function: str) -> None:
         self._engine, self._function = engine, function
         self._without = recording_of(str(engine.context.folder))
+        declared = [one for one in _declared(engine) if named(function, (one.function,))]
         self._watched = [
-            _Watched(one, self._look(_folder(one), one))
-            for one in _declared(engine)
-            if named(function, (one.function,))
+            _Watched(one, self._look(_folder(one), one)) for one in declared if not one.state
+        ]
+        self._trees = [
+            tree_states.look(one.state, _folder(one), (str(engine.context.folder),))
+            for one in declared
+            if one.state
         ]
         self._since = touched.now()
 
@@ -55,7 +59,7 @@ class Keeping:
             touches.add_arguments(noting.wrote, self._since)
         if outcome is Outcome.VALUE:
             touches.add_value(value, self._since, options.inputs_limits[0])
-        if not touches.by_root:
+        if not touches.by_root and not self._trees:
             return NOTHING_KEPT
         redaction = self._engine.redaction
         rules = Rules(
@@ -64,7 +68,12 @@ class Keeping:
             partial(redaction.shown, function=self._function),
             redaction.redactor(self._function),
         )
-        return keep(touches, rules)
+        trees = [tree_states.keep(tree, rules) for tree in self._trees]
+        files, buffers = keep(touches, rules)
+        return Kept(  # a tree is put back before what else was left in it
+            (*(left for left, _ in trees), *files),
+            (*(buffer for _, inner in trees for buffer in inner), *buffers),
+        )
 
     def _compare(self, touches: Touches, declared: FunctionFiles, before: Snapshot) -> None:
         wanted = snapshots.patterns(declared.globs)

@@ -158,6 +158,8 @@ class Left:
     """The contents of larger files, one each."""
     declared: bool = False
     """The user said which files the call leaves here: these are all of them."""
+    state: str = ""
+    """The state, by its name in the YAML, whose source tree this is; empty: these are files."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ from chia_bypass.replay_engine.provider_factory import Provision
 from chia_bypass.replay_engine.questions import Question, Questions
 from chia_bypass.replay_engine.real_calls import RealCall, RealCalls
 from chia_bypass.replay_engine.shared_state import Kind as StateKind
-from chia_bypass.replay_engine.shared_state import States, Use, can_be_put_back
+from chia_bypass.replay_engine.shared_state import States, Use, can_be_put_back, named_state
 from chia_bypass.runtime import shared_facts
 from chia_bypass.values.digest import digest
 from chia_bypass.values.kinds import Reference
@@ -291,17 +291,22 @@ class ReplayEngine:
         if self._states is None:
             return
         states = set(asked.states)
-        back = set(filter(can_be_put_back, states)) if self._puts_back(asked, kind) else set()
+        back = states & self._put_back(asked, kind)
         use = Use(kind, misses.shown(asked.call))
         if not (self._states.use_and_put_back(back) and self._states.use(states - back, use)):
             raise _AskAgain(self._with_states(asked))
 
-    def _puts_back(self, asked: Asked, kind: StateKind) -> bool:
-        """Whether serving the call leaves all that it had left, since that was declared."""
+    def _put_back(self, asked: Asked, kind: StateKind) -> set[str]:
+        """The states that serving the call leaves as it had left them, since that was declared."""
         if kind is StateKind.REAL or not self._policy.puts_back or asked.recorded is None:
-            return False
-        declared = asked.entry is not None and asked.entry.files is not None
-        return declared and not any(left.unkept for left in asked.recorded.files)
+            return set()
+        files, entry = asked.recorded.files, asked.entry
+        if any(left.unkept for left in files):
+            return set()
+        trees = {named_state(left.state) for left in files if self._provision.restores(left)}
+        if entry is None or entry.files is None or trees or any(left.state for left in files):
+            return trees
+        return set(filter(can_be_put_back, asked.states))
 
     def _with_states(self, asked: Asked) -> Asked:
         """The same, with what is known now of the states that it shares."""

@@ -10,8 +10,9 @@ import ray
 
 from chia_bypass.errors import ChiaBypassError
 from chia_bypass.identity.producers import Producers
+from chia_bypass.outputs.restore import LeftBy
 from chia_bypass.patches.ray_errors import RecordedText
-from chia_bypass.recording.records import Blob, Outcome, Result
+from chia_bypass.recording.records import Blob, Left, Outcome, Result
 from chia_bypass.recording.sketched import whole
 from chia_bypass.replay_engine.answers import Answers
 from chia_bypass.replay_engine.class_table import loaded_modules, walk
@@ -40,7 +41,7 @@ class Provision:
     ) -> None:
         """``table`` gives the packed classes that travel by value."""
         self._source, self._policy = context.source, context.policy
-        self._trusted = context.policy.trusted
+        self._trusted, self._states = context.policy.trusted, context.config.states
         self._index, self._producers, self._table = index, producers, table
 
     def refused(self, result: Result) -> Missed | None:
@@ -108,9 +109,19 @@ class Provision:
             seconds=result.seconds * self._policy.latency,
             text=_text(result),
             yielded=result.yielded,
-            files=tuple(self._index.left(result.call.path)) if files else (),
+            files=tuple(filter(self._comes_back, self._index.left(result.call.path)))
+            if files
+            else (),
             trusted=self._trusted,
         )
+
+    def restores(self, left: Left) -> bool:
+        """Whether it is the source tree of a state, and the YAML says that it is put back."""
+        state = self._states.get(left.state)
+        return state is not None and state.restore
+
+    def _comes_back(self, one: LeftBy) -> bool:
+        return not one.left.state or self.restores(one.left)
 
     def _references(self, result: Result) -> Mapping[Reference, Any]:
         """References to tasks that serve what the references inside a result stood for.

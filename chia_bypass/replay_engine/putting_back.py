@@ -16,6 +16,8 @@ from chia_bypass.recording.records import Blob
 from chia_bypass.recording.schema import given
 from chia_bypass.replay_engine.answers import Answers, Index
 from chia_bypass.replay_engine.events import Event, Keeper, Kind, Log
+from chia_bypass.replay_engine.shared_state import Kind as State
+from chia_bypass.replay_engine.shared_state import named_state
 
 if TYPE_CHECKING:
     from chia_bypass.replay_engine.server import RemoteServer
@@ -44,7 +46,7 @@ class Source(Protocol):
 def restore(files: Sequence[LeftBy], source: Source) -> PutBack:
     """Put back what calls had left, the one that is served as the last of them, and note it."""
     contents = _Contents(source, here=source.is_here())
-    done = put_back(files, contents, contents.past, _trees)
+    done = put_back(files, contents, contents.past, _trees, (source.folder,))
     if source.control:
         noted = Event(
             Kind.PUT_BACK,
@@ -57,6 +59,8 @@ def restore(files: Sequence[LeftBy], source: Source) -> PutBack:
             missing=_some(done.absent),
         )
         _keeper(source).append([json.dumps(given(noted)).encode() + b"\n"])
+        for state, cause in done.lost.items():  # a real call must not meet it
+            _keeper(source).claim(named_state(state), f"{State.LOST.value} {cause}")
     return done
 
 

@@ -24,6 +24,8 @@ class Kind(str, Enum):
     """It changes them as it did when it was recorded, or otherwise."""
     SERVED = "served"
     """It leaves them as they are."""
+    LOST = "lost"
+    """Served calls could not make them what they had been."""
 
 
 class Use(NamedTuple):
@@ -31,10 +33,12 @@ class Use(NamedTuple):
 
     kind: Kind
     call: str
-    """The call, as messages name it."""
+    """The call, as messages name it; of what is lost the cause."""
 
     def why_stale(self, state: str) -> str:
         """Why a call of the other kind cannot use the state any more."""
+        if self.kind is Kind.LOST:
+            return f"{state} is not as served calls had left it: {self.call}"
         if self.kind is Kind.SERVED:
             return (
                 f"cannot mix: {self.call}, and maybe others, used {state} and were served, so it "
@@ -66,7 +70,7 @@ def states_of(
     Its own group, those of the tools among its arguments, and the ``actors`` anywhere in them.
     """
     if entry is not None and entry.state is not None:
-        return frozenset({f"state {entry.state}"})
+        return frozenset({named_state(entry.state)})
     strategies = [options.get(_STRATEGY)]
     for item in _one_level(arguments):
         of_tool = getattr(item, "task_options", None)
@@ -130,6 +134,11 @@ class States:
         """
         uses = filter(None, map(self.known, states))
         return all(use.kind is not Kind.REAL for use in uses)
+
+
+def named_state(name: str) -> str:
+    """A state that has a name in the YAML."""
+    return f"state {name}"
 
 
 def can_be_put_back(state: str) -> bool:

@@ -15,6 +15,7 @@ from chia_bypass.bypass.config import (
     Files,
     Match,
     Repeats,
+    StateTree,
     parse_actor,
 )
 from chia_bypass.bypass.parser import load_config
@@ -200,6 +201,45 @@ def test_a_fault_of_a_key_says_where_what_and_what_to_do(
 )
 def test_what_a_key_means(tmp_path: Path, body: str, read: Entry) -> None:
     assert entries(tmp_path, f"bypass:\n  f: {body}\n") == {"f": read}
+
+
+def test_what_states_are(tmp_path: Path) -> None:
+    file = tmp_path / "bypass.yaml"
+    file.write_text(
+        "states:\n  tree: {root: /work/chip, save: git, restore: git}\n"
+        "  kept: {root: chip, save: git}\nbypass: {f: {bypass: true, state: tree}}\n"
+    )
+    read = load_config(file)
+    assert read.states == {"tree": StateTree("/work/chip", True), "kept": StateTree("chip")}
+    assert set(read.entries) == {"f"}
+    file.write_text("states:\n")
+    assert load_config(file).states == {}
+
+
+TREE = "{root: /work/chip, save: git, restore: git}"
+FAULTS_OF_STATES = (
+    # What stands below `states:`, where the fault is, what it is, and what is to be done.
+    ("3", "", "is 3 (int)", "It must be a mapping of the names of states to what they are"),
+    ("{3: {}}", "", "is {3: {}} (dict)", "It must be a mapping of the names of states"),
+    ("{t: git}", ".t", "is 'git' (str)", f"It must be a mapping such as {TREE}"),
+    ("{t: {save: git}}", ".t", "has no root", f"Write {TREE}"),
+    ("{t: {root: a}}", ".t", "has no save", f"Write {TREE}"),
+    ("{t: {root: 3, save: git}}", ".t.root", "is 3 (int)", "It must be text"),
+    ("{t: {root: a, save: svn}}", ".t.save", "is 'svn' (str)", "It must be git"),
+    ("{t: {root: a, save: git, restore: 1}}", ".t.restore", "is 1 (int)", "It must be git"),
+    ("{t: {dir: a}}", ".t", "has the unknown key 'dir' (str)", "Known: root, save, restore"),
+)
+
+
+@pytest.mark.parametrize(("body", "place", "problem", "remedy"), FAULTS_OF_STATES)
+def test_a_fault_of_a_state_is_told(
+    tmp_path: Path, body: str, place: str, problem: str, remedy: str
+) -> None:
+    file = tmp_path / "bypass.yaml"
+    file.write_text(f"states: {body}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config(file)
+    assert str(caught.value).startswith(f"{file}: states{place}: {problem}. {remedy}")
 
 
 @pytest.mark.parametrize(

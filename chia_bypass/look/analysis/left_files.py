@@ -33,6 +33,11 @@ class LeftFile(NamedTuple):
             return f"link to {entry.target}"
         if entry.trace is Trace.DIRECTORY:
             return "folder"
+        if entry.trace is Trace.TREE:
+            if not entry.kept:
+                return f"source tree, not kept: {entry.target}"
+            differs = f"differs from {entry.target[:12]} by {entry.size} bytes"
+            return f"source tree {entry.digest.hex()[:12]}, {differs}"
         facts = [f"{entry.size} bytes", f"mode {entry.mode:o}"]
         facts += [f"sha256 {entry.digest.hex()[:12]}"] if entry.digest else []
         facts += [f"also called {entry.target}"] if entry.trace is Trace.TWIN else []
@@ -45,7 +50,8 @@ def files_of(recording: Recording, result: Result) -> Iterator[LeftFile]:
     index = LeftIndex(recording)
     for left in result.files:
         for entry in index.entries(left):
-            yield LeftFile(f"{left.root.rstrip('/')}/{entry.name}", left, entry)
+            root = left.root.rstrip("/")
+            yield LeftFile(root if left.state else f"{root}/{entry.name}", left, entry)
 
 
 def file_json(file: LeftFile) -> dict[str, Any]:
