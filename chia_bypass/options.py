@@ -154,6 +154,8 @@ class RecordOptions:
     files_limit: Annotated[float, _not_negative] = 64.0
     """MB of files that are kept of one call: those that its result or arguments name and that it
     made or changed, and what ``files`` says. 0: none are kept."""
+    suggest_files: bool = False
+    """Whether to look at what calls on this machine write and read, for advice on ``files``."""
 
     @property
     def inputs_limits(self) -> tuple[int, int]:

@@ -53,15 +53,15 @@ def bypass_yaml(recording: Recording, declared: Declared = NOTHING) -> str:
     """The text of ``bypass.yaml`` for ``recording``."""
     summaries = _summaries(recording)
     filtered = {u.function for u in recording.contents.uncaptured.values() if u.how == "filtered"}
-    keys = _keys([*summaries, *filtered])
+    keys = keys_of([*summaries, *filtered])
     lines = [_HEAD, "bypass:"]
     for function in sorted(summaries):
         lines.extend(_entry(keys[function], summaries[function]))
         lines.extend(f"    {line}" for line in declared.lines(function))
     for function in sorted(filtered - summaries.keys()):
-        lines.append(f"  {_quoted(keys[function])}: false  # left out by a filter of record")
+        lines.append(f"  {quoted(keys[function])}: false  # left out by a filter of record")
     for name, said in declared.others({*summaries, *filtered}).items():
-        entry = [f"  {_quoted(name)}:  # not called yet", "    bypass: true", "    data: ."]
+        entry = [f"  {quoted(name)}:  # not called yet", "    bypass: true", "    data: ."]
         lines.extend([*entry, *(f"    {line}" for line in said)])
     if len(lines) == 2:
         lines[-1] = "bypass: {}  # no call was recorded"
@@ -69,7 +69,7 @@ def bypass_yaml(recording: Recording, declared: Declared = NOTHING) -> str:
 
 
 def _entry(key: str, summary: _Summary) -> list[str]:
-    return [f"  {_quoted(key)}:  # {_comment(str(summary))}", "    bypass: true", "    data: ."]
+    return [f"  {quoted(key)}:  # {_comment(str(summary))}", "    bypass: true", "    data: ."]
 
 
 def grown_yaml(path: Path, recording: Recording) -> str:
@@ -83,7 +83,7 @@ def grown_yaml(path: Path, recording: Recording) -> str:
         return bypass_yaml(recording)
     text, summaries = path.read_text(), _summaries(recording)
     head = _SECTION.search(text)
-    keys = _keys(summaries)
+    keys = keys_of(summaries)
     new = [name for name in sorted(summaries) if find(entries, name) is None]
     if head is None or not new:
         return text
@@ -97,7 +97,7 @@ def _comment(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)[1:-1].replace("\x7f", "?")
 
 
-def _quoted(key: str) -> str:
+def quoted(key: str) -> str:
     return key if _PLAIN.fullmatch(key) else json.dumps(key)
 
 
@@ -117,7 +117,7 @@ def _summaries(recording: Recording) -> Mapping[str, _Summary]:
     }
 
 
-def _keys(functions: Iterable[str]) -> Mapping[str, str]:
+def keys_of(functions: Iterable[str]) -> Mapping[str, str]:
     """The YAML key of each function: its qualified name, if that means only this one."""
     functions = set(functions)
     shared = Counter(map(short_name, functions))

@@ -29,7 +29,7 @@ def declared_files(config: BypassConfig) -> tuple[FunctionFiles, ...]:
     ) + tuple(
         FunctionFiles(function=name, root=config.states[entry.state].root, state=entry.state)
         for name, entry in config.entries.items()
-        if entry.state in config.states
+        if entry.state is not None and entry.state in config.states
     )
 
 
@@ -56,7 +56,7 @@ class Declared:
         """What was said of a function, as lines of its entry."""
         fitting = [one for one in self.files if named(function, (one.function,))]
         states = [f"state: {json.dumps(one.state)}" for one in fitting if one.state]
-        files = _files_line([one for one in fitting if not one.state])
+        files = files_line([one for one in fitting if not one.state])
         return [*states[:1], *([files] if files else [])]
 
     def others(self, functions: Iterable[str]) -> Mapping[str, list[str]]:
@@ -81,7 +81,7 @@ class Declared:
 NOTHING: Final = Declared()
 
 
-def _files_line(fitting: Sequence[FunctionFiles]) -> str | None:
+def files_line(fitting: Sequence[FunctionFiles]) -> str | None:
     """The ``files:`` of a function.
 
     An entry has room for one folder: of several rules, those for the first folder.

@@ -18,6 +18,7 @@ from pathlib import Path
 from chia_bypass.control import environment, handshake
 from chia_bypass.control.bypass_yaml import bypass_yaml
 from chia_bypass.control.declared_files import Declared, declared_in
+from chia_bypass.control.file_suggestions import Suggestion, suggestions
 from chia_bypass.control.handshake import Handshake
 from chia_bypass.control.private_folder import control_folder
 from chia_bypass.errors import UsageError
@@ -46,6 +47,8 @@ class Recorded:
     troubles: tuple[str, ...]
     """What went wrong when we got in."""
     spoiled: tuple[str, ...]
+    suggested: tuple[Suggestion, ...] = ()
+    """What calls left that others need and that is not kept, if the user asked for that."""
 
     def exit_status(self, status: int) -> int:
         """Ours, for a command that ended with ``status``: its own failure wins."""
@@ -128,7 +131,8 @@ class RecordSession:
             shutil.rmtree(self.folder)
         else:
             spoiled += write_yaml(self.folder / BYPASS_YAML, self._yaml(recording))
-        return Recorded(recording, bool(handshakes), troubles, spoiled)
+        suggested = suggestions(self._control, recording) if self._options.suggest_files else ()
+        return Recorded(recording, bool(handshakes), troubles, spoiled, suggested)
 
     def _yaml(self, recording: Recording) -> str:
         return bypass_yaml(recording, self._declared)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import socket
 import sys
@@ -20,6 +21,7 @@ from chia_bypass.record_engine import reservations, worker
 from chia_bypass.record_engine.context import RecordContext
 from chia_bypass.record_engine.engine import RecordEngine
 from chia_bypass.record_engine.sinks import LocalSink
+from chia_bypass.record_engine.suggesting import begin_suggesting
 from chia_bypass.recording.layout import read_nonce
 from chia_bypass.recording.records import Cluster, Driver
 from chia_bypass.recording.redaction import hide_in_command
@@ -40,6 +42,9 @@ def start(session: Session) -> DriverEngine[RecordEngine]:
         reservations.process.attach(engine.add)
         return engine
 
+    suggesting = begin_suggesting(session)
+    if suggesting is not None:
+        atexit.register(suggesting.ended)
     return DriverEngine(session.run, parent, producers, built)
 
 

@@ -22,6 +22,7 @@ from chia_bypass.record_engine.engine import RecordEngine
 from chia_bypass.record_engine.keeping import Keeping, begin_keeping
 from chia_bypass.record_engine.noting import NOTHING_NOTED, Noted, Noting, begin_noting
 from chia_bypass.record_engine.raised import alone, as_ray_tells
+from chia_bypass.record_engine.suggesting import Suggesting, begin_suggesting
 from chia_bypass.record_engine.yielding import Part, Yielded, yields
 from chia_bypass.recording.records import Call, Outcome, Result
 from chia_bypass.runtime import shared_facts
@@ -40,11 +41,14 @@ class _Beside(NamedTuple):
 
     noting: Noting | None
     keeping: Keeping | None
+    suggesting: Suggesting | None
 
     def ended(
         self, outcome: Outcome, value: object, spoil: Callable[[Exception], None]
     ) -> tuple[Noted, Kept]:
         """What it read and wrote, and what it left."""
+        if self.suggesting is not None:
+            self.suggesting.ended()
         noted = NOTHING_NOTED if self.noting is None else self.noting.ended(outcome)
         if self.keeping is None:
             return noted, NOTHING_KEPT
@@ -69,7 +73,9 @@ def captured(
             return cast("R", before[0])
     resolved = _resolved(engine, call, invocation)  # before the function can change them
     beside = _Beside(
-        begin_noting(engine, call.function, invocation), begin_keeping(engine, call.function)
+        begin_noting(engine, call.function, invocation),
+        begin_keeping(engine, call.function),
+        begin_suggesting(engine.context.session, call.path),
     )
     started = time.time()
     clock = time.perf_counter()

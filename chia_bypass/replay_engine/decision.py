@@ -247,7 +247,7 @@ def _same_but_volatile(recorded: Argument | None, now: Argument | None) -> bool:
 def _stale(asked: Asked, kind: Kind) -> Refuse | None:
     """A miss where the other kind of call changed, or should have, what this one sees."""
     for state, first in sorted(asked.states.items()):
-        if first is not None and first.kind is not kind:
+        if first is not None and not first.allows(kind):
             return Refuse(Missed(MissReason.STALE, None, detail=first.why_stale(state)))
     return None
 

@@ -35,6 +35,10 @@ class Use(NamedTuple):
     call: str
     """The call, as messages name it; of what is lost the cause."""
 
+    def allows(self, kind: Kind) -> bool:
+        """Whether a call may use the state in that way now: a served one needs nothing of it."""
+        return kind is self.kind or (self.kind is Kind.LOST and kind is Kind.SERVED)
+
     def why_stale(self, state: str) -> str:
         """Why a call of the other kind cannot use the state any more."""
         if self.kind is Kind.LOST:
@@ -116,7 +120,7 @@ class States:
             if state not in self._first:
                 noted = self._claims.claim(state, f"{use.kind.value} {use.call}")
                 self._first[state] = _use(noted)
-        return all(self._first[state].kind is use.kind for state in states)
+        return all(self._first[state].allows(use.kind) for state in states)
 
     def known(self, state: str) -> Use | None:
         """Who used it first, in whichever process; None: nobody yet."""

@@ -139,6 +139,15 @@ def record(
             rich_help_panel=panels.CAPTURED,
         ),
     ] = DEFAULT.files_limit,
+    suggest_files: Annotated[
+        bool,
+        typer.Option(
+            "--suggest-files",
+            help="Watch what calls on this machine write and others read, and name it at the end, "
+            "as a YAML for --bypass.",
+            rich_help_panel=panels.CAPTURED,
+        ),
+    ] = False,
     cluster: Annotated[
         Path | None,
         typer.Option(
@@ -183,7 +192,7 @@ def record(
             recorded = session.finish(status)
     if recorded is None:  # a job records: where, was said when it was submitted
         raise typer.Exit(status)
-    raise typer.Exit(_report(folder, recorded, status))
+    raise typer.Exit(_report(folder, recorded, status, options))
 
 
 def _check(command: tuple[str, ...], file: Path, beside: Path) -> None:
@@ -221,7 +230,7 @@ def _default_folder(command: tuple[str, ...]) -> Path:
     return new_name(Path("recordings"), script, datetime.now(timezone.utc))
 
 
-def _report(folder: Path, recorded: Recorded, status: int) -> int:
+def _report(folder: Path, recorded: Recorded, status: int, options: RecordOptions) -> int:
     """Print what was recorded; returns the exit status."""
     from chia_bypass.recording.summary import by_function
 
@@ -238,6 +247,7 @@ def _report(folder: Path, recorded: Recorded, status: int) -> int:
         )
     terminal.some(terminal.SPOILED, recorded.spoiled)
     _print_files(recorded)
+    _print_suggestions(recorded, options)
     terminal.line(_final_line(folder, rows), stderr=True)
     return recorded.exit_status(status)
 
@@ -249,6 +259,20 @@ def _print_files(recorded: Recorded) -> None:
     kept = files_kept(recorded.recording)
     if kept.count or kept.unkept:
         terminal.line(f"files: {kept.sentence(terminal.size)}", stderr=True)
+
+
+def _print_suggestions(recorded: Recorded, options: RecordOptions) -> None:
+    """What files: the user could say, if asked for."""
+    if not options.suggest_files:
+        return
+    from chia_bypass.control.file_suggestions import yaml_of
+
+    for one in recorded.suggested:
+        terminal.line(str(one), stderr=True)
+    if recorded.suggested:
+        terminal.line(f"For the YAML of record --bypass FILE:\n{yaml_of(recorded.suggested)}")
+    else:
+        terminal.line("files: nothing to suggest that is not kept", stderr=True)
 
 
 def _why_nothing(recorded: Recorded) -> str:

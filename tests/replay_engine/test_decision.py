@@ -110,6 +110,7 @@ NO_IMPORT = Missed(MissReason.NEEDS_IMPORT, SIM, ("m",))
 OF_RAY = Missed(MissReason.INFRASTRUCTURE, SIM)
 USED = {"tree": Use(Kind.SERVED, "build"), "free": None}
 CHANGED = {"tree": Use(Kind.REAL, "build"), "free": None}
+LOST = {"tree": Use(Kind.LOST, "build left it at another HEAD"), "free": None}
 
 
 def missed(reason: MissReason, nearest: Call | None = None, **more: Any) -> Refuse:
@@ -162,6 +163,9 @@ def missed(reason: MissReason, nearest: Call | None = None, **more: Any) -> Refu
         ({"states": USED, "failed": True}, Rules(CLOSED), "stale"),
         ({"states": CHANGED, "failed": True}, Rules(CLOSED), Run(Why.FAILED.value)),
         ({"states": USED, "recorded": False}, Rules(OPEN), "stale"),
+        # What could not be made as served calls had left it is still no matter to these.
+        ({"states": LOST}, Rules(CLOSED), Serve(stored(SIM).result, ())),
+        ({"states": LOST, "failed": True}, Rules(CLOSED), "stale"),
     ],
 )
 def test_a_call_becomes(known: dict[str, Any], rules: Rules, verdict: object) -> None:

@@ -30,7 +30,7 @@ def build():
     real("build")
     return (CHIP / "top.v").read_text(), sorted(path.name for path in CHIP.glob("*"))
 
-for name in ("one", "two"):
+for name in ("one", "two", "three"):
     get(edit.chia_remote(name))
 if os.path.exists("crash"):
     os.unlink("crash")
@@ -44,7 +44,7 @@ bypass:
 states:
   tree: {root: "%s", save: git, restore: git}
 """
-BUILT = "('top one two', ['.git', 'one', 'top.v', 'two'])"
+BUILT = "('top one two three', ['.git', 'one', 'three', 'top.v', 'two'])"
 
 
 def git(chip: Path, *words: str) -> None:
@@ -72,11 +72,11 @@ def test_a_tree_comes_back_for_a_real_call_or_it_is_refused_with_the_cause(loops
     loops.write(LOOP)
     done = loops.record(options=("--bypass", "tree.yaml"))
     assert done.returncode == 1, done.stderr
-    assert loops.real_runs() == ["edit"] * 2
+    assert loops.real_runs() == ["edit"] * 3
     recording = Recording.open(loops.folder / "r")
     edits = [stored.result for stored in recording.leaving_files()]
     assert [str(file.path) for edit in edits for file in files_of(recording, edit)] == (
-        [str(chip)] * 2
+        [str(chip)] * 3
     )
     shown = bytes(content_of(recording, edits[0], str(chip))).decode()
     assert "\n+top one" in shown
