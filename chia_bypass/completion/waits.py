@@ -401,12 +401,17 @@ class _Wait:
     def _result(self, ready: list[Any]) -> tuple[list[Any], list[Any]]:
         chosen = set(ready)
         calls = [call for r, call in self._each() if call is not None and r in chosen]
-        if self.deadline is not None and not any(map(self.order.awaits, calls)):
+        log = self.waits.log
+        news = any(map(self.order.awaits, calls)) or (log and log.news(self.here.parent, ready))
+        if len(ready) < self.wanted and not news:
+            rest = [
+                (reference, call) for reference, call in self._each() if reference not in chosen
+            ]
             with self.waits.changed:
-                self.order.waited_in_vain(filter(None, self.calls), self.here.lane)
-        if self.waits.log is not None and len(ready) < self.wanted and not ready:
-            real = [r for r, call in self._each() if call is None]
-            self.waits.log.waited_in_vain(self.here, real)
+                served = [call for _, call in rest if call is not None]
+                self.order.waited_in_vain(served, self.here.lane)
+            if log is not None:
+                log.waited_in_vain(self.here, [reference for reference, call in rest if not call])
         self.waits.learns(self.order, self.here, calls, ready)
         # In the order in which they were given, as Ray has it.
         return (

@@ -33,7 +33,7 @@ from chia_bypass.fault_rules import FaultKind, FaultRule
 from chia_bypass.hook import guard
 from chia_bypass.loop_files.compare import LoopState
 from chia_bypass.names import short_name
-from chia_bypass.options import ReplayOptions, SandboxOptions
+from chia_bypass.options import RecordOptions, ReplayOptions, SandboxOptions
 from chia_bypass.ownership.whose import is_foreign, make_own
 from chia_bypass.plan.before_recording import refuse
 from chia_bypass.plan.check import check
@@ -295,23 +295,28 @@ class ReplaySession:
         grows = self._options.on_miss == "record"
         runs = self.recording.contents.runs
         recorded = recorded_rules(runs, folder, foreign=foreign, grows=grows)
+        nodes = self._stage()
+        self._refuse_to_kill_nodes(len(nodes.nodes) > 1)
         if grows:
             run = new_run(folder, self._given or self.command, recorded)
             self._growing = RunFolder.extend(folder, run, socket.gethostname())
             if not foreign:
                 make_own(folder)
         self._control = control_folder()
-        found = self._stage()
-        self._refuse_to_kill_nodes(len(found.nodes) > 1)
         try:
-            seems = self._artifact.recorded if self._artifact is not None else None
-            self.files.begin(self.recording, self.directory, self._control, seems)
+            self._begin(nodes, recorded)
         except BaseException:
             self.__exit__()
             raise
+        return self
+
+    def _begin(self, found: Shape | Stage, recorded: RecordOptions) -> None:
+        """Prepare what the loop sees of the files, and tell its drivers."""
+        seems = self._artifact.recorded if self._artifact is not None else None
+        self.files.begin(self.recording, self.directory, self._control, seems)
         self._session = Session(
             Mode.REPLAY,
-            str(folder),
+            str(self.recording.folder),
             str(self._control),
             self._growing.run.id if self._growing else self.recording.contents.runs[0].id,
             record=recorded,
@@ -330,7 +335,6 @@ class ReplaySession:
             foreign=self.foreign,
         )
         self._session.save()
-        return self
 
     def _check_size(self) -> None:
         """Raise UsageError before a Ray of more nodes is started than a machine can have."""

@@ -34,7 +34,10 @@ CLAUDE = """\
 echo claude >> {log}
 read message
 while [ $# -gt 0 ]; do
-  case "$1" in --session-id|--resume) echo "$1 $message" >> {projects}/$2.jsonl; how=$1;; esac
+  case "$1" in
+    --session-id|--resume) echo "$1 $message" >> {projects}/$2.jsonl; how=$1;;
+    --mcp-config) rm "$2";;  # CHIA leaves it
+  esac
   shift
 done
 echo "$how $message $(od -An -N6 -tx1 /dev/urandom)"
