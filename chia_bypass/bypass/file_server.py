@@ -5,9 +5,10 @@ Plain classes: Ray comes in as ``publish``, which puts a value where readers get
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,20 +88,49 @@ class Published:
             size -= version.size
 
 
-class FileServer:
-    """Hands out the contents of files on the node where it lives.
+@dataclass(frozen=True, slots=True)
+class ServedPaths:
+    """Which files a file server hands out, and where it looks for them."""
 
-    A relative path is looked up in each of ``roots`` in turn.
+    roots: tuple[str, ...] = ()
+    """Folders in which a relative path is looked up, in this order; all in them is served."""
+    named: tuple[str, ...] = ()
+    """Files and folders that the YAML names, as written; they and all in them are served."""
+    any_path: bool = False
+    """Whether everything is served that the user of the server can read."""
+
+    def candidates(self, path: str) -> tuple[Path, ...]:
+        """What ``path`` may mean, in the order of the roots."""
+        return tuple(dict.fromkeys(Path(root) / path for root in self.roots)) or (Path(path),)
+
+    def permits(self, path: Path) -> bool:
+        """Whether ``path``, where its links lead, is in one of the places that are served."""
+        if self.any_path:
+            return True
+        real = Path(os.path.realpath(path))
+        return any(real.is_relative_to(os.path.realpath(place)) for place in self._places())
+
+    def _places(self) -> Iterator[Path | str]:
+        yield from self.roots
+        for path in self.named:
+            yield from self.candidates(path)
+
+
+class FileServer:
+    """Hands out the contents of files on the node where it lives, of those that are served.
+
+    Whatever else is asked for is refused, whether it is there or not: any job of the cluster may
+    ask.
     """
 
     def __init__(
         self,
-        roots: Sequence[str],
+        served: ServedPaths,
         node: str,
         publish: Callable[[str], Any],
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
-        self._roots, self._node, self._publish = tuple(roots), node, publish
+        self._served, self._node, self._publish = served, node, publish
         self._published = Published(cache_bytes)
 
     def get_text(self, path: str) -> str:
@@ -116,8 +146,11 @@ class FileServer:
             raise self._unreadable(found, error) from error
 
     def exists(self, path: str) -> bool:
-        """Whether there is a file at ``path``; a folder is none."""
-        return any(candidate.is_file() for candidate in self._candidates(path))
+        """Whether there is a file at ``path``; a folder is none.
+
+        Raises ServedFileUnreadable, as all methods do, if ``path`` is not served.
+        """
+        return self._first(path, Path.is_file) is not None
 
     def fetch(self, path: str) -> Any:
         """A text file for the default provider: its contents, a reference to them, or Folder.
@@ -132,15 +165,30 @@ class FileServer:
             return self._text(found)
         return self._published.get(version, lambda: self._publish(self._text(found)))
 
-    def _candidates(self, path: str) -> list[Path]:
-        return list(dict.fromkeys(Path(root) / path for root in self._roots)) or [Path(path)]
+    def _first(self, path: str, fits: Callable[[Path], bool]) -> Path | None:
+        """The first that ``path`` may mean, is served and fits."""
+        candidates = self._served.candidates(path)
+        permitted = list(filter(self._served.permits, candidates))
+        found = next(filter(fits, permitted), None)
+        if found is None and len(permitted) < len(candidates):
+            raise self._refused(path)
+        return found
 
     def _locate(self, path: str) -> Path:
-        candidates = self._candidates(path)
-        for candidate in candidates:
-            if candidate.exists():
-                return candidate
-        raise ServedFileMissing(path, tuple(map(str, candidates)), self._node)
+        found = self._first(path, Path.exists)
+        if found is None:
+            tried = self._served.candidates(path)
+            raise ServedFileMissing(path, tuple(map(str, tried)), self._node)
+        return found
+
+    def _refused(self, path: str) -> ServedFileUnreadable:
+        return ServedFileUnreadable(
+            path,
+            self._node,
+            f"it is neither in {' and '.join(self._served.roots)} nor named by the YAML",
+            "Name it, or its folder, as 'data:' of a function, or serve all files of yours to "
+            "every job of the cluster with Bypass(..., serve_any_path=True)",
+        )
 
     def _text(self, path: Path) -> str:
         try:

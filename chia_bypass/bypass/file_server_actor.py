@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from chia_bypass.bypass.file_server import FileServer
+from chia_bypass.bypass.file_server import FileServer, ServedPaths
 from chia_bypass.recording.layout import is_recording
 
 NAMESPACE = "chia-bypass"
@@ -24,8 +25,8 @@ READERS = 4
 class ServingFiles(FileServer):
     """A FileServer that publishes into Ray's object store: what the actor is made of."""
 
-    def __init__(self, roots: tuple[str, ...]) -> None:
-        super().__init__(roots, node=_node(), publish=ray.put)
+    def __init__(self, served: ServedPaths) -> None:
+        super().__init__(served, node=_node(), publish=ray.put)
 
 
 FileServerActor: Any = ray.remote(  # type: ignore[call-overload]
@@ -52,18 +53,27 @@ class Connection:
 class FileLocation:
     """Where the files are that a Bypass serves: with the process that constructed it."""
 
-    roots: tuple[str, ...]
-    """Folders in which a relative path is looked up, in this order."""
+    served: ServedPaths
+    """Which files, and in which folders a relative path is looked up."""
     node: str | None = None
     """Ray's id of the node; None in the process itself, which may join another cluster."""
     name: str = field(default_factory=lambda: f"files-{uuid.uuid4().hex}")
-    """Of the actor: whoever starts it first, there is one for each Bypass."""
+    """Of the actor: whoever starts it first, there is one for each Bypass. Nobody can guess it."""
 
     @staticmethod
-    def here(yaml_folder: str | None) -> FileLocation:
-        """The files of this process."""
+    def here(yaml_folder: str | None, named: Iterable[str], any_path: bool) -> FileLocation:
+        """The files of this process; ``named`` and ``any_path`` are as in ServedPaths."""
         working = str(Path.cwd())
-        return FileLocation((working,) if yaml_folder is None else (yaml_folder, working))
+        roots = (working,) if yaml_folder is None else (yaml_folder, working)
+        return FileLocation(ServedPaths(roots, tuple(dict.fromkeys(named)), any_path))
+
+    def serving_also(self, other: FileLocation) -> FileLocation:
+        """This one, if it serves what ``other`` names, too; else one of another name that does."""
+        missing = [path for path in other.served.named if path not in self.served.named]
+        if not missing or self.served.any_path:
+            return self
+        named = (*self.served.named, *missing)
+        return FileLocation(replace(self.served, named=named), self.node)
 
 
 class FileServerLink:
@@ -80,9 +90,14 @@ class FileServerLink:
             self._actor, self._connection = _start(self._location, connection), connection
         return self._actor
 
+    @property
+    def location(self) -> FileLocation:
+        """Where the files are."""
+        return self._location
+
     def recording(self, path: str) -> str | None:
         """The folder of recordings that ``path`` means where the files of this Bypass are."""
-        candidates = (Path(root, path) for root in self._location.roots)
+        candidates = (Path(root, path) for root in self._location.served.roots)
         return next((str(found) for found in candidates if is_recording(found)), None)
 
     def travelling(self, start: bool) -> tuple[FileLocation, Any]:
@@ -110,7 +125,7 @@ def _start(location: FileLocation, connection: Connection) -> Any:
         scheduling_strategy=NodeAffinitySchedulingStrategy(
             node_id=location.node or connection.node, soft=False
         ),
-    ).remote(location.roots)
+    ).remote(location.served)
     if location.node is not None:
         _started_for_others[name] = actor
     return actor

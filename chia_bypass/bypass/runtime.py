@@ -33,20 +33,29 @@ class Bypass:
 
     ``Bypass(None)`` bypasses and starts nothing. A YAML that is wrong raises ConfigError before
     anything has started, and leaves the Bypass active that was.
+
+    The file server hands out what is in the folder of the YAML, in the working directory, and
+    below paths that the YAML names as ``data:``. ``serve_any_path``: every file that this user can
+    read, to every job of the cluster, as CHIA's does.
     """
 
-    def __init__(self, yaml_path: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self,
+        yaml_path: str | os.PathLike[str] | None = None,
+        *,
+        serve_any_path: bool = False,
+    ) -> None:
         loaded = BypassConfig() if yaml_path is None else _read(yaml_path)
         self._settings = Settings.of(loaded)
         self._providers: dict[str, Provider] = {}
         self._conds: dict[str, Condition] = {}
         self._files = file_server_actor.FileServerLink(
-            file_server_actor.FileLocation.here(loaded.folder)
+            file_server_actor.FileLocation.here(loaded.folder, self._settings.files, serve_any_path)
         )
         self._recordings: Mapping[str, str] | None = None
         self.config = loaded
         """The YAML as it was read; empty on a worker."""
-        if self._settings.names_files and ray.is_initialized():
+        if self._settings.files and ray.is_initialized():
             self._files.actor()
         activate(self)
 
@@ -134,7 +143,7 @@ class Bypass:
         To be pickled by Ray, as an argument or result: it may hold handles and references.
         """
         location, actor = self._files.travelling(
-            start=self._settings.names_files and ray.is_initialized()
+            start=bool(self._settings.files) and ray.is_initialized()
         )
         return {
             "settings": self._settings,
@@ -151,7 +160,9 @@ class Bypass:
         self._providers.update(state["providers"])
         self._conds.update(state["conds"])
         self._recordings = {**(self._recordings or {}), **state["recordings"]}
-        self._files = file_server_actor.FileServerLink(state["location"], state["file_server"])
+        location = state["location"].serving_also(self._files.location)
+        actor = state["file_server"] if location is state["location"] else None
+        self._files = file_server_actor.FileServerLink(location, actor)
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Bypass:

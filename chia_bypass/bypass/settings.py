@@ -63,9 +63,9 @@ class Settings:
         return f"{place} in {self.file}" if self.file else place
 
     @cached_property
-    def names_files(self) -> bool:
-        """Whether some data is a path, which takes a file server."""
-        return any(parse_actor(data) is None for data in self.data.values())
+    def files(self) -> tuple[str, ...]:
+        """The data that are paths, which take a file server, as written."""
+        return tuple(data for data in self.data.values() if parse_actor(data) is None)
 
     @cached_property
     def _pickled(self) -> bytes:

@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from chia_bypass.bypass.file_server import INLINE_BYTES, FileServer, Folder, Published, Version
+from chia_bypass.bypass.file_server import (
+    INLINE_BYTES,
+    FileServer,
+    Folder,
+    Published,
+    ServedPaths,
+    Version,
+)
+from chia_bypass.bypass.file_server_actor import FileLocation
 from chia_bypass.errors import ServedFileMissing, ServedFileUnreadable
 
 LARGE = "x" * (INLINE_BYTES + 1)
@@ -35,18 +43,21 @@ def store() -> Store:
 def server(tmp_path: Path, store: Store) -> FileServer:
     for name in ("yaml", "work"):
         (tmp_path / name).mkdir()
-    roots = [str(tmp_path / "yaml"), str(tmp_path / "work")]
-    return FileServer(roots, "node-7", store)
+    return FileServer(ServedPaths(roots(tmp_path)), "node-7", store)
+
+
+def roots(tmp_path: Path) -> tuple[str, ...]:
+    return (str(tmp_path / "yaml"), str(tmp_path / "work"))
 
 
 def test_text_bytes_and_existence(server: FileServer, tmp_path: Path) -> None:
-    file = tmp_path / "a.txt"
+    file = tmp_path / "work/a.txt"
     file.write_bytes("é\n".encode())
     assert server.get_text(str(file)) == "é\n"
     assert server.get_bytes(str(file)) == "é\n".encode()
     assert server.exists(str(file))
-    assert not server.exists(str(tmp_path))
-    assert not server.exists(str(tmp_path / "absent"))
+    assert not server.exists(str(tmp_path / "work"))
+    assert not server.exists(str(tmp_path / "work/absent"))
 
 
 def test_relative_paths_are_looked_up_next_to_the_yaml_first(
@@ -73,6 +84,82 @@ def test_a_missing_file_is_named_with_node_and_places(
         assert part in str(error)
 
 
+ASKED = ["get_text", "get_bytes", "fetch", "exists"]
+
+
+@pytest.mark.parametrize("method", ASKED)
+@pytest.mark.parametrize(
+    "how", ["absolute", "upwards", "link", "linked folder", "absent", "beside"]
+)
+def test_nothing_else_is_handed_out(
+    method: str, how: str, server: FileServer, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("precious")
+    (tmp_path / "work/link").symlink_to(tmp_path / "secret")
+    (tmp_path / "work/folder").symlink_to(tmp_path)
+    (tmp_path / "working").mkdir()
+    (tmp_path / "working/secret").write_text("precious")
+    path = {
+        "absolute": str(tmp_path / "secret"),
+        "upwards": "../secret",
+        "link": "link",
+        "linked folder": "folder/secret",
+        "absent": str(tmp_path / "absent"),
+        "beside": str(tmp_path / "working/secret"),
+    }[how]
+    with pytest.raises(ServedFileUnreadable, match=r"neither in .* serve_any_path=True") as caught:
+        getattr(server, method)(path)
+    assert caught.value.path == path
+    assert "precious" not in str(caught.value)
+
+
+@pytest.mark.parametrize("method", ASKED)
+def test_what_the_yaml_names_is_handed_out_and_what_is_below_it(
+    method: str, store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "yaml").mkdir()
+    (tmp_path / "results/deep").mkdir(parents=True)
+    for name in ("results/deep/a", "single", "other"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "yaml/named").symlink_to(tmp_path / "single")
+    named = (str(tmp_path / "results"), "../yaml/named")
+    server = FileServer(ServedPaths((str(tmp_path / "yaml"),), named), "node-7", store)
+    ask = getattr(server, method)
+    for path in (f"{tmp_path}/results/deep/a", "../results/deep/a", "named", f"{tmp_path}/single"):
+        assert ask(path) in ("results/deep/a", b"results/deep/a", "single", b"single", True)
+    with pytest.raises(ServedFileUnreadable, match="nor named by the YAML"):
+        ask("../other")
+
+
+def test_any_path_is_handed_out_if_that_is_asked_for(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a")
+    (tmp_path / "work").mkdir()
+    server = FileServer(ServedPaths((f"{tmp_path}/work",), any_path=True), "node-7", store)
+    assert server.get_text(str(tmp_path / "a.txt")) == server.get_text("../a.txt") == "a"
+
+
+def test_names_of_file_servers_cannot_be_guessed() -> None:
+    names = [FileLocation.here(None, (), any_path=False).name for _ in range(100)]
+    strangers = {a ^ b for a, b in zip(map(number, names), map(number, names[1:]), strict=False)}
+    assert len(strangers) == 99
+    assert all(difference.bit_count() > 20 for difference in strangers)
+
+
+def number(name: str) -> int:
+    return int(name.removeprefix("files-"), 16)
+
+
+def test_a_loaded_state_serves_what_both_yamls_name() -> None:
+    ours = FileLocation(ServedPaths(("/a",), ("/x", "b")))
+    theirs = FileLocation(ServedPaths(("/c",), ("b",)), node="n")
+    both = theirs.serving_also(ours)
+    assert both.served == ServedPaths(("/c",), ("b", "/x"))
+    assert (both.node, both.name == theirs.name) == ("n", False)
+    assert both.serving_also(ours) is both
+    anything = FileLocation(ServedPaths(("/c",), any_path=True))
+    assert anything.serving_also(ours) is anything
+
+
 def test_what_is_no_text_says_how_to_get_it(server: FileServer, tmp_path: Path) -> None:
     (tmp_path / "yaml/elf").write_bytes(b"ab\xff")
     with pytest.raises(ServedFileUnreadable, match=r"not UTF-8 text.*byte 2.*get_bytes") as caught:
@@ -84,7 +171,7 @@ def test_what_is_no_text_says_how_to_get_it(server: FileServer, tmp_path: Path) 
 @pytest.mark.parametrize("method", ["get_text", "get_bytes"])
 def test_a_folder_cannot_be_read(server: FileServer, tmp_path: Path, method: str) -> None:
     with pytest.raises(ServedFileUnreadable, match="directory"):
-        getattr(server, method)(str(tmp_path))
+        getattr(server, method)(str(tmp_path / "work"))
 
 
 def test_fetch_tells_folders_apart(server: FileServer, tmp_path: Path) -> None:

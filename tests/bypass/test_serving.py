@@ -90,6 +90,29 @@ def test_a_binary_file_says_how_to_get_it(bypass: MakeBypass, tmp_path: Path) ->
     assert get(fetch.chia_remote()) == [True, b"\x7fELF\xff"]
 
 
+def test_a_provider_gets_other_files_only_if_all_are_served(
+    bypass: MakeBypass, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "a.txt"
+    elsewhere.write_text("precious")
+
+    def ask(tag: str | None, data: str | None, path: str) -> Any:
+        active = get_active_bypass()
+        assert active is not None
+        return ray.get(active.file_server().get_text.remote(path))
+
+    bypass("{fetch: true}").set_provider("fetch", ask)
+    with pytest.raises(ServedFileUnreadable, match="serve_any_path=True"):
+        get(fetch.chia_remote(str(elsewhere)))
+    bypass(f"{{fetch: true, other: {{bypass: true, data: {elsewhere.parent}}}}}").set_provider(
+        "fetch", ask
+    )
+    assert get(fetch.chia_remote(str(elsewhere))) == "precious"
+    (tmp_path / "open.yaml").write_text("bypass: {fetch: true}")
+    Bypass(tmp_path / "open.yaml", serve_any_path=True).set_provider("fetch", ask)
+    assert get(fetch.chia_remote(str(elsewhere))) == "precious"
+
+
 def test_a_large_file_is_served_and_served_anew_when_it_changes(
     bypass: MakeBypass, tmp_path: Path
 ) -> None:

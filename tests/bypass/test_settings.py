@@ -53,12 +53,12 @@ def test_where_data_was_named(key: str, file: str | None, named: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "names_files"),
-    [([], False), (["actor://a"], False), (["a.txt"], True), (["actor://a", "a.txt"], True)],
+    ("data", "files"),
+    [([], ()), (["actor://a"], ()), (["a.txt"], ("a.txt",)), (["actor://a", "b"], ("b",))],
 )
-def test_data_that_is_a_path_takes_a_file_server(data: list[str], names_files: bool) -> None:
+def test_data_that_is_a_path_takes_a_file_server(data: list[str], files: tuple[str, ...]) -> None:
     entries = {f"f{n}": Entry(bypass=True, data=item) for n, item in enumerate(data)}
-    assert settings_of(None, **entries).names_files is names_files
+    assert settings_of(None, **entries).files == files
 
 
 def test_a_worker_unpickles_the_same_settings_once_and_sends_the_same_bytes_on() -> None:
