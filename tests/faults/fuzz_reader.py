@@ -15,9 +15,10 @@ from __future__ import annotations
 import random
 import resource
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -30,6 +31,8 @@ FORBIDDEN: Final = frozenset(
 """What reading must never do, as audit events."""
 READERS: Final = ("/chia_bypass/recording/", "/chia_bypass/values/")
 """Where the code stands that reads bytes."""
+TRACED: Final = 16
+"""How many calls of one function are traced while an input runs."""
 _watching = False
 
 
@@ -202,12 +205,11 @@ def plain(runs: int, seed: int = 0, *, guided: bool = True) -> int:
     """Mutate what reaches new lines, without atheris; returns how many inputs were kept."""
     chance, feed = random.Random(seed), targets()
     kept = list(seeds())
-    seen: set[tuple[str, int]] = set()
+    lines = Lines(READERS)
     for run in range(runs):
         data = mutate(chance, chance.choice(kept), kept) if run >= len(kept) else kept[run]
-        lines: set[tuple[str, int]] = set()
         if guided:
-            sys.settrace(_tracer(lines))
+            sys.settrace(lines.tracer())
         try:
             one_input(data, feed)
         except BaseException:
@@ -216,20 +218,55 @@ def plain(runs: int, seed: int = 0, *, guided: bool = True) -> int:
         finally:
             if guided:
                 sys.settrace(None)
-        if not lines <= seen:
-            seen |= lines
+        if lines.grew():
             kept.append(data)
     return len(kept)
 
 
-def _tracer(lines: set[tuple[str, int]]) -> Any:
-    def trace(frame: FrameType, event: str, argument: object) -> Any:
-        if not any(room in frame.f_code.co_filename for room in READERS):
-            return None
-        lines.add((frame.f_code.co_filename, frame.f_lineno))
-        return trace
+class Lines:
+    """The lines of some rooms that inputs have reached, found at a bearable price.
 
-    return trace
+    A function is traced until all of its lines were reached, and a few times an input at most.
+    """
+
+    def __init__(self, rooms: Sequence[str]) -> None:
+        self._rooms = rooms
+        self._left: dict[CodeType, set[int]] = {}
+        """Lines that no input has reached yet."""
+        self._grew = False
+
+    def tracer(self) -> Callable[[FrameType, str, object], Any]:
+        """For `sys.settrace`, while one input runs."""
+        traced: Counter[CodeType] = Counter()
+
+        def line(frame: FrameType, event: str, argument: object) -> Any:
+            left = self._left[frame.f_code]
+            if frame.f_lineno in left:
+                left.discard(frame.f_lineno)
+                self._grew = True
+            return line
+
+        def call(frame: FrameType, event: str, argument: object) -> Any:
+            code = frame.f_code
+            left = self._left.get(code)
+            if left is None:
+                left = self._left[code] = self._lines_of(code)
+            if not left or traced[code] >= TRACED:
+                return None
+            traced[code] += 1
+            return line
+
+        return call
+
+    def _lines_of(self, code: CodeType) -> set[int]:
+        if not any(room in code.co_filename for room in self._rooms):
+            return set()
+        return {number for _, _, number in code.co_lines() if number is not None}
+
+    def grew(self) -> bool:
+        """Whether any line was new since this was asked last."""
+        grew, self._grew = self._grew, False
+        return grew
 
 
 def main(arguments: list[str]) -> None:
