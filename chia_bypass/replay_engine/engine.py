@@ -44,6 +44,7 @@ from chia_bypass.replay_engine.growth import Growth
 from chia_bypass.replay_engine.input_checks import InputChecks
 from chia_bypass.replay_engine.matcher import Found, Missed
 from chia_bypass.replay_engine.miss_reasons import MissReason
+from chia_bypass.replay_engine.not_rebuilt import Deaths
 from chia_bypass.replay_engine.own_methods import OwnMethods
 from chia_bypass.replay_engine.parents import Parents
 from chia_bypass.replay_engine.policy import OnMiss
@@ -113,6 +114,7 @@ class ReplayEngine:
             self._states,
             self.real.ran,
         )
+        self._deaths = Deaths(index, outcomes)
         self._methods = OwnMethods(policy, outcomes, self._states)
         self.inputs = InputChecks(context, index, outcomes)
         self._log = None if growth is None else growth.seen(self.parents.memory_of)
@@ -155,6 +157,7 @@ class ReplayEngine:
         with _damage(question.asked):
             provider = self._provision.provider(result)
         self._note_served(question.asked)
+        self._deaths.serves(result.call.path)
         if question.given:
             self._methods.served(question.given, misses.shown(question.call))
         self._waits.serves(question.parent, result, result.seconds * self._policy.latency)
@@ -184,6 +187,7 @@ class ReplayEngine:
                     dispatched=self._learner(served.result.call.path),
                 )
         self._waits.leaves_out(question.parent, served.result.call.path)
+        self._deaths.breaks(served.result.call.path, fault.kind)
         if isinstance(asked.answer, Found):
             question.known.matcher.give_back(asked.answer, answers=fault.answers)
         noted = event(Kind.FAULTED, asked.call, served.result.call, message=fault.rule)
@@ -203,6 +207,7 @@ class ReplayEngine:
             if question.given:
                 self._methods.served(question.given, misses.shown(question.call))
             self._waits.serves(question.parent, result, result.seconds * self._policy.latency)
+            self._deaths.serves(result.call.path)
         else:
             self._waits.leaves_out(question.parent, result.call.path)
         others = self._questions.others(question)
@@ -392,7 +397,10 @@ class ReplayEngine:
     def unanswered(
         self, reference: Any, how: Unanswered, error: BaseException | None = None
     ) -> None:
-        """A served call ends as it was recorded; of a real one that is recorded it is noted."""
+        """A served call whose worker died is a miss; of a real one that is kept it is noted."""
+        path = self.producers.call_of(reference)
+        if path is not None:
+            self._deaths.unanswered(path, how, error)
         if self.real.growth is not None:
             self.real.growth.recorder.unanswered(reference, how, error)
 

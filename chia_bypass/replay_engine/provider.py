@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from chia_bypass.errors import Miss
-from chia_bypass.names import short_name
 from chia_bypass.patches import ray_errors
 from chia_bypass.patches.ray_errors import RecordedText
 from chia_bypass.recording.layout import has_nonce
 from chia_bypass.recording.reader import read_blob
 from chia_bypass.recording.records import Blob, Outcome
 from chia_bypass.replay_engine import class_table
-from chia_bypass.replay_engine.events import Event, Keeper, Kind, Log, Outcomes
-from chia_bypass.replay_engine.miss_reasons import MissReason
+from chia_bypass.replay_engine.events import Keeper, Log, Outcomes
+from chia_bypass.replay_engine.not_rebuilt import not_rebuilt
 from chia_bypass.runtime.companion import DriverProcess
 from chia_bypass.values.class_lookup import ImportedClasses
 from chia_bypass.values.decode import decode
@@ -153,20 +152,7 @@ class Answer:
             raise self._missed(tag, f"{type(error).__name__}: {error}") from error
 
     def _missed(self, tag: str | None, detail: str) -> Miss:
-        key = short_name(self.function)
-        reason = MissReason.NOT_REBUILT.value
-        remedy = f"Run it for real with --live {key}, or record the loop again"
-        parent = self.recorded.rpartition("/")[0]
-        miss = Miss(self.function, tag, parent, reason, detail, remedy)
-        noted = Event(
-            Kind.MISSED,
-            self.function,
-            tag,
-            self.recorded,
-            message=str(miss),
-            reason=reason,
-            remedy=remedy,
-        )
+        miss, noted = not_rebuilt(self.function, tag, self.recorded, detail)
         if self.source.control:
             Outcomes(self.source.keeper()).add(noted)
         return miss

@@ -1,7 +1,11 @@
-"""A served call whose value its worker cannot rebuild is a miss, whatever the loop does then."""
+"""A served call whose value its worker cannot rebuild is a miss, whatever the loop does then.
+
+Nor is one served whose value ends its worker.
+"""
 
 from __future__ import annotations
 
+import pytest
 from support.loop_runner import Loops
 
 LOOP = """
@@ -43,3 +47,49 @@ def test_the_loop_that_goes_on_does_not_end_well(loops: Loops) -> None:
         assert "--live build" in done.stderr
         assert "2 replayed · 0 real · 1 missed" in done.stderr
         assert loops.real_runs() == []
+
+
+DEADLY = """
+from ray.exceptions import WorkerCrashedError
+
+class Design:
+    def __init__(self, x):
+        self.x = x
+    def __setstate__(self, state):
+        if os.path.exists({deadly!r}):
+            os.kill(os.getpid(), 9)
+        self.__dict__.update(state)
+
+@ChiaFunction(num_cpus=0, max_retries=1)
+def build(x):
+    real("build")
+    return Design(x)
+
+def look(reference):
+    try:
+        return {look}.x
+    except WorkerCrashedError:
+        return "no design"
+
+print(look(build.chia_remote(1)))
+"""
+
+
+@pytest.mark.parametrize("look", ["get(reference)", "ray.get([reference])[0]"])
+def test_a_value_that_ends_its_worker_is_not_served(look: str, loops: Loops) -> None:
+    deadly = loops.folder.with_name("deadly")  # a sandbox is over the folder
+    loops.write(DEADLY.format(deadly=str(deadly), look=look))
+    loops.recorded()
+    loops.real_runs()
+    well = loops.replay()
+    assert (well.returncode, well.stdout) == (0, "1\n"), well.stderr
+    deadly.touch()
+    for way in ("replay", "check"):
+        done = loops.chia_bypass(way, "r", "--address", loops.address)
+        assert done.stdout == "no design\n"
+        assert done.returncode == 20, done.stderr
+        assert "0 replayed · 0 real · 1 missed" in done.stderr
+        assert "the worker that was to rebuild it died (WorkerCrashedError)" in done.stderr
+        assert "--live build" in done.stderr
+    deadly.unlink()
+    assert loops.real_runs() == []
