@@ -81,11 +81,11 @@ def test_a_value_that_ends_its_worker_is_not_served(look: str, loops: Loops) -> 
     loops.write(DEADLY.format(deadly=str(deadly), look=look))
     loops.recorded()
     loops.real_runs()
-    well = loops.replay()
+    well = loops.replay("--allow-pickle")
     assert (well.returncode, well.stdout) == (0, "1\n"), well.stderr
     deadly.touch()
     for way in ("replay", "check"):
-        done = loops.chia_bypass(way, "r", "--address", loops.address)
+        done = loops.chia_bypass(way, "r", "--address", loops.address, "--allow-pickle")
         assert done.stdout == "no design\n"
         assert done.returncode == 20, done.stderr
         assert "0 replayed · 0 real · 1 missed" in done.stderr
