@@ -28,6 +28,16 @@ def is_taken_over(file: str) -> bool:
     return not all(_is_own(path, _OTHERS_WRITE) for path in (file, folder, parent))
 
 
+def may_be_a_trap(folder: str) -> bool:
+    """Whether somebody else made ``folder`` where all can make one, as in /tmp."""
+    parent = os.path.dirname(os.path.abspath(folder))  # noqa: PTH100, PTH120
+    try:
+        anybody = os.stat(parent).st_mode & 0o002  # noqa: PTH116
+        return bool(anybody) and os.lstat(folder).st_uid != os.geteuid()
+    except OSError:
+        return False
+
+
 def _is_own(path: str, closed: int) -> bool:
     try:
         found = os.lstat(path)

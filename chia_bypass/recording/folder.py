@@ -15,6 +15,7 @@ from types import TracebackType
 
 from chia_bypass.errors import RecordingError, RecordingExists, RecordingLocked
 from chia_bypass.files import put_in_place, scratch_beside
+from chia_bypass.privacy import may_be_a_trap
 from chia_bypass.recording.confined import FOLDER_MODE, map_in, open_in, read_in, write_in
 from chia_bypass.recording.frames import Damage, scan
 from chia_bypass.recording.index_file import write_index
@@ -62,8 +63,14 @@ class RunFolder:
                 raise RecordingExists(
                     folder, "is not empty", "Name another folder with -o, or remove this one"
                 )
+            if may_be_a_trap(str(folder)):
+                raise RecordingError(
+                    folder, "belongs to another user", "Name another folder with -o"
+                )
             folder.parent.mkdir(parents=True, exist_ok=True)
             folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+            if folder.stat().st_uid == os.geteuid():
+                folder.chmod(FOLDER_MODE)  # it may have been there, open to all
             (folder / SEGMENTS).mkdir(mode=FOLDER_MODE)
             lock = Lock.take(folder, host)
             # Keeps the recording out of the working directories that Ray uploads.
