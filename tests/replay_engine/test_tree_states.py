@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from support.loop_runner import Loops
+from support.random_trees import read
+from support.sandboxes import work_here
 
 from chia_bypass.look.analysis.left_files import content_of, files_of
 from chia_bypass.recording.reader import Recording
@@ -107,3 +109,14 @@ def test_a_tree_comes_back_for_a_real_call_or_it_is_refused_with_the_cause(loops
     redone = loops.replay("--live", "build")
     assert BUILT in redone.stdout
     assert loops.real_runs() == ["build"]
+
+    if not work_here():
+        return
+    fresh(chip)  # on a Ray of its own nothing of the user's is written
+    before = read(chip)
+    dry = loops.chia_bypass("replay", "r")
+    assert dry.returncode == 0, dry.stderr
+    assert "4 replayed · 0 real · 0 missed" in dry.stderr
+    assert BUILT in dry.stdout
+    assert "put back: 3 files of served calls" in dry.stderr
+    assert read(chip) == before
