@@ -167,6 +167,10 @@ class Engine(Protocol):
         """
         ...
 
+    def asks(self, actor: Any, method: str, args: Any, kwargs: Any) -> None:
+        """A method of a plain actor is about to be called with these."""
+        ...
+
     def asked(self, actor: Any, method: str, returned: Any) -> None:
         """A method of a plain actor was called, and Ray ``returned`` a reference or several."""
         ...

@@ -189,6 +189,22 @@ def is_actor_handle(kind: type) -> bool:
     return kind.__module__ == "ray.actor" and kind.__name__ == "ActorHandle"
 
 
+def actor_class_name(handle: Any) -> str:
+    """Module and qualified name of the class of the actor behind a handle; empty if the handle does
+    not say: then the actor can be named by the bare name only.
+    """
+    descriptor = getattr(handle, "_ray_actor_creation_function_descriptor", None)
+    module, name = (getattr(descriptor, part, None) for part in ("module_name", "class_name"))
+    return f"{module}:{name}" if module and name else ""
+
+
+def started_here(handle: Any) -> bool:
+    """Whether this very handle is what starting the actor returned: then what the call does to the
+    actor is nobody else's affair. Without it such methods would be noted, too.
+    """
+    return bool(getattr(handle, "_ray_original_handle", False))
+
+
 def actor_identity(handle: Any) -> tuple[str, str]:
     """Id, hexadecimal, and class name of the actor behind a handle: by it the calls are known
     that share an actor, which served and real ones must not.

@@ -15,6 +15,7 @@
         failed: {success: false}       # field -> the value, or list of values, that is a failure
         was: old.module:name           # former name, or a list of them
         files: ["out/*.log"]           # globs; or {root:, globs:, limit:, delete: true}
+      actors: {Counter: reapply}       # actors on which methods of served calls are called again
     states:
       tree: {root: /work/chip, save: git, restore: git}    # the source tree that a state is
 """
@@ -31,6 +32,8 @@ SECTION = "bypass"
 """The top-level key that holds everything of ours, except"""
 STATES = "states"
 """what the states are that functions share."""
+ACTORS = "actors"
+"""The key in the former that is about actors, and not about a function."""
 
 
 class Match(str, Enum):
@@ -45,6 +48,13 @@ class Repeats(str, Enum):
 
     LAST = "last"
     FAIL = "fail"
+
+
+class Reapply(str, Enum):
+    """What becomes of the methods that served calls had called of an actor."""
+
+    REAPPLY = "reapply"
+    """They are called again before anything real meets it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +119,8 @@ class BypassConfig:
     """Function name as written -> its entry."""
     states: Mapping[str, StateTree] = field(default_factory=dict)
     """Name of a state -> the source tree that it is."""
+    actors: Mapping[str, Reapply] = field(default_factory=dict)
+    """Class or given name of an actor -> what to do with what served calls did to it."""
 
     @property
     def folder(self) -> str | None:

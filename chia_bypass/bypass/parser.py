@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from chia_bypass.bypass.config import (
+    ACTORS,
     SECTION,
     STATES,
     BypassConfig,
     Entry,
     Files,
     Match,
+    Reapply,
     Repeats,
     StateTree,
     parse_actor,
@@ -52,7 +54,26 @@ def load_config(path: str | os.PathLike[str]) -> BypassConfig:
     file = Path(path).absolute()
     section = yaml_text.load_section(file, SECTION)
     states = _states(_Place(str(file), STATES), yaml_text.load_section(file, STATES))
-    return BypassConfig(str(file), parse_section(str(file), section), states)
+    entries, actors = parse_section(str(file), section), parse_actors(str(file), section)
+    return BypassConfig(str(file), entries, states, actors)
+
+
+def parse_actors(file: str, section: Any) -> dict[str, Reapply]:
+    """What a ``bypass:`` section says about actors, by their classes or names."""
+    if not _tells_of_actors(section):
+        return {}
+    place, value = _Place(file, SECTION).under(ACTORS), section[ACTORS]
+    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
+        raise place.wrong_type(value, "a mapping of classes or names of actors to reapply")
+    parse = _choice(Reapply)
+    return {name: parse(place.under(name), item) for name, item in value.items()}
+
+
+def _tells_of_actors(section: Any) -> bool:
+    """Whether ``actors`` is not just a function of that name, with an entry like others."""
+    value = section.get(ACTORS) if isinstance(section, dict) else None
+    is_entry = isinstance(value, bool) or (isinstance(value, dict) and "bypass" in value)
+    return value is not None and not is_entry
 
 
 def parse_section(file: str, section: Any) -> dict[str, Entry]:
@@ -68,7 +89,10 @@ def parse_section(file: str, section: Any) -> dict[str, Entry]:
                 f"has the key {_shown(name)}",
                 "A key must be the name of a function; put it in quotes if YAML misreads it",
             )
-    return {name: _entry(place.under(name), value) for name, value in section.items()}
+    entries = dict(section)
+    if _tells_of_actors(section):
+        del entries[ACTORS]
+    return {name: _entry(place.under(name), value) for name, value in entries.items()}
 
 
 def _entry(place: _Place, value: Any) -> Entry:

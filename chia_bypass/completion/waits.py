@@ -22,7 +22,7 @@ from chia_bypass.completion.quiet import LONGEST, Quiet
 from chia_bypass.completion.recorder import SeenLog, finished
 from chia_bypass.engine import PlainWait
 from chia_bypass.identity import position
-from chia_bypass.identity.producers import Producers
+from chia_bypass.identity.producers import FOREIGN, Producers
 from chia_bypass.recording.records import Outcome, Result
 
 R = TypeVar("R")
@@ -58,6 +58,8 @@ class Waits:
         self._patience, self._gave_up = patience, gave_up
         self.refuse: Callable[[Iterable[Any]], None] = lambda references: None
         """Raises where the loop must not be given one of these."""
+        self.unordered: Callable[[], None] = lambda: None
+        """Told of a wait that ended with some results and not with others, of no recorded call."""
         self.changed = threading.Condition()
         self._idle_since: float | None = None
         self._idle_looks = 0
@@ -99,6 +101,26 @@ class Waits:
         with self.changed:
             order = self._order_of(here.parent)
             calls = [self._served(order, reference) for reference in references]
+        ready, rest = self._wait(plain, order, here, references, calls, num_returns, timeout)
+        if ready and rest and any(map(self._is_of_no_call, references, calls)):
+            self.unordered()
+        return ready, rest
+
+    def _is_of_no_call(self, reference: Any, served: str | None) -> bool:
+        """Whether a plain actor or task returns it: these run again, and end when they end."""
+        found = None if served else self._producers.find(reference)
+        return found is not None and found.call == FOREIGN
+
+    def _wait(
+        self,
+        plain: PlainWait,
+        order: Order,
+        here: position.Position,
+        references: list[Any],
+        calls: list[str | None],
+        num_returns: int,
+        timeout: float | None,
+    ) -> tuple[list[Any], list[Any]]:
         if not any(calls):
             wait = plain if self.log is None else partial(self.log.wait, plain)
             return wait(references, num_returns, timeout)

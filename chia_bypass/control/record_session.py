@@ -190,6 +190,7 @@ def new_run(folder: Path, command: Sequence[str], options: RecordOptions) -> Run
         versions=versions(),
         tells_ends=True,
         tells_waits=True,
+        tells_methods=True,
         revision=_revision(),
         environment=tuple(sorted(os.environ)),
         kept={name: os.environ[name] for name in options.keep_env},

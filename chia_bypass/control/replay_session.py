@@ -225,6 +225,11 @@ class Replayed:
         return {what: times for what, times in counts.items() if times}
 
     @property
+    def made_again(self) -> Mapping[str, int]:
+        """Methods of actors that served calls had called, and how often they were called again."""
+        return Counter(e.function for e in self.events if e.kind is Kind.MADE_AGAIN)
+
+    @property
     def files(self) -> FilesPutBack:
         """What became of the files that served calls had left."""
         return files_put_back(self.recording, self.events, self.served, puts_back=self.puts_back)
@@ -479,7 +484,7 @@ def totals(events_: Sequence[Event]) -> Mapping[str, Counter[Kind]]:
     found: dict[str, Counter[Kind]] = {}
     for event in events_:
         # About calls, or about what the loop did, but no calls themselves.
-        if event.kind in (Kind.OUT_OF_ORDER, Kind.PUT_BACK, Kind.UNCHECKED):
+        if event.kind in (Kind.OUT_OF_ORDER, Kind.PUT_BACK, Kind.MADE_AGAIN, Kind.UNCHECKED):
             continue
         found.setdefault(event.function, Counter())[event.kind] += 1
     return found

@@ -24,12 +24,12 @@ def describe(
     producers: Producers,
     now: float,
     redaction: Redaction = NO_RULES,
-    given: set[Given] | None = None,
+    given: dict[Given, Any] | None = None,
 ) -> Call:
     """Name one more dispatch at ``position``; ``now`` is when, in Unix seconds.
 
     The rules of ``redaction`` are applied before digests are taken. ``given``, if there is one,
-    receives the actors that the call is given.
+    receives the actors that the call is given, each with a handle of it, or what stands for one.
     """
     parent = position.parent
     number = position.next_number()
@@ -55,7 +55,7 @@ def _arguments(
     producers: Producers,
     redaction: Redaction,
     function: str,
-    given: set[Given] | None,
+    given: dict[Given, Any] | None,
 ) -> tuple[tuple[Argument, ...], tuple[str, ...]]:
     arguments: list[Argument] = []
     unstable: list[str] = []
@@ -68,7 +68,7 @@ def _arguments(
             if producer is not None:
                 found.append(producer)
             elif given is not None and (actor := actor_of(item)) is not None:
-                given.add(actor)
+                given.setdefault(actor, item)
             return producer
 
         summary = digest(value, reference=reference, place=name, redactor=redactor)

@@ -40,14 +40,22 @@ def unwatched() -> Iterator[None]:
 def _watched(original: Any) -> Any:
     @functools.wraps(original)
     def _actor_method_call(self: Any, method_name: str, *args: Any, **kwargs: Any) -> Any:
+        engine = None if _here.unwatched else engines.current()
+        if engine is None:
+            return original(self, method_name, *args, **kwargs)
+        with unwatched():  # the engine may ask an actor of ours what it knows
+            engine.asks(self, method_name, *_arguments(*args, **kwargs))
         returned = original(self, method_name, *args, **kwargs)
-        engine = engines.current()
-        if engine is not None and not _here.unwatched:
-            with unwatched():  # the engine may ask an actor of ours what it knows
-                engine.asked(self, method_name, returned)
+        with unwatched():
+            engine.asked(self, method_name, returned)
         return returned
 
     return _actor_method_call
+
+
+def _arguments(args: Any = None, kwargs: Any = None, *_: Any, **options: Any) -> tuple[Any, Any]:
+    """Those of the method, of what Ray is given to call it."""
+    return args, kwargs
 
 
 _METHOD: Patch[None] = Patch(ray_private.METHOD, _watched)

@@ -9,22 +9,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chia_bypass import ray_private
 from chia_bypass.completion.recorder import SeenLog
 from chia_bypass.engine import Dispatch, Plan, Token, Unanswered
 from chia_bypass.identity import position
 from chia_bypass.identity.describe import describe
 from chia_bypass.identity.producers import Producers
 from chia_bypass.names import function_name
+from chia_bypass.record_engine.actor_notes import ActorNotes, is_book_keeping
 from chia_bypass.record_engine.batches import Notes
 from chia_bypass.record_engine.context import RecordContext
 from chia_bypass.record_engine.failure_reports import SpoiledReports
 from chia_bypass.record_engine.filters import Filters
 from chia_bypass.record_engine.sinks import Sink
 from chia_bypass.record_engine.unanswered import UnansweredCalls
-from chia_bypass.recording.records import Call, Got, Record, Seen, Uncaptured
+from chia_bypass.recording.records import ActorMethod, Call, Got, Record, Seen, Uncaptured
 from chia_bypass.recording.redaction import Redaction
 from chia_bypass.recording.schema import pack
-from chia_bypass.runtime import shared_facts
+from chia_bypass.runtime import origins, shared_facts
 
 Nested = tuple[tuple[bytes, str, int], ...]
 """Object id, call and index of each reference inside the arguments of a call."""
@@ -57,6 +59,7 @@ class RecordEngine:
         self._changed: set[tuple[str, str, str]] = set()
         self.notes = Notes(sink.note, self.spoil, self._counts)
         self._seen = SeenLog(producers, self._note_seen)
+        self._methods = ActorNotes(self.redaction, self._note_at_once)
         self._unanswered = UnansweredCalls(sink, self.redaction, self.spoil)
 
     @property
@@ -123,6 +126,25 @@ class RecordEngine:
         except Exception as error:  # the user's run goes on, whatever ails Ray
             self.spoil(f"{kind} {name} was not told its place: {type(error).__name__}: {error}")
 
+    def asks(self, actor: Any, method: str, args: Any, kwargs: Any) -> None:
+        """Noted, if a call does it or what a call has started."""
+        here = position.current()
+        if here is not None and self.notes_at_once:
+            self.note_method(here.parent.path, actor, method, args, kwargs)
+
+    def note_method(self, caller: str, actor: Any, method: str, args: Any, kwargs: Any) -> None:
+        """Note that ``caller`` calls that method, unless it has just started the actor itself.
+
+        Never raises: the user's run goes on, whatever ails its arguments.
+        """
+        if ray_private.started_here(actor) or is_book_keeping(actor):
+            return
+        try:
+            path = origins.path_of(self.run, actor)
+            self._methods.note(caller, path, method, args, kwargs)
+        except Exception as error:
+            self.spoil(f"{caller} called {method} of an actor: {type(error).__name__}: {error}")
+
     def asked(self, actor: Any, method: str, returned: Any) -> None:
         """It is the loop's own affair."""
 
@@ -141,6 +163,10 @@ class RecordEngine:
         self.notes.add(pack(seen))
         if self.notes_at_once:
             self.notes.flush()
+
+    def _note_at_once(self, method: ActorMethod) -> None:
+        self.notes.add(pack(method))
+        self.notes.flush()
 
     def completions(self) -> SeenLog:
         """What notes which calls the loop learns of first."""

@@ -37,6 +37,8 @@ class Numbering(dict[K, int], Generic[K]):
         return number
 
 
+_SELDOM: Final = ("actormethod",)
+"""Kinds that few replays read: these look for them themselves."""
 _WAITS: Final = ("seen", "got")
 """Kinds of records of which there are many, and that are read only where waits matter."""
 
@@ -72,6 +74,9 @@ class IndexBuilder:
 
     def add(self, content: dict[str, Any], spot: Spot) -> None:
         """Take a record. Raises Malformed where a field that the index needs is wrong."""
+        if content["kind"] in _SELDOM:
+            self._classes.update(content.get("classes", ()))
+            return
         if content["kind"] not in ("call", "result"):
             (self._seen if content["kind"] in _WAITS else self._others).append(spot)
             return

@@ -31,6 +31,7 @@ from chia_bypass.recording.layout import (
 )
 from chia_bypass.recording.records import (
     PLAIN_FORMAT,
+    ActorMethod,
     Call,
     Closed,
     Got,
@@ -38,6 +39,7 @@ from chia_bypass.recording.records import (
     Result,
     Run,
     Seen,
+    attempt_path,
 )
 from chia_bypass.recording.schema import Malformed
 from chia_bypass.recording.segments import RESTORE, Segments, unreadable
@@ -199,6 +201,38 @@ class Recording:
         for record in map(self._segments.record, self.index.seen):
             if isinstance(record, Got):
                 yield record
+
+    def methods_below(self, path: str) -> Sequence[ActorMethod] | None:
+        """What the call at ``path``, and all that it dispatched or started, called of actors.
+
+        In the order of the time, of the run whose result counts, and of its attempts up to that.
+        None: that run does not tell. Raises RecordingCorrupt.
+        """
+        stored = self.result(path)
+        number = None if stored is None else self.run_of(stored.segment)
+        if stored is None or number is None or not self.contents.runs[number].tells_methods:
+            return None
+        attempts = (attempt_path(path, one) for one in range(stored.result.attempt + 1))
+        tops = tuple(attempts)
+        found = [
+            one
+            for one in self._methods.get(self.contents.runs[number].id, ())
+            if one.caller in tops or one.caller.startswith(tuple(f"{top}/" for top in tops))
+        ]
+        return sorted(found, key=lambda one: (one.at, one.number))
+
+    @cached_property
+    def _methods(self) -> Mapping[str, Sequence[ActorMethod]]:
+        """All notes of methods, by the run that made them."""
+        found: defaultdict[str, list[ActorMethod]] = defaultdict(list)
+        for name in segments_of(self.folder):
+            header = self._segments.header(name)
+            for content, spot in self._segments.maps(name):
+                if content["kind"] == "actormethod" and header is not None:
+                    record = self._segments.record(spot)
+                    if isinstance(record, ActorMethod):
+                        found[header.run].append(record)
+        return found
 
     def document(self, stored: Stored) -> memoryview:
         """The encoded value of a result. Raises RecordingCorrupt naming the call."""

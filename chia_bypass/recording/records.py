@@ -317,6 +317,8 @@ class Run:
     tells_ends: bool = False
     """What dispatched a call notes it where its worker cannot: cancelled, given up, lost. So a call
     without a result, in a run that ended in order, is one that never ended."""
+    tells_methods: bool = False
+    """What its calls called of actors is noted: what has no note was not called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -488,6 +490,30 @@ class Released:
 
 
 @dataclass(frozen=True, slots=True)
+class ActorMethod:
+    """A method of a plain actor that a recorded call, or what it started, called."""
+
+    caller: str
+    """Path of what called it, as the parent of calls."""
+    number: int
+    """From 0, its position among those of the caller."""
+    actor: str
+    """Path of the actor, as a parent of calls; empty if nobody told who it is."""
+    method: str
+    at: float
+    arguments: bytes = b""
+    """The encoded pair of a tuple and a dictionary: its arguments."""
+    buffers: tuple[bytes, ...] = ()
+    """What these name by digest."""
+    classes: tuple[str, ...] = ()
+    """Classes that rebuilding them needs, ``module:qualname``."""
+    pickled: tuple[str, ...] = ()
+    """Places that are kept as pickle, and why."""
+    reason: str = ""
+    """Why they are not kept; then the others are empty."""
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """Last record of a run in the manifest: without it the recording is incomplete."""
 
@@ -516,6 +542,7 @@ Record = (
     | Surroundings
     | Got
     | Released
+    | ActorMethod
     | Closed
     | Call
     | Result

@@ -14,6 +14,7 @@ import msgpack
 
 from chia_bypass.recording.records import (
     ActorCreation,
+    ActorMethod,
     Call,
     Closed,
     Cluster,
@@ -157,6 +158,7 @@ KINDS: Mapping[str, type[Record]] = {
         Surroundings,
         Got,
         Released,
+        ActorMethod,
         Closed,
         Call,
         Result,

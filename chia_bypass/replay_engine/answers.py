@@ -11,7 +11,16 @@ from chia_bypass.outputs.left_index import LeftIndex
 from chia_bypass.outputs.restore import LeftBy, PastState
 from chia_bypass.recording.index import NONE, Siblings, siblings
 from chia_bypass.recording.reader import Recording, Stored
-from chia_bypass.recording.records import Blob, Call, Driver, Outcome, Result, Seen, Written
+from chia_bypass.recording.records import (
+    ActorMethod,
+    Blob,
+    Call,
+    Driver,
+    Outcome,
+    Result,
+    Seen,
+    Written,
+)
 
 
 class Answers(Protocol):
@@ -27,6 +36,7 @@ class Answers(Protocol):
     def writes(self) -> Sequence[Sequence[Written]]: ...
     def left(self, path: str) -> Sequence[LeftBy]: ...
     def past(self, path: str) -> Sequence[PastState]: ...
+    def methods_below(self, path: str) -> Sequence[ActorMethod] | None: ...
 
 
 class Index:
@@ -125,6 +135,10 @@ class Index:
         if stored is None or stored.result.outcome not in (Outcome.VALUE, Outcome.EXCEPTION):
             return None
         return stored.result
+
+    def methods_below(self, path: str) -> Sequence[ActorMethod] | None:
+        """What a call and all below it called of actors; None: the recording does not tell."""
+        return self.recording.methods_below(path)
 
     def writes(self) -> Sequence[Sequence[Written]]:
         """What each attempt of a call wrote at paths that its arguments name, if it wrote any."""

@@ -58,6 +58,9 @@ class Asked:
     """How it breaks if it is served."""
     states: Mapping[str, Use | None] = field(default_factory=dict)
     """The states that it shares with other calls, and who used each first in this replay."""
+    kept_up: frozenset[str] = frozenset()
+    """Those of actors on which the methods of served calls are called again: a real call is right
+    there, whoever came before it."""
 
     @property
     def recorded(self) -> Result | None:
@@ -90,6 +93,7 @@ class Why(str, Enum):
     LIVE = "--live"
     REDO = "--redo"
     FAILED = "it failed when it was recorded"
+    ACTOR = "an actor that it is given is no longer as recorded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,17 +174,23 @@ def decide(asked: Asked, rules: Rules) -> Verdict:
     changed = _changed_arguments(asked, rules)
     if changed:
         return _unanswered(asked.missing(MissReason.OTHER_ARGUMENTS, "", changed), rules)
-    verdict = _served(asked, asked.answer)
-    if asked.fault is None or isinstance(verdict, Refuse):
+    verdict = _served(asked, asked.answer, rules)
+    if asked.fault is None or not isinstance(verdict, Serve | Compare):
         return verdict
     return Inject(verdict, asked.fault)
 
 
-def _served(asked: Asked, answer: Found) -> Serve | Compare | Refuse:
+def _served(asked: Asked, answer: Found, rules: Rules) -> Verdict:
     result = answer.stored.result
     if asked.doubtful or asked.reads:
         return Compare(result, asked.doubtful, asked.reads)
-    return _stale(asked, Kind.SERVED) or Serve(result, answer.drift)
+    stale = _stale(asked, Kind.SERVED)
+    if stale is None:
+        return Serve(result, answer.drift)
+    others = {state: use for state, use in asked.states.items() if state not in asked.kept_up}
+    if rules.policy.on_miss is OnMiss.FAIL or _stale(replace(asked, states=others), Kind.SERVED):
+        return stale
+    return _run(asked, Why.ACTOR.value, rules)
 
 
 def settle(asked: Asked, found: Compared, rules: Rules) -> Verdict:

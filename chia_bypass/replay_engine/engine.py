@@ -7,7 +7,7 @@ runs for real after one.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +17,7 @@ from chia_bypass.engine import Completions, Dispatch, Invocation, Plan, Token, U
 from chia_bypass.errors import Miss, RealRunRefused, RecordingCorrupt
 from chia_bypass.fault_rules import FaultKind
 from chia_bypass.identity import position
+from chia_bypass.identity.handles import Given
 from chia_bypass.identity.producers import Producers
 from chia_bypass.inputs.findings import NOTHING, Inputs
 from chia_bypass.names import function_name
@@ -52,8 +53,15 @@ from chia_bypass.replay_engine.provider import Answer, Pending
 from chia_bypass.replay_engine.provider_factory import Provision
 from chia_bypass.replay_engine.questions import Question, Questions
 from chia_bypass.replay_engine.real_calls import RealCall, RealCalls
+from chia_bypass.replay_engine.reapplying import Reapplying
 from chia_bypass.replay_engine.shared_state import Kind as StateKind
-from chia_bypass.replay_engine.shared_state import States, Use, can_be_put_back, named_state
+from chia_bypass.replay_engine.shared_state import (
+    States,
+    Use,
+    can_be_put_back,
+    named_state,
+    state_of,
+)
 from chia_bypass.runtime import shared_facts
 from chia_bypass.values.digest import digest
 from chia_bypass.values.kinds import Reference
@@ -105,6 +113,9 @@ class ReplayEngine:
         mixed = not permission.serves_all(policy, context.config)
         self._rules = Rules(policy, mixed=mixed, invented=bool(context.invented))
         self._states = States(outcomes) if outcomes is not None and mixed else None
+        self._again = Reapplying(
+            context, index, self._provision, outcomes if self._states is not None else None
+        )
         self._questions = Questions(
             context,
             self._rules,
@@ -112,6 +123,7 @@ class ReplayEngine:
             self.parents,
             self._provision,
             self._states,
+            self._again,
             self.real.ran,
         )
         self._deaths = Deaths(index, outcomes)
@@ -122,6 +134,7 @@ class ReplayEngine:
             self.parents.order_of, producers, policy.patience, self._out_of_order, self._log
         )
         self._waits.refuse = self._methods.refuse
+        self._waits.unordered = self._methods.unordered
 
     def plan(self, dispatch: Dispatch) -> Plan:
         """Serve the recorded call, or raise a Miss; run for real only what was allowed to."""
@@ -147,7 +160,7 @@ class ReplayEngine:
             return self._compare(verdict, question)
         if isinstance(verdict, Inject):
             return self._inject(verdict, question)
-        run = self._note_real(verdict, question.asked)
+        run = self._note_real(verdict, question.asked, question.given)
         if question.asked.recorded is not None:
             self._waits.leaves_out(question.parent, question.asked.recorded.call.path)
         token, produced = self._token(question, filtered=run.filtered)
@@ -156,7 +169,7 @@ class ReplayEngine:
     def _serve(self, result: Result, question: Question) -> Plan:
         with _damage(question.asked):
             provider = self._provision.provider(result)
-        self._note_served(question.asked)
+        self._note_served(question.asked, question.given)
         self._deaths.serves(result.call.path)
         if question.given:
             self._methods.served(question.given, misses.shown(question.call))
@@ -179,7 +192,7 @@ class ReplayEngine:
                 plan = replace(plan, token=BreakingToken(broken, plan.token))
             else:
                 provider = self._provision.provider(served.result)
-                self._use_states(asked, StateKind.SERVED)
+                self._use_states(asked, StateKind.SERVED, question.given)
                 plan = Plan(
                     provider=BreakingAnswer(broken, provider),
                     data=self.context.source.folder,
@@ -211,25 +224,31 @@ class ReplayEngine:
         else:
             self._waits.leaves_out(question.parent, result.call.path)
         others = self._questions.others(question)
+        covered = {
+            a: handle for a, handle in question.given.items() if self._again.covers(a, handle)
+        }
         token = self._sent.comparing(
-            live, pickle.dumps(asked, protocol=5), wanted, others, provider
+            live, pickle.dumps(asked, protocol=5), wanted, others, provider, covered
         )
-        plain = provider.plain and not wanted
+        plain = provider.plain and not wanted and not covered
         return Plan(token=token, plain=plain, dispatched=self._learner(produced))
 
-    def settle(self, asked: Asked, found: Compared) -> Asked | None:
+    def settle(
+        self, asked: Asked, found: Compared, given: Mapping[Given, Any] | None = None
+    ) -> Asked | None:
         """On the worker: the call if its recorded answer is served. Raises Miss if it must not run.
 
-        None: it runs for real.
+        None: it runs for real. ``given``: the actors whose methods would be called again.
         """
+        given = given or {}
         asked = self._with_states(asked)
         while True:
             verdict = decision.settle(asked, found, self._rules)
             try:
                 if isinstance(verdict, Serve):
-                    self._note_served(asked, verdict.drift, found.inputs)
+                    self._note_served(asked, given, verdict.drift, found.inputs)
                     return asked
-                self._note_real(verdict, asked, found)
+                self._note_real(verdict, asked, given, found)
                 return None
             except _AskAgain as again:
                 asked = again.asked
@@ -259,17 +278,27 @@ class ReplayEngine:
         return self._provision.provider(asked.recorded)
 
     def _note_served(
-        self, asked: Asked, drift: tuple[str, ...] | None = None, inputs: Inputs = NOTHING
+        self,
+        asked: Asked,
+        given: Mapping[Given, Any],
+        drift: tuple[str, ...] | None = None,
+        inputs: Inputs = NOTHING,
     ) -> None:
         answer = asked.answer
         assert isinstance(answer, Found)
-        self._use_states(asked, StateKind.SERVED)
+        self._use_states(asked, StateKind.SERVED, given)
         drift = answer.drift if drift is None else drift
         if self.outcomes is not None:
             recorded = answer.stored.result.call
             self.outcomes.add(event(Kind.SERVED, asked.call, recorded, drift, inputs=inputs))
 
-    def _note_real(self, verdict: Verdict, asked: Asked, found: Compared = EQUAL) -> Run:
+    def _note_real(
+        self,
+        verdict: Verdict,
+        asked: Asked,
+        given: Mapping[Given, Any],
+        found: Compared = EQUAL,
+    ) -> Run:
         """Note a real call, or raise what keeps it from running."""
         call, answer = asked.call, asked.answer
         if isinstance(verdict, Refuse):
@@ -278,7 +307,8 @@ class ReplayEngine:
             raise permission.refused(self.context, call.function, call.tag)
         assert isinstance(verdict, Run)
         self.refuse_after_a_miss(call.function, call.tag)
-        self._use_states(asked, StateKind.REAL)
+        self._use_states(asked, StateKind.REAL, given)
+        self._catch_up(asked, given)
         recorded: Call | None
         if isinstance(answer, Found):
             recorded, differing = answer.stored.result.call, found.differing or answer.drift
@@ -291,15 +321,34 @@ class ReplayEngine:
         self._note(noted)
         return verdict
 
-    def _use_states(self, asked: Asked, kind: StateKind) -> None:
+    def _catch_up(self, asked: Asked, given: Mapping[Given, Any]) -> None:
+        """Have done to actors what served calls had done, before a real call meets them."""
+        for actor, handle in given.items():
+            state = state_of(actor)
+            why = self._again.catch_up(handle) if state in asked.states else ""
+            if why:
+                detail = f"{state} cannot be made what it was: {why}"
+                raise self._missed(asked.call, Missed(MissReason.STALE, None, detail=detail))
+
+    def _use_states(self, asked: Asked, kind: StateKind, given: Mapping[Given, Any]) -> None:
         """Note that the call uses its states. Raises _AskAgain if another process was faster."""
         if self._states is None:
             return
         states = set(asked.states)
         back = states & self._put_back(asked, kind)
         use = Use(kind, misses.shown(asked.call))
+        if kind is StateKind.SERVED and asked.recorded is not None:
+            listed = self._again.served(states, given, asked.recorded.call.path, self._is_real)
+            if listed.too_late:
+                raise _AskAgain(self._with_states(asked))
+            states -= listed.states
+            use = use._replace(call=f"{use.call} ({listed.why})") if listed.why else use
         if not (self._states.use_and_put_back(back) and self._states.use(states - back, use)):
             raise _AskAgain(self._with_states(asked))
+
+    def _is_real(self, state: str) -> bool:
+        used = None if self._states is None else self._states.known(state)
+        return used is not None and used.kind is StateKind.REAL
 
     def _put_back(self, asked: Asked, kind: StateKind) -> set[str]:
         """The states that serving the call leaves as it had left them, since that was declared."""
@@ -417,6 +466,14 @@ class ReplayEngine:
             self._table(),
         )
         shared_facts.tell_origin(self.context.run, process, pickle.dumps(origin))
+
+    def asks(self, actor: Any, method: str, args: Any, kwargs: Any) -> None:
+        """Before it, what served calls had done to the actor is done again, if the YAML says so."""
+        here, growth = position.current(), self.real.growth
+        if growth is not None and here is not None and growth.recorder.notes_at_once:
+            caller = self.parents.of(here.parent).kept or here.parent.path
+            growth.recorder.note_method(caller, actor, method, args, kwargs)
+        self._methods.not_made_again(actor, self._again.catch_up(actor))
 
     def asked(self, actor: Any, method: str, returned: Any) -> None:
         """Served calls may have left the actor as it was: told, or refused."""

@@ -49,6 +49,8 @@ class Kind(str, Enum):
     """Others went first at last, since the loop did not learn of this recorded call in its turn."""
     PUT_BACK = "put back"
     """Files of the served call that is ``recorded``."""
+    MADE_AGAIN = "made again"
+    """A method that the served call that is ``recorded`` had called of an actor: ``function``."""
     UNCHECKED = "not checked"
     """Something that nobody can know: ``message`` says what, in the plural, and ``function`` where.
     """

@@ -111,9 +111,12 @@ def _remedy(call: Call, missed: Missed, yaml: str, live: str) -> str:
     if missed.reason is MissReason.OTHER_NODE:
         return NODE_REMEDY
     if missed.reason is MissReason.STALE:
+        again = ""
+        if missed.detail.partition(" used actor ")[1]:
+            again = f", have it done to the actor again ('actors: {{NAME: reapply}}' in {yaml})"
         return (
             "Serve all calls that use it, or run the earlier ones for real too (--redo CALL, "
-            f"--live FUNCTION); or, if {key} does not depend on it, use --stale {key}"
+            f"--live FUNCTION){again}; or, if {key} does not depend on it, use --stale {key}"
         )
     if missed.reason is MissReason.INFRASTRUCTURE:
         return f"Raise it again with --replay-ray-errors, or run it for real with {live}"

@@ -27,6 +27,7 @@ REMEMBERED: Final = 20_000
 """Results that nobody has asked for yet, those of the newest calls."""
 NOTED: Final = 1_000
 """How often a process notes the same method."""
+UNORDERED: Final = "waits that told which of several plain actors or tasks ended first"
 ASKED: Final = "results of methods of actors that served calls would have changed"
 
 
@@ -65,6 +66,19 @@ class OwnMethods:
                     self._refused[reference.binary()] = name, why
             while len(self._refused) > REMEMBERED:
                 self._refused.popitem(last=False)
+
+    def unordered(self) -> None:
+        """The loop decides on what ended first among what no recorded call returned."""
+        self._noted[UNORDERED] += 1
+        if self._outcomes is not None and self._noted[UNORDERED] <= NOTED:
+            self._outcomes.add(Event(Kind.UNCHECKED, "ray.wait", message=UNORDERED))
+
+    def not_made_again(self, handle: Any, why: str) -> None:
+        """``why`` what served calls had done to it could not be done again; empty: it was."""
+        actor = actor_of(handle) if why else None
+        if actor is not None and self._states is not None:
+            use = Use(StateKind.SERVED, f"served calls that it was given to ({why})")
+            self._states.use({state_of(actor)}, use)
 
     def _why(self, actor: Given) -> str:
         """Why what it returns may be wrong; empty: no served call was given it."""

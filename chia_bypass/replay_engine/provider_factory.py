@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from hashlib import sha256
+from typing import Any, cast
 
 import ray
 
-from chia_bypass.errors import ChiaBypassError
+from chia_bypass.errors import ChiaBypassError, UsageError
 from chia_bypass.identity.producers import Producers
 from chia_bypass.outputs.restore import LeftBy
 from chia_bypass.patches.ray_errors import RecordedText
-from chia_bypass.recording.records import Blob, Left, Outcome, Result
+from chia_bypass.recording.records import ActorMethod, Blob, Left, Outcome, Result
 from chia_bypass.recording.sketched import whole
+from chia_bypass.replay_engine import class_table
 from chia_bypass.replay_engine.answers import Answers
 from chia_bypass.replay_engine.class_table import loaded_modules, walk
 from chia_bypass.replay_engine.context import ReplayContext
 from chia_bypass.replay_engine.matcher import Missed
 from chia_bypass.replay_engine.miss_reasons import MissReason
 from chia_bypass.replay_engine.provider import Answer, Pending, serve_reference
-from chia_bypass.values.class_lookup import Sketches, untrusted
+from chia_bypass.values.class_lookup import ImportedClasses, Sketches, untrusted
 from chia_bypass.values.decode import decode
 from chia_bypass.values.kinds import Reference
 
@@ -122,6 +124,26 @@ class Provision:
 
     def _comes_back(self, one: LeftBy) -> bool:
         return not one.left.state or self.restores(one.left)
+
+    def arguments(self, method: ActorMethod) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        """Those of a method that a recorded call called of an actor. Raises ChiaBypassError."""
+        if absent := self._absent(method.classes):
+            needed = f"needs module {', '.join(sorted(absent))}, which the loop has not loaded"
+            raise UsageError(needed, "Allow it with --allow-import")
+        buffers = {sha256(data).digest(): memoryview(data) for data in method.buffers}
+        modules = loaded_modules(method.classes, self._policy.allow_import)
+        table = class_table.unpack(self._table())
+        args, kwargs = cast(
+            "tuple[tuple[Any, ...], Mapping[str, Any]]",
+            decode(
+                method.arguments,
+                classes=ImportedClasses(modules, table, self._trusted),
+                buffer=lambda digest, length: buffers[digest],
+                reference=lambda reference: reference,
+                allow_pickle=self._policy.allow_pickle,
+            ),
+        )
+        return args, kwargs
 
     def _references(self, result: Result) -> Mapping[Reference, Any]:
         """References to tasks that serve what the references inside a result stood for.

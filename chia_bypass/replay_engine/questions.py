@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from chia_bypass.bypass.config import Entry
@@ -25,6 +25,7 @@ from chia_bypass.replay_engine.input_checks import reads_something
 from chia_bypass.replay_engine.matcher import Found
 from chia_bypass.replay_engine.parents import Parents, RecordedParent
 from chia_bypass.replay_engine.provider_factory import Provision
+from chia_bypass.replay_engine.reapplying import Reapplying
 from chia_bypass.replay_engine.reruns import runs_again
 from chia_bypass.replay_engine.shared_state import States, Use, states_of
 
@@ -38,8 +39,8 @@ class Question:
     known: RecordedParent
     """What the recording knows of that parent."""
     asked: Asked
-    given: frozenset[Given] = frozenset()
-    """The actors that the call is given."""
+    given: Mapping[Given, Any] = field(default_factory=dict)
+    """The actors that the call is given, each with a handle of it."""
 
     @property
     def call(self) -> Call:
@@ -58,19 +59,20 @@ class Questions:
         parents: Parents,
         provision: Provision,
         states: States | None,
+        again: Reapplying,
         ran: Collection[str],
     ) -> None:
         """``states``: None where everything is served; ``ran``: calls that ran for real."""
         self._context, self._rules, self._policy = context, rules, rules.policy
         self._producers, self._parents, self._provision = producers, parents, provision
-        self._states, self._ran = states, ran
+        self._states, self._again, self._ran = states, again, ran
         self._faults = Faults(rules.policy.faults)
 
     def ask(self, dispatch: Dispatch) -> Question:
         """Name the dispatch, find the recorded call that it is, and look at what matters."""
         here = position.current()
         assert here is not None, "a replaying process has a parent"
-        given: set[Given] = set()
+        given: dict[Given, Any] = {}
         call = describe(dispatch, here, self._producers, time.time(), self._policy.redaction, given)
         entry = find(self._context.config.entries, call.function)
         known = self._parents.of(here.parent)
@@ -93,8 +95,9 @@ class Questions:
             reads=result is not None and self._policy.checks_inputs and reads_something(result),
             fault=None if result is None else self._faults.of(result.call, dispatch.options),
             states=states,
+            kept_up=self._again.states(given),
         )
-        return Question(dispatch, here.parent, known, asked, frozenset(given))
+        return Question(dispatch, here.parent, known, asked, given)
 
     def _states_of(
         self, call: Call, entry: Entry | None, dispatch: Dispatch, actors: Iterable[Given]

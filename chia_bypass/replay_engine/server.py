@@ -15,7 +15,7 @@ from chia_bypass.outputs.restore import LeftBy, PastState
 from chia_bypass.recording.index import Siblings
 from chia_bypass.recording.layout import blob_path
 from chia_bypass.recording.reader import Stored, read_blob
-from chia_bypass.recording.records import Blob, Call, Result, Seen, Written
+from chia_bypass.recording.records import ActorMethod, Blob, Call, Result, Seen, Written
 from chia_bypass.replay_engine.answers import Index
 from chia_bypass.replay_engine.events import Log
 from chia_bypass.runtime.companion import CompanionLink, DriverProcess, companion
@@ -73,6 +73,10 @@ class ReplayServer:
     def left(self, path: str) -> Sequence[LeftBy]:
         """As Index.left."""
         return self._opened().left(path)
+
+    def methods_below(self, path: str) -> Sequence[ActorMethod] | None:
+        """As Index.methods_below."""
+        return self._opened().methods_below(path)
 
     def past(self, path: str) -> Sequence[PastState]:
         """As Index.past."""
@@ -178,6 +182,11 @@ class RemoteServer:
     def left(self, path: str) -> Sequence[LeftBy]:
         """The files that the call at ``path`` left, and those that it had dispatched."""
         found: Sequence[LeftBy] = self._ask("left", path)
+        return found
+
+    def methods_below(self, path: str) -> Sequence[ActorMethod] | None:
+        """What a call and all below it called of actors; None: the recording does not tell."""
+        found: Sequence[ActorMethod] | None = self._ask("methods_below", path)
         return found
 
     def past(self, path: str) -> Sequence[PastState]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import GeneratorType
@@ -15,6 +15,7 @@ from chia_bypass import engine as engines
 from chia_bypass import names
 from chia_bypass.engine import Engine, Invocation
 from chia_bypass.identity import position
+from chia_bypass.identity.handles import Given
 from chia_bypass.identity.producers import Producers
 from chia_bypass.patches import ray_api
 from chia_bypass.ray_private import attempt_number
@@ -138,6 +139,8 @@ class ComparingToken:
     others: tuple[str, ...]
     """Recorded calls that may answer instead, if they read what is here now."""
     answer: Answer | Pending
+    actors: Mapping[Given, Any] = field(default_factory=dict)
+    """Those that it is given and on which methods of served calls would be called again."""
 
     def run(self, body: Callable[[], R], invocation: Invocation) -> R:
         """The recorded answer, or what the miss policy makes of it."""
@@ -145,7 +148,7 @@ class ComparingToken:
         asked: Asked = pickle.loads(self.asked)
         try:
             chosen, found = self._compare(engine, asked, invocation)
-            served = engine.settle(chosen, found)
+            served = engine.settle(chosen, found, self.actors)
             if served is not None:
                 answer = self.answer if chosen is asked else engine.provider(chosen)
                 return cast("R", answer(asked.call.tag, None))

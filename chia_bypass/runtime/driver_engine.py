@@ -117,6 +117,11 @@ class DriverEngine(Generic[E]):
         """As the engine does."""
         self.engine().started(kind, name, process)
 
+    def asks(self, actor: Any, method: str, args: Any, kwargs: Any) -> None:
+        """As the engine does; before there is one no call was made."""
+        if self._engine is not None:
+            self._engine.asks(actor, method, args, kwargs)
+
     def asked(self, actor: Any, method: str, returned: Any) -> None:
         """As the engine does; before there is one nothing was served."""
         if self._engine is not None:

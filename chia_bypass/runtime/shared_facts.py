@@ -63,6 +63,11 @@ def ask_origin(run: str, process: bytes) -> bytes | None:
         time.sleep(_PAUSE)
 
 
+def known_origin(run: str, process: bytes) -> bytes | None:
+    """As :func:`ask_origin`, of one whose starter has told if it ever does."""
+    return ray_private.ask(_key(run, "origin", process), _NAMESPACE)
+
+
 def incarnation(run: str, actor: bytes) -> int:
     """How often the actor was restarted before this process, which asks once."""
     for number in itertools.count():

@@ -163,6 +163,10 @@ class WorkerEngine:
         """As the engine of the actor or task does."""
         self._do(lambda engine: engine.started(kind, name, process))
 
+    def asks(self, actor: Any, method: str, args: Any, kwargs: Any) -> None:
+        """As the engine of the actor or task does."""
+        self._do(lambda engine: engine.asks(actor, method, args, kwargs))
+
     def asked(self, actor: Any, method: str, returned: Any) -> None:
         """As the engine of the actor or task does."""
         self._do(lambda engine: engine.asked(actor, method, returned))

@@ -67,6 +67,11 @@ def _print_deviations(replayed: Replayed) -> None:
         terminal.line(f"input changed: {changed}", stderr=True)
     for what, times in replayed.not_checked.items():
         terminal.line(f"not checked: {times} {what}", stderr=True)
+    if again := replayed.made_again:
+        methods = ", ".join(f"{name} {times}" for name, times in sorted(again.items()))
+        what = "method call" if sum(again.values()) == 1 else "method calls"
+        line = f"made again: {sum(again.values())} {what} of served calls on actors ({methods})"
+        terminal.line(line, stderr=True)
     _print_files(replayed)
     for call in replayed.redacted:
         terminal.line(f"redacted: the result of {call.function} at {call.path}", stderr=True)

@@ -14,6 +14,7 @@ from chia_bypass.bypass.config import (
     Entry,
     Files,
     Match,
+    Reapply,
     Repeats,
     StateTree,
     parse_actor,
@@ -65,6 +66,23 @@ def test_the_documented_entry(tmp_path: Path) -> None:
     assert got["summarize"] == Entry(bypass=True)
     assert got["build"] == Entry(bypass=False)
     assert got["pkg.mod:Node.build"] == Entry(tags=("one",), files=Files(("*.vcd",)))
+
+
+def test_actors_are_told_from_a_function_of_that_name(tmp_path: Path) -> None:
+    path = tmp_path / "bypass.yaml"
+    path.write_text("bypass: {f: true, actors: {Tree: reapply, the tree: reapply}}")
+    config = load_config(path)
+    assert config.actors == {"Tree": Reapply.REAPPLY, "the tree": Reapply.REAPPLY}
+    assert config.entries == {"f": Entry(True)}
+    for entry in ("true", "{bypass: true}"):
+        path.write_text(f"bypass: {{actors: {entry}}}")
+        config = load_config(path)
+        assert (config.entries, config.actors) == ({"actors": Entry(True)}, {})
+    for wrong, place in (("[Tree]", "bypass.actors"), ("{Tree: again}", "bypass.actors.Tree")):
+        path.write_text(f"bypass: {{actors: {wrong}}}")
+        with pytest.raises(ConfigError, match="reapply") as caught:
+            load_config(path)
+        assert place in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["", "# nothing", "bypass:", "bypass: {}", "cache: {f: true}"])

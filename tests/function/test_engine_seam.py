@@ -63,6 +63,8 @@ class Recording:
     def started(self, kind: str, name: str, process: bytes) -> None:
         self.told.append(("started", kind, name))
 
+    def asks(self, actor: Any, method: str, args: Any, kwargs: Any) -> None: ...
+
     def asked(self, actor: Any, method: str, returned: Any) -> None:
         self.told.append(("asked", method))
 

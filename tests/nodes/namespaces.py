@@ -132,20 +132,22 @@ class Machines:
         subprocess.run(["ip", "netns", "delete", space], check=False)
 
 
-def chia_bypass_on(machines: Machines, folder: Path, *arguments: str) -> str:
-    """Run our command on the head, which must end well; returns all that was printed."""
+def chia_bypass_on(
+    machines: Machines, folder: Path, *arguments: str, status: int = 0, **environment: str
+) -> str:
+    """Run our command on the head, which must end with ``status``; returns all that was printed."""
     root = Path(__file__).resolve().parents[2]
     path = os.pathsep.join((str(root), str(root / "cli")))
     done = subprocess.run(
         machines.on_head(sys.executable, "-m", "chia_bypass_cli", *arguments),
         cwd=folder,
-        env={**machines.environment, "PYTHONPATH": path, "COLUMNS": "200"},
+        env={**machines.environment, "PYTHONPATH": path, "COLUMNS": "200", **environment},
         capture_output=True,
         text=True,
         timeout=180,
         check=False,
     )
-    assert done.returncode == 0, done.stderr + done.stdout
+    assert done.returncode == status, done.stderr + done.stdout
     return done.stdout + done.stderr
 
 

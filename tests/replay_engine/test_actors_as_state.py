@@ -110,3 +110,31 @@ def test_what_an_actor_dispatched_for_a_served_call_is_not_unused(loops: Loops) 
     loops.write(AGENTS.replace('print(ray.get(agent.ask.remote("b")))', ""))
     unused = loops.chia_bypass("check", "r", "--address", loops.address)
     assert unused.returncode == 22, unused.stderr
+
+
+POOL = """
+from ray.util import ActorPool
+
+@ray.remote(num_cpus=0)
+class Squarer:
+    def square(self, x):
+        return x * x
+
+@ChiaFunction(num_cpus=0)
+def work(x):
+    real(f"work{x}")
+    return x
+
+pool = ActorPool([Squarer.remote(), Squarer.remote()])
+print(sorted(pool.map_unordered(lambda actor, x: actor.square.remote(x), range(3))))
+print(get(work.chia_remote(1)))
+"""
+
+
+def test_the_order_in_which_plain_actors_end_is_said_not_to_be_checked(loops: Loops) -> None:
+    _, replayed = loops.round_trip(POOL)
+    assert replayed.splitlines() == ["[0, 1, 4]", "1"]
+    checked = loops.chia_bypass("check", "r", "--address", loops.address)
+    assert checked.returncode == 0, checked.stderr
+    assert "not checked: " in checked.stderr
+    assert "waits that told which of several plain actors or tasks ended first" in checked.stderr

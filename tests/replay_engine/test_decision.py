@@ -111,6 +111,7 @@ OF_RAY = Missed(MissReason.INFRASTRUCTURE, SIM)
 USED = {"tree": Use(Kind.SERVED, "build"), "free": None}
 CHANGED = {"tree": Use(Kind.REAL, "build"), "free": None}
 LOST = {"tree": Use(Kind.LOST, "build left it at another HEAD"), "free": None}
+KEPT_UP, ALSO = frozenset({"tree"}), {"zone": Use(Kind.REAL, "build")}
 
 
 def missed(reason: MissReason, nearest: Call | None = None, **more: Any) -> Refuse:
@@ -166,6 +167,9 @@ def missed(reason: MissReason, nearest: Call | None = None, **more: Any) -> Refu
         # What could not be made as served calls had left it is still no matter to these.
         ({"states": LOST}, Rules(CLOSED), Serve(stored(SIM).result, ())),
         ({"states": LOST, "failed": True}, Rules(CLOSED), "stale"),
+        ({"states": CHANGED, "kept_up": KEPT_UP}, Rules(OPEN), Run(Why.ACTOR.value)),
+        ({"states": CHANGED, "kept_up": KEPT_UP}, Rules(CLOSED), "stale"),
+        ({"states": {**CHANGED, **ALSO}, "kept_up": KEPT_UP}, Rules(OPEN), "stale"),
     ],
 )
 def test_a_call_becomes(known: dict[str, Any], rules: Rules, verdict: object) -> None:

@@ -8,7 +8,7 @@ from chia_bypass.outputs.restore import LeftBy, PastState
 from chia_bypass.recording.index import NONE, Siblings, Spot, siblings
 from chia_bypass.recording.index_builder import IndexBuilder
 from chia_bypass.recording.reader import Stored
-from chia_bypass.recording.records import Blob, Call, Result, Seen, Written
+from chia_bypass.recording.records import ActorMethod, Blob, Call, Result, Seen, Written
 from chia_bypass.recording.schema import pack, unpack_map
 
 
@@ -55,6 +55,9 @@ class MemoryRecording:
 
     def left(self, path: str) -> Sequence[LeftBy]:
         return ()
+
+    def methods_below(self, path: str) -> Sequence[ActorMethod] | None:
+        return None
 
     def past(self, path: str) -> Sequence[PastState]:
         return ()

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from chia_bypass.errors import UsageError
 from chia_bypass.look.archive.rewriting import ROLE
 from chia_bypass.recording.reader import Recording
-from chia_bypass.recording.records import LoopFile, Record, Run
+from chia_bypass.recording.records import ActorMethod, LoopFile, Record, Run
 from chia_bypass.recording.writer import (
     SegmentWriter,
     append_records,
@@ -69,6 +69,8 @@ class Artifact:
 
     def change(self, record: Record) -> Record | None:
         """What becomes of a record: files of the loop are written anew."""
+        if isinstance(record, ActorMethod):  # as in any pack
+            return None
         taken = {file.path for file, _ in self.files}
         return None if isinstance(record, LoopFile) and record.path in taken else record
 

@@ -20,6 +20,7 @@ from chia_bypass.recording.index import CallIndex
 from chia_bypass.recording.layout import LOCK, belongs, files_of
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import (
+    ActorMethod,
     Argument,
     Call,
     LoopFile,
@@ -164,10 +165,12 @@ def pack(recording: Recording, choice: Choice, file: Path, artifact: Artifact | 
 
 def without_rules(run: Run) -> Run:
     """The run as a pack has it."""
-    return replace(run, redact=())
+    return replace(run, redact=(), tells_methods=False)
 
 
-def _packed(record: Record, chosen: frozenset[str], *, every: bool) -> Record:
+def _packed(record: Record, chosen: frozenset[str], *, every: bool) -> Record | None:
+    if isinstance(record, ActorMethod):  # its arguments are no values that were looked through
+        return None
     if isinstance(record, LoopFile):
         return record if every else replace(record, kept=False)
     if isinstance(record, Surroundings):
