@@ -43,9 +43,13 @@ class Delivery:
 class Deliveries:
     """What waits to be handed over, and the thread that does it while there is something."""
 
-    def __init__(self, choose: Callable[[Sequence[Delivery]], Delivery | None]) -> None:
-        """``choose`` says which comes next, None if none may yet."""
-        self._choose = choose
+    def __init__(
+        self, choose: Callable[[Sequence[Delivery]], Delivery | None], turn: threading.Lock
+    ) -> None:
+        """``choose`` says which comes next, None if none may yet. Of those with the same ``turn``
+        one hands over at a time.
+        """
+        self._choose, self._turn = choose, turn
         self._waiting: list[Delivery] = []
         self._changed = threading.Condition()
         self._running = False
@@ -61,20 +65,30 @@ class Deliveries:
         threading.Thread(target=self._run, name="chia-bypass-deliveries", daemon=True).start()
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                if not self._waiting:
-                    self._running = False
-                    return
-                chosen = self._choose(tuple(self._waiting))
-                if chosen is None:
+        while self._has_more():
+            with self._turn:
+                handed_over = self._hand_over_next()
+            if not handed_over:
+                with self._changed:
                     self._changed.wait(_PAUSE)
-                    continue
-                self._waiting.remove(chosen)
-            loop = _loop_of(chosen.future)
-            chosen.hand_over()
-            if loop is not None:
-                _settle(loop)
+
+    def _has_more(self) -> bool:
+        with self._changed:
+            self._running = bool(self._waiting)
+            return self._running
+
+    def _hand_over_next(self) -> bool:
+        """Hand over what comes next; whether anything may."""
+        with self._changed:
+            chosen = self._choose(tuple(self._waiting))
+            if chosen is None:
+                return False
+            self._waiting.remove(chosen)
+        loop = _loop_of(chosen.future)
+        chosen.hand_over()
+        if loop is not None:
+            _settle(loop)
+        return True
 
 
 def _loop_of(future: Future[Any]) -> asyncio.AbstractEventLoop | None:

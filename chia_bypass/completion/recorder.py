@@ -76,7 +76,9 @@ class SeenLog:
         self._lock = threading.Lock()
         self.turns, self._quiet = threading.RLock(), Quiet()
         """Held by the one lane that learns something."""
-        self._deliveries = Deliveries(self._next)
+        self.handing_over = threading.Lock()
+        """Held while a result is handed to a future, of a real call or of a served one."""
+        self._deliveries = Deliveries(self._next, self.handing_over)
 
     def wait(
         self, plain: PlainWait, references: list[Any], num_returns: int, timeout: float | None

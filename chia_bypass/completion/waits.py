@@ -64,7 +64,8 @@ class Waits:
         self._idle_since: float | None = None
         self._idle_looks = 0
         self._slowest = 0.0
-        self._deliveries = Deliveries(self._next)
+        turn = threading.Lock() if log is None else log.handing_over
+        self._deliveries = Deliveries(self._next, turn)
         self._quiet, self._learned = Quiet(), 0.0
         self._vain_since: dict[str, float] = {}
         """When each call was first waited for with a timeout."""
