@@ -184,6 +184,16 @@ def actor_id(handle: Any) -> bytes:
     return bytes(handle._actor_id.binary())
 
 
+def is_of_this_job(handle: Any) -> bool:
+    """Whether the actor was created by the job that we are in: the id of an actor ends with that of
+    its job, whoever finds the actor again by its name (``ray/src/ray/common/id.h``).
+    """
+    import ray
+
+    job = ray.get_runtime_context().get_job_id()
+    return str(handle._actor_id.hex()).endswith(job)
+
+
 def is_actor_handle(kind: type) -> bool:
     """Whether it is the class of actors' handles; Ray is not imported for it."""
     return kind.__module__ == "ray.actor" and kind.__name__ == "ActorHandle"

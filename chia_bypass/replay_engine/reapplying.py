@@ -77,8 +77,13 @@ class Reapplying:
         """How many of these have been made again, whoever did it."""
 
     def covers(self, actor: Given, handle: Any) -> bool:
-        """Whether the YAML wants it for the actor behind a handle, and the run has started that."""
+        """Whether the YAML wants it for the actor behind a handle, and the run has started that.
+
+        To one that outlived an earlier run, and was found by its name, all of that has been done.
+        """
         if not self._names or not ray_private.is_actor_handle(type(handle)):
+            return False
+        if not ray_private.is_of_this_job(handle):
             return False
         path = origins.path_of(self._run, handle)
         name = ray_private.actor_class_name(handle) or actor.kind

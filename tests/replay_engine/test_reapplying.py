@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ray
 from support.actor_loops import edits_printed, killed_edits, reapply
 from support.loop_runner import Loops
 
@@ -67,3 +68,43 @@ def test_what_could_not_be_noted_leaves_the_actor_stale(loops: Loops) -> None:
     assert resumed.returncode == 23, resumed.stdout + resumed.stderr
     assert loops.real_runs() == []
     assert "write cannot be called again: " in resumed.stderr
+
+
+OUTLIVES = """
+@ray.remote(num_cpus=0)
+class Tree:
+    def __init__(self):
+        self.lines = []
+
+    def write(self, line):
+        self.lines.append(line)
+        return len(self.lines)
+
+@ChiaFunction(num_cpus=0)
+def edit(tree, step):
+    real(f"edit{step}")
+    return ray.get(tree.write.remote(f"e{step}"))
+
+tree = Tree.options(
+    name="kept", namespace="kept", lifetime="detached", get_if_exists=True
+).remote()
+for step in range(STEPS):
+    print(get(edit.chia_remote(tree, step)), flush=True)
+"""
+
+
+def test_an_actor_that_outlived_its_run_is_not_changed_twice(loops: Loops) -> None:
+    try:
+        loops.write(OUTLIVES.replace("STEPS", "2"))
+        loops.recorded()
+        assert loops.real_runs() == ["edit0", "edit1"]
+        reapply(loops.folder / "r", "Tree")
+        loops.write(OUTLIVES.replace("STEPS", "3"))
+        resumed = loops.chia_bypass("resume", "r")
+        assert resumed.returncode == 23, resumed.stdout + resumed.stderr
+        assert "made again" not in resumed.stderr
+        assert loops.real_runs() == []
+    finally:
+        for actor in ray.util.list_named_actors(all_namespaces=True):
+            if actor["name"] == "kept":
+                ray.kill(ray.get_actor("kept", namespace=actor["namespace"]))
