@@ -27,8 +27,11 @@ NONCE = "nonce"
 
 
 def is_recording(folder: Path) -> bool:
-    """Whether ``folder`` holds a recording, whole or not."""
-    return (folder / MANIFEST).is_file()
+    """Whether ``folder`` holds a recording, whole or not, or is closed to us: opening it tells."""
+    try:
+        return (folder / MANIFEST).is_file()
+    except PermissionError:
+        return True
 
 
 def has_nonce(folder: Path, nonce: bytes) -> bool:

@@ -111,6 +111,7 @@ def _recording(context: typer.Context) -> Recording:
 
 
 OneRecording = Annotated[
-    Path, typer.Argument(metavar="DIR", help="A recording.", autocompletion=recordings)
+    Path,
+    typer.Argument(metavar="DIR", help="A recording.", autocompletion=recordings, readable=False),
 ]
 """The argument of every command that reads one recording."""

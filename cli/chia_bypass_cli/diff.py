@@ -43,7 +43,9 @@ def register(app: typer.Typer) -> None:
 def diff(
     a: Annotated[
         Path,
-        typer.Argument(metavar="A", help="A recording.", autocompletion=completing.recordings),
+        typer.Argument(
+            metavar="A", help="A recording.", autocompletion=completing.recordings, readable=False
+        ),
     ],
     b: Annotated[
         Path,
@@ -51,6 +53,7 @@ def diff(
             metavar="B",
             help="Another recording of the same loop.",
             autocompletion=completing.recordings,
+            readable=False,
         ),
     ],
     all_rows: Annotated[

@@ -37,6 +37,7 @@ def inspect(
             help="A recording, or a folder of them.",
             show_default="recordings/",
             autocompletion=completing.recordings,
+            readable=False,
         ),
     ] = None,
     call: Annotated[

@@ -57,6 +57,7 @@ def plan(
             help="A recording.",
             show_default="the newest in recordings/",
             autocompletion=completing.recordings,
+            readable=False,
         ),
     ] = None,
     cluster: Annotated[

@@ -30,6 +30,7 @@ Source = Annotated[
         help="The recording, or a bypass.yaml that names one.",
         show_default="the newest in recordings/",
         autocompletion=completing.recordings,
+        readable=False,
     ),
 ]
 Address = Annotated[

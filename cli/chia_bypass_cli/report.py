@@ -31,6 +31,7 @@ def report(
             metavar="DIR",
             help="Another recording of the loop, to compare with.",
             autocompletion=completing.recordings,
+            readable=False,
         ),
     ] = None,
     output: Annotated[
