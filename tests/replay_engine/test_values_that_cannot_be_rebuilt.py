@@ -69,7 +69,9 @@ def look(reference):
     try:
         return {look}.x
     except WorkerCrashedError:
-        return "no design"
+        # Ray itself prints on the other one that a worker died, maybe on the same line.
+        print("no design", file=sys.stderr)
+        return 0
 
 print(look(build.chia_remote(1)))
 """
@@ -86,7 +88,7 @@ def test_a_value_that_ends_its_worker_is_not_served(look: str, loops: Loops) -> 
     deadly.touch()
     for way in ("replay", "check"):
         done = loops.chia_bypass(way, "r", "--address", loops.address, "--allow-pickle")
-        assert done.stdout == "no design\n"
+        assert "no design" in done.stderr
         assert done.returncode == 20, done.stderr
         assert "0 replayed · 0 real · 1 missed" in done.stderr
         assert "the worker that was to rebuild it died (WorkerCrashedError)" in done.stderr
