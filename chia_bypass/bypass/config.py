@@ -29,11 +29,11 @@ from pathlib import Path
 from typing import Any
 
 SECTION = "bypass"
-"""The top-level key that holds everything of ours, except"""
+"""The top-level key under which functions and actors stand."""
 STATES = "states"
-"""what the states are that functions share."""
+"""The top-level key that tells what the states are that functions share."""
 ACTORS = "actors"
-"""The key in the former that is about actors, and not about a function."""
+"""The key below `SECTION` that is about actors, and not about a function."""
 
 
 class Match(str, Enum):
