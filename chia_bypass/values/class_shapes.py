@@ -213,7 +213,10 @@ def _in_c(cls: type) -> bool:
     defined = own(cls)
     slots = sum(isinstance(item, MemberDescriptorType) for item in defined.values())
     slots += "__dict__" in defined and not cls.__flags__ & _MANAGED_DICT
-    slots += "__weakref__" in defined and not cls.__flags__ & _MANAGED_WEAKREF
+    # A dataclass with slots keeps, in Python 3.10, the ``__weakref__`` of the class that it was
+    # made from, and has no room for it.
+    weakly = "__weakref__" in defined and cls.__weakrefoffset__ != 0
+    slots += weakly and not cls.__flags__ & _MANAGED_WEAKREF
     base = type.__dict__["__base__"].__get__(cls)
     added = cls.__basicsize__ - (base.__basicsize__ if base is not None else 0)
     return not cls.__flags__ & _BASE_TYPE or added != slots * _POINTER
