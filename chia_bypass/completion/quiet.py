@@ -56,8 +56,11 @@ class Quiet:
     def _look_until(self, deadline: float) -> None:
         before: Mapping[int, _Place] = {}
         while True:
+            # In this order: who was about to run and has run since then is elsewhere by now.
+            threads = sys._current_frames().keys() - self._looking
+            running = {ident for ident in threads if _runs(ident)}
             places = self._places()
-            moving = {t for t, at in places.items() if not at or at != before.get(t) or _runs(t)}
+            moving = {t for t, at in places.items() if not at or at != before.get(t)} | running
             if before or not places:
                 for still in self._strikes.keys() - moving:
                     del self._strikes[still]
