@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from chia_bypass.identity.position import PLAIN
 from chia_bypass.recording.records import Seen
 
 GIVE_UPS = 3
@@ -62,6 +63,18 @@ class _Sight:
     left: set[str]
     given_up: bool = False
 
+    @property
+    def plain(self) -> bool:
+        """It is of results of plain actors and tasks, which are computed again: other lanes, and
+        what they learn of calls, do not wait for these.
+        """
+        return all(map(is_plain, self.record.calls))
+
+
+def is_plain(name: str) -> bool:
+    """Whether it is no path of a call, but the name of what a plain actor or task returns."""
+    return name.startswith(PLAIN)
+
 
 class Order:
     """The recorded sights of one parent. Not thread-safe."""
@@ -78,8 +91,11 @@ class Order:
             calls = {call for call in record.calls if newest[call] == record.number}
             self._sight_of.update(dict.fromkeys(calls, len(self._sights)))
             self._sights.append(_Sight(record, at, calls))
-        self.has_several_lanes = len({sight.record.lane for sight in self._sights}) > 1
+        lanes = {sight.record.lane for sight in self._sights if not sight.plain}
+        self.has_several_lanes = len(lanes) > 1
         """Whether which lane learned of a call first could matter."""
+        self.knows_plain = any(map(is_plain, self._sight_of))
+        """Whether it was noted when results of plain actors and tasks were reported."""
         self.latest = -1
         """Number of the sight that the loop had last; -1 before it had any."""
         self._first = 0
@@ -99,6 +115,15 @@ class Order:
             self.leaves_out(call)
             self._pending.add(call)
         self._served[call] = math.inf if finished is None else finished
+
+    def has_turn(self, name: str) -> bool:
+        """Whether it was noted when the loop learned of that result of a plain actor or task.
+
+        It is then waited for as served calls are.
+        """
+        if name in self._sight_of:
+            self._served[name] = math.inf
+        return name in self._served
 
     def pends(self, call: str) -> bool:
         """Whether ``call`` only ends by being cancelled."""
@@ -232,6 +257,8 @@ class Order:
             if earlier.left.issubset(chosen):
                 continue
             if earlier.record.lane != look.lane:
+                if earlier.plain or sight.plain:
+                    continue
                 return Choice(held_by=tuple(sorted(earlier.left)), by_another=True)
             if not look.patient:
                 return Choice(held_by=tuple(sorted(earlier.left)))
@@ -249,7 +276,8 @@ class Order:
         sight = self._sight(call)
         assert sight is not None
         for earlier in self._earlier(sight):
-            return Choice(held_by=tuple(sorted(earlier.left)), by_another=True)
+            if not earlier.plain:
+                return Choice(held_by=tuple(sorted(earlier.left)), by_another=True)
         return Choice(frozenset((call,)))
 
     def _sight(self, call: str) -> _Sight | None:

@@ -14,7 +14,7 @@ import ray
 from ray.exceptions import GetTimeoutError
 
 from chia_bypass.completion.deliveries import Deliveries, Delivery
-from chia_bypass.completion.order import Order
+from chia_bypass.completion.order import Order, is_plain
 from chia_bypass.completion.quiet import LONGEST, Quiet
 from chia_bypass.engine import PlainWait
 from chia_bypass.identity import position
@@ -88,11 +88,18 @@ class SeenLog:
         here = position.current()
         if here is None:
             return ready, rest
-        if len(ready) < num_returns and not self.news(here.parent, ready):
+        learned = self.names(ready)
+        if len(ready) < num_returns and not self.news(here.parent, learned):
             self.waited_in_vain(here, rest)
-        if ready:
-            self.learns(here, ready)
+        self.learns(here, learned)
         return ready, rest
+
+    def names(self, references: Iterable[Any]) -> list[str]:
+        """Of the calls, and results of plain actors and tasks, behind these."""
+        return [name for one in references if (name := self._producers.name_of(one)) is not None]
+
+    def _calls(self, references: Iterable[Any]) -> list[str]:
+        return [call for one in references if (call := self._producers.call_of(one)) is not None]
 
     def get(
         self,
@@ -113,41 +120,40 @@ class SeenLog:
             raise
         except Exception:
             if here and here.parent.has_several_lanes:
-                self.learns(here, finished(references, plain_wait))
+                self.learns(here, self._calls(finished(references, plain_wait)))
             if here:
                 self._note_get(here, references)
             raise
         if here and here.parent.has_several_lanes:
-            self.learns(here, references)
+            self.learns(here, self._calls(references))
         if here:
             self._note_get(here, references)
-            self._knows(here.parent, references)
+            self._knows(here.parent, self._calls(references))
         return value
 
-    def _knows(self, parent: position.Parent, references: Iterable[Any]) -> None:
+    def _knows(self, parent: position.Parent, calls: Sequence[str]) -> None:
         """What its only lane got, ``parent`` does not learn once more when it has several."""
-        calls = [call for call in map(self._producers.call_of, references) if call is not None]
         if calls:
             with self._lock:
                 self._memory(parent).calls.update(calls)
 
     def _note_get(self, here: position.Position, references: Iterable[Any]) -> None:
         """Note what the lane waited for: what a run would be like elsewhere is told from it."""
-        calls = tuple(filter(None, map(self._producers.call_of, references)))
+        calls = tuple(self._calls(references))
         if not calls:
             return
         with self._lock:
             path = self._memory(here.parent).path or here.parent.path
         self._note(Got(path, here.lane, here.dispatches, time.time(), calls))
 
-    def learns(self, here: position.Position, references: Iterable[Any]) -> None:
+    def learns(self, here: position.Position, calls: Iterable[str]) -> None:
         """Note what is new to the parent. Of several lanes one after the other learns something,
         when all have done what the one before made them do.
         """
-        fresh = self.news(here.parent, references)
+        fresh = self.news(here.parent, calls)
         if not fresh:
             return
-        if not here.parent.has_several_lanes:
+        if not here.parent.has_several_lanes or all(map(is_plain, fresh)):
             self.saw(here.parent, sorted(fresh), here.lane, here.dispatches)
             return
         with self.turns:
@@ -156,7 +162,7 @@ class SeenLog:
 
     def waited_in_vain(self, here: position.Position, references: Iterable[Any]) -> None:
         """Note that a lane gave up waiting for ``references``."""
-        calls = tuple(sorted(set(filter(None, map(self._producers.call_of, references)))))
+        calls = tuple(sorted(set(self._calls(references))))
         if calls:
             self._note_vain(here.parent, here.lane, here.dispatches, calls)
 
@@ -225,9 +231,8 @@ class SeenLog:
         memory.sights += 1
         return number
 
-    def news(self, parent: position.Parent, references: Iterable[Any]) -> set[str]:
-        """Which of the calls behind ``references`` would be noted."""
-        calls = filter(None, map(self._producers.call_of, references))
+    def news(self, parent: position.Parent, calls: Iterable[str]) -> set[str]:
+        """Which of these would be noted."""
         with self._lock:
             return set(_fresh(self._memory(parent), calls))
 

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from ray.exceptions import GetTimeoutError
 
 from chia_bypass.completion.deliveries import Deliveries, Delivery
-from chia_bypass.completion.order import Choice, Look, Order
+from chia_bypass.completion.order import Choice, Look, Order, is_plain
 from chia_bypass.completion.quiet import LONGEST, Quiet
 from chia_bypass.completion.recorder import SeenLog, finished
 from chia_bypass.engine import PlainWait
@@ -101,15 +101,21 @@ class Waits:
             return plain(references, num_returns, timeout)
         with self.changed:
             order = self._order_of(here.parent)
-            calls = [self._served(order, reference) for reference in references]
+            # What plain actors and tasks return is computed again, and takes its time: a wait with
+            # a timeout ends as it does.
+            which = self._known if timeout is None else self._served
+            calls = [which(order, reference) for reference in references]
         ready, rest = self._wait(plain, order, here, references, calls, num_returns, timeout)
-        if ready and rest and any(map(self._is_of_no_call, references, calls)):
+        if ready and rest and any(map(self.has_no_turn, references, calls)):
             self.unordered()
+        if order.knows_plain:
+            with self.changed:
+                order.report(filter(None, (self._known(order, one) for one in ready)))
         return ready, rest
 
-    def _is_of_no_call(self, reference: Any, served: str | None) -> bool:
-        """Whether a plain actor or task returns it: these run again, and end when they end."""
-        found = None if served else self._producers.find(reference)
+    def has_no_turn(self, reference: Any, known: str | None) -> bool:
+        """Whether a plain actor or task returns it, and nobody noted when it was reported."""
+        found = None if known else self._producers.find(reference)
         return found is not None and found.call == FOREIGN
 
     def _wait(
@@ -176,7 +182,7 @@ class Waits:
             log = self.log
             value = plain() if log is None else log.get(plain, references, plain_wait, timeout)
             with self.changed:
-                order.report(filter(None, [self._served(order, one) for one in references]))
+                order.report(filter(None, [self._known(order, one) for one in references]))
             return value
         self._await_turn(order, here, calls)
         learned = references
@@ -186,20 +192,21 @@ class Waits:
             learned = finished(references, plain_wait)
             raise
         finally:
-            self.learns(order, here, calls, learned)
+            self.learns(order, here, calls, filter(None, map(self._producers.call_of, learned)))
 
     def learns(
         self,
         order: Order,
         here: position.Position,
         calls: Collection[str],
-        references: Iterable[Any],
+        told: Iterable[str],
     ) -> None:
-        """A lane is about to be told of ``references``, of which ``calls`` are served."""
+        """A lane is about to be told of all that were ``told``, of which ``calls`` are served."""
         if self.log is None:
             self.settle(order, here, calls)
             self.report(order, calls)
             return
+        told = tuple(told)
         with self.log.turns:  # of those whose calls run for real, too
             self.settle(order, here, calls)
             with self.changed:
@@ -207,25 +214,24 @@ class Waits:
                     had = order.cut_vain(call)
                     if had is not None:
                         self.log.cut_vain(here.parent, call, had)
-            self.notes(order, here.parent, references, here.lane, here.dispatches)
+            self.notes(order, here.parent, told, here.lane, here.dispatches)
             self.report(order, calls)
-            self.log.learns(here, references)
+            self.log.learns(here, told)
 
     def notes(
         self,
         order: Order,
         parent: position.Parent,
-        references: Iterable[Any],
+        learned: Collection[str],
         lane: str,
         dispatched: int,
     ) -> None:
         """In a replay that adds to its recording, have noted what is not learned as it was then."""
         if self.log is None:
             return
-        learned = {call for ref in references if (call := self._producers.call_of(ref)) is not None}
         with self.changed:
             known = {call for call in learned if order.awaits(call)}
-            news = self.log.news(parent, references)
+            news = self.log.news(parent, learned)
             if known and not order.is_next(known | news, lane, dispatched):
                 for call in known:
                     order.leaves_out(call)
@@ -249,7 +255,7 @@ class Waits:
         As long as when it was recorded: not all of them did then.
         """
         several = order.has_several_lanes or here.parent.has_several_lanes
-        if several and any(order.awaits(call) for call in calls):
+        if several and any(order.awaits(call) for call in calls if not is_plain(call)):
             pause = min(order.pause_before(calls), _LONGEST_PAUSE)
             left = self._learned + pause - time.monotonic() if self._learned else 0.0
             self._quiet.wait(max(LONGEST, left))
@@ -257,6 +263,13 @@ class Waits:
     def _served(self, order: Order, reference: Any) -> str | None:
         call = self._producers.call_of(reference)
         return call if call is not None and order.knows(call) else None
+
+    def _known(self, order: Order, reference: Any) -> str | None:
+        """As ``_served``, or the name of what a plain actor or task returns, if it has a turn."""
+        name = self._producers.plain_name(reference)
+        if name is None:
+            return self._served(order, reference)
+        return name if order.has_turn(name) else None
 
     def report(self, order: Order, calls: Iterable[str]) -> None:
         """The loop learns of ``calls`` now."""
@@ -340,7 +353,8 @@ class _Wait:
     plain: PlainWait
     references: list[Any]
     calls: list[str | None]
-    """The served call behind each reference, None for all else."""
+    """The served call behind each reference, or what a plain actor or task returns that has a
+    turn; None for all else."""
     wanted: int
     deadline: float | None
     free: bool = False
@@ -363,7 +377,7 @@ class _Wait:
 
     def _look(self, choice: Choice) -> list[Any] | None:
         """What to report; None: look again."""
-        open_ = [r for r, call in self._each() if self._may_report(call, choice)]
+        open_ = [r for r, call in self._each() if self._may_report(r, call, choice)]
         left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
         if choice.due:
             return self._due(choice, open_)
@@ -383,9 +397,13 @@ class _Wait:
     def _each(self) -> Iterable[tuple[Any, str | None]]:
         return zip(self.references, self.calls, strict=True)
 
-    def _may_report(self, call: str | None, choice: Choice) -> bool:
-        if call is None or self.free or call in choice.calls:
+    def _may_report(self, reference: Any, call: str | None, choice: Choice) -> bool:
+        if self.free or call in choice.calls:
             return True
+        if call is None:
+            # Of plain actors and tasks, those come last that no recorded wait told of.
+            comes_last = choice.calls and self.order.knows_plain and self.deadline is None
+            return not (comes_last and self.waits.has_no_turn(reference, None))
         return self.order.reported(call) or self.order.pends(call)
 
     def _due(self, choice: Choice, open_: list[Any]) -> list[Any] | None:
@@ -425,7 +443,8 @@ class _Wait:
         chosen = set(ready)
         calls = [call for r, call in self._each() if call is not None and r in chosen]
         log = self.waits.log
-        news = any(map(self.order.awaits, calls)) or (log and log.news(self.here.parent, ready))
+        told = calls if log is None else log.names(ready)
+        news = any(map(self.order.awaits, calls)) or (log and log.news(self.here.parent, told))
         if len(ready) < self.wanted and not news:
             rest = [
                 (reference, call) for reference, call in self._each() if reference not in chosen
@@ -435,7 +454,7 @@ class _Wait:
                 self.order.waited_in_vain(served, self.here.lane)
             if log is not None:
                 log.waited_in_vain(self.here, [reference for reference, call in rest if not call])
-        self.waits.learns(self.order, self.here, calls, ready)
+        self.waits.learns(self.order, self.here, calls, told)
         # In the order in which they were given, as Ray has it.
         return (
             [reference for reference in self.references if reference in chosen],

@@ -24,6 +24,8 @@ from typing import Any
 from urllib.parse import quote
 
 MAIN_LANE = "main"
+PLAIN = "~"
+"""Begins the name of what a plain actor or task returns, where it stands among paths of calls."""
 _VOLATILE = re.compile(r"[0-9a-fA-F]{8}[0-9a-fA-F-]*")
 """What is new in every run: the UUIDs in the names of actors."""
 _ATTRIBUTE = "_chia_bypass_position"
@@ -98,6 +100,12 @@ class Position:
         if self.lane != MAIN_LANE:
             label = f"{label}({self.lane})"
         return self.parent.number_started(quote(label, safe="()[]<>*.:"))
+
+    def plain(self, what: str) -> str:
+        """The name, unique within the parent, of what this lane is given by one more plain task, or
+        method of a plain actor, that is called ``what``.
+        """
+        return self.parent.number_started(f"{PLAIN}{self.lane}/{_VOLATILE.sub('*', what)}")
 
     def adopt(self) -> None:
         """Belong to the thread and asyncio task that is running."""

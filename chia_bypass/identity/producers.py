@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -13,6 +14,9 @@ FOREIGN = "foreign"
 """Stands for the call of an object that no recorded call produced: a plain task's, an actor's."""
 
 
+PLAIN_KNOWN = 50_000
+"""So many names of results of plain actors and tasks are known at a time, those of the newest."""
+
 PUT = "put:"
 """Begins the call of an object that ``ray.put`` stored; the digest of its content follows."""
 
@@ -23,6 +27,12 @@ def is_reference(value: object) -> bool:
     return kind.__name__ == "ObjectRef" and kind.__module__ in REFERENCE_MODULES
 
 
+def task_of(returned: Any) -> bytes | None:
+    """The id of the task that Ray has begun, by what it ``returned`` for it; None: unknown."""
+    first = returned[0] if isinstance(returned, list) and returned else returned
+    return bytes(first.task_id().binary()) if is_reference(first) else None
+
+
 class Producers:
     """The calls behind the references that a process has seen."""
 
@@ -30,6 +40,8 @@ class Producers:
         """``ask`` finds a producer that another process made known, by the object's id."""
         self._known: dict[bytes, Reference] = {}
         self._ids: dict[Reference, bytes] = {}
+        self._plain: OrderedDict[bytes, str] = OrderedDict()
+        """By task."""
         self._ask = ask
 
     def learn(self, returned: Any, call: str) -> None:
@@ -38,6 +50,12 @@ class Producers:
         for index, reference in enumerate(references):
             if is_reference(reference):
                 self.learn_object(reference.binary(), Reference(call, index))
+
+    def learn_plain(self, task: bytes, name: str) -> None:
+        """What the plain task of that id returns, or the method of a plain actor, has a name."""
+        self._plain[task] = name
+        while len(self._plain) > PLAIN_KNOWN:
+            self._plain.popitem(last=False)
 
     def learn_put(self, reference: Any, value: Any) -> None:
         """What ``ray.put`` stored counts by its content."""
@@ -55,6 +73,16 @@ class Producers:
         if known is None or known.call == FOREIGN or known.call.startswith(PUT):
             return None
         return known.call
+
+    def plain_name(self, reference: Any) -> str | None:
+        """The name of ``reference``, if a plain task or actor returns it that was asked here."""
+        if not self._plain or not is_reference(reference):
+            return None
+        return self._plain.get(reference.task_id().binary())
+
+    def name_of(self, reference: Any) -> str | None:
+        """The call behind ``reference``, or its name if a plain actor or task returns it."""
+        return self.call_of(reference) or self.plain_name(reference)
 
     def find(self, value: object) -> Reference | None:
         """The producer of ``value`` if that is a reference, else None."""

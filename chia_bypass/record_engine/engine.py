@@ -14,7 +14,7 @@ from chia_bypass.completion.recorder import SeenLog
 from chia_bypass.engine import Dispatch, Plan, Token, Unanswered
 from chia_bypass.identity import position
 from chia_bypass.identity.describe import describe
-from chia_bypass.identity.producers import Producers
+from chia_bypass.identity.producers import Producers, task_of
 from chia_bypass.names import function_name
 from chia_bypass.record_engine.actor_notes import ActorNotes, is_book_keeping
 from chia_bypass.record_engine.batches import Notes
@@ -120,6 +120,8 @@ class RecordEngine:
             return
         if kind != "provider":
             self._count(kind, name)
+        if kind == "task":
+            self.producers.learn_plain(process, here.plain(name))
         origin = self._sent.origin(f"{here.parent.path}/{here.start(name)}")
         try:
             shared_facts.tell_origin(self.run, process, pickle.dumps(origin))
@@ -146,7 +148,10 @@ class RecordEngine:
             self.spoil(f"{caller} called {method} of an actor: {type(error).__name__}: {error}")
 
     def asked(self, actor: Any, method: str, returned: Any) -> None:
-        """It is the loop's own affair."""
+        """What it returned has a name: the loop may wait for it."""
+        here, task = position.current(), task_of(returned)
+        if here is not None and task is not None:
+            self.producers.learn_plain(task, here.plain(method))
 
     def _count(self, kind: str, function: str) -> None:
         here = position.current()

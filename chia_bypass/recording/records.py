@@ -405,7 +405,7 @@ class Seen:
     """How many calls that lane had dispatched before."""
     at: float
     calls: tuple[str, ...]
-    """Paths of the calls."""
+    """Paths of the calls; names of what plain actors and tasks return begin with ``~``."""
     after: int | None = None
     """Noted by a replay that adds to the recording: the number of what the parent had learned last,
     after which this comes, or -1, before all others. None: its number tells its place."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from chia_bypass.completion.order import is_plain
 from chia_bypass.outputs.left_index import LeftIndex
 from chia_bypass.outputs.restore import LeftBy, PastState
 from chia_bypass.recording.index import NONE, Siblings, siblings
@@ -93,7 +94,7 @@ class Index:
     def seen(self, parent: str) -> Sequence[Seen]:
         """What the recorded parent learned to have finished, in its order.
 
-        Only calls that have an end which could be served count.
+        Of calls only those count that have an end which could be served.
         """
         given_up = self._given_up(parent)
         return [
@@ -107,7 +108,7 @@ class Index:
         ]
 
     def _has_ended(self, path: str) -> bool:
-        return self.recording.index.has_answer(path)
+        return is_plain(path) or self.recording.index.has_answer(path)
 
     def _given_up(self, parent: str) -> list[Call]:
         """Calls without an answer that were dispatched again: a replay dispatches them once."""

@@ -18,7 +18,7 @@ from chia_bypass.errors import Miss, RealRunRefused, RecordingCorrupt
 from chia_bypass.fault_rules import FaultKind
 from chia_bypass.identity import position
 from chia_bypass.identity.handles import Given
-from chia_bypass.identity.producers import Producers
+from chia_bypass.identity.producers import Producers, task_of
 from chia_bypass.inputs.findings import NOTHING, Inputs
 from chia_bypass.names import function_name
 from chia_bypass.recording.reader import Stored
@@ -406,8 +406,9 @@ class ReplayEngine:
     def _out_of_order(self, path: str) -> None:
         result = self._index.answer(path)
         function = path if result is None else result.call.function
-        late = f"did not finish in its recorded turn within {self._policy.patience:g} s"
-        self._note(Event(Kind.OUT_OF_ORDER, function, message=f"{path} ({function}) {late}"))
+        what = path if result is None else f"{path} ({function})"
+        late = f"{what} did not finish in its recorded turn within {self._policy.patience:g} s"
+        self._note(Event(Kind.OUT_OF_ORDER, function, message=late))
 
     def completions(self) -> Completions | None:
         """What keeps the recorded order, unless any order will do."""
@@ -458,6 +459,8 @@ class ReplayEngine:
         here = position.current()
         assert here is not None, "a replaying process has a parent"
         started = here.start(name)
+        if kind == "task":
+            self.producers.learn_plain(process, here.plain(name))
         path = here.parent.path
         recorded = self.parents.of(here.parent).path
         origin = self._sent.origin(
@@ -478,6 +481,9 @@ class ReplayEngine:
     def asked(self, actor: Any, method: str, returned: Any) -> None:
         """Served calls may have left the actor as it was: told, or refused."""
         self._methods.asked(actor, method, returned)
+        here, task = position.current(), task_of(returned)
+        if here is not None and task is not None:
+            self.producers.learn_plain(task, here.plain(method))
 
     def ran_in_place(self, function: Callable[..., Any]) -> None:
         """It ran here, without Ray: counted."""

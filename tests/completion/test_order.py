@@ -112,7 +112,7 @@ def test_the_same_waits_get_the_same_sights(
 
 
 def seen(
-    number: int, calls: str, *, lane: str = "main", at: float = 0.0, dispatched: int = 0
+    number: int, calls: Sequence[str], *, lane: str = "main", at: float = 0.0, dispatched: int = 0
 ) -> Seen:
     return Seen("loop.0", number, lane, dispatched, at, tuple(calls))
 
@@ -342,3 +342,29 @@ def test_looks_that_were_not_needed_are_cut() -> None:
     assert ordered.cut_vain("a") is None
     assert not ordered.waits_in_vain("a", "main", for_any=True)
     assert ordered.waits_in_vain("b", "main", for_any=False)
+
+
+def test_results_of_plain_actors_have_turns_within_their_lane_alone() -> None:
+    kept = Order(
+        [
+            seen(0, ["~a/run#1"], lane="a"),
+            seen(1, ["call"], lane="b"),
+            seen(2, ["~a/run#0"], lane="a"),
+        ]
+    )
+    assert kept.knows_plain
+    kept.serves("call", 1.0)
+    # Nobody noted that the loop was told of the last one.
+    assert [kept.has_turn(f"~a/run#{number}") for number in range(3)] == [True, True, False]
+    # Lane b does not wait for what a plain actor returns to lane a.
+    assert kept.choose(Look("b", 9, ("call",), 1, patient=True)) == Choice(frozenset({"call"}))
+    both = ("~a/run#0", "~a/run#1")
+    assert kept.choose(Look("a", 9, both, 1, patient=True)) == Choice(frozenset({"~a/run#1"}))
+    kept.report(["~a/run#1"])
+    assert kept.choose(Look("a", 9, both, 2, patient=True)) == Choice(frozenset({"~a/run#0"}))
+
+
+def test_an_order_of_calls_alone_knows_nothing_of_plain_actors() -> None:
+    assert not order("ab").knows_plain
+    assert not order("ab").has_turn("~main/run#0")
+    assert not Order([seen(0, "a"), seen(1, ["~b/run#0"], lane="b")]).has_several_lanes

@@ -7,20 +7,22 @@ import os
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 import ray
 from ray import cloudpickle
-from support import search_loops
+from support import plain_races, search_loops
 from support.search_loops import SEARCHES
 
 import chia_bypass
 from chia_bypass import ChiaFunction, get
 
 # Workers cannot import the modules of tests.
-cloudpickle.register_pickle_by_value(search_loops)  # type: ignore[no-untyped-call]
+for module in (search_loops, plain_races):
+    cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
 TIMES, CALLS = (50, 200) if os.environ.get("CHIA_BYPASS_THOROUGH") else (3, 100)
 
 
@@ -59,6 +61,22 @@ def test_so_does_a_real_call_whose_own_calls_are_served(tmp_path: Path) -> None:
         with chia_bypass.replay(folder, live=("searching",)) as replaying:
             assert get(searching.chia_remote(40)) == recorded
         assert (len(replaying.outcome.served), replaying.outcome.out_of_order) == (40, ())
+
+
+@pytest.mark.usefixtures("ray_session")
+@pytest.mark.parametrize("loop", plain_races.LOOPS)
+def test_what_plain_actors_and_tasks_return_is_reported_as_it_was(
+    tmp_path: Path, loop: Callable[[Path, int], list[object]]
+) -> None:
+    with chia_bypass.record(tmp_path / "r") as folder:
+        recorded = loop(tmp_path / "recorded", 2)
+    assert recorded[0] == "2"
+    for winner in (0, 1):
+        with chia_bypass.replay(folder) as replaying:
+            assert loop(tmp_path / str(winner), winner) == recorded
+        replayed = replaying.outcome
+        assert (replayed.unused, replayed.out_of_order, replayed.not_checked) == ((), (), {})
+        assert len(replayed.served) == 3
 
 
 def reversed_pair(folder: Path) -> list[Any]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.loop_runner import own_lines
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "recordings"
 sys.path[:0] = [str(RECORDINGS / "design_space"), str(RECORDINGS / "generated_c")]
@@ -21,8 +22,10 @@ def run_example(script_env: dict[str, str], tmp_path: Path) -> RunExample:
 
     def run(example: str, *options: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(RECORDINGS / example / "loop.py"), *options]
-        return subprocess.run(
+        done = subprocess.run(
             command, env=script_env, cwd=tmp_path, capture_output=True, text=True, timeout=300
         )
+        done.stdout = own_lines(done.stdout)
+        return done
 
     return run

@@ -126,12 +126,16 @@ def work(x):
     return x
 
 pool = ActorPool([Squarer.remote(), Squarer.remote()])
-print(sorted(pool.map_unordered(lambda actor, x: actor.square.remote(x), range(3))))
+for x in range(3):
+    pool.submit(lambda actor, x: actor.square.remote(x), x)
+print(sorted(pool.get_next_unordered(timeout=60) for _ in range(3)))
 print(get(work.chia_remote(1)))
 """
 
 
-def test_the_order_in_which_plain_actors_end_is_said_not_to_be_checked(loops: Loops) -> None:
+def test_a_wait_with_a_timeout_for_plain_actors_is_said_not_to_be_checked(
+    loops: Loops,
+) -> None:
     _, replayed = loops.round_trip(POOL)
     assert replayed.splitlines() == ["[0, 1, 4]", "1"]
     checked = loops.chia_bypass("check", "r", "--address", loops.address)

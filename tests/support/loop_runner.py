@@ -50,7 +50,7 @@ class Loops:
         path.write_text(IMPORTS.format(log=str(self.log)) + body)
         with _module("loop") as module, contextlib.redirect_stdout(io.StringIO()) as printed:
             exec(compile(path.read_text(), str(path), "exec"), vars(module))
-        return _own(printed.getvalue())
+        return own_lines(printed.getvalue())
 
     def round_trip_here(self, body: str) -> str:
         """Record ``body`` in this process, replay it: same output, nothing real. Returns it."""
@@ -90,7 +90,7 @@ class Loops:
             timeout=600,
             check=False,
         )
-        done.stdout = _own(done.stdout)
+        done.stdout = own_lines(done.stdout)
         return done
 
     def record(
@@ -122,7 +122,7 @@ class Loops:
         return recorded.stdout, replayed.stdout
 
 
-def _own(printed: str) -> str:
+def own_lines(printed: str) -> str:
     """What a loop printed, without the remarks of a raylet, such as on how many workers it has."""
     return "".join(line for line in printed.splitlines(keepends=True) if "(raylet)" not in line)
 
