@@ -29,8 +29,8 @@ def build(x):
 notes = Notes.options(name="notes").remote()
 print("first", get(build.chia_remote(1)), ray.get(notes.add.remote("a")), flush=True)
 address = ray.get_runtime_context().gcs_address
-HOW
-subprocess.run([sys.executable, "second.py", *given], check=True, env=environment)
+for given, environment in WAYS:
+    subprocess.run([sys.executable, "second.py", *given], check=True, env=environment)
 print("first", ray.get(notes.add.remote("c")), flush=True)
 """
 SECOND = """
@@ -44,11 +44,9 @@ def check(x):
 notes = ray.get_actor("notes")
 print("second", get(check.chia_remote(2)), ray.get(notes.add.remote("b")), flush=True)
 """
-WAYS = {
-    "argument": "given, environment = [address], {**os.environ}",
-    "RAY_ADDRESS": 'given, environment = [], {**os.environ, "RAY_ADDRESS": address}',
-    "auto": 'given, environment = ["auto"], {**os.environ}',
-}
+TOLD = '[([address], {**os.environ}), ([], {**os.environ, "RAY_ADDRESS": address})]'
+"""Arguments and environments of second stages that are told which Ray it is."""
+LOOKS = '[(["auto"], {**os.environ})]'
 
 
 def _raylets() -> list[bytes]:
@@ -60,11 +58,11 @@ def _raylets() -> list[bytes]:
     return [command for command in found if b"raylet/raylet\0" in command]
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("ways", "stages"), [(TOLD, 2), (LOOKS, 1)])
 def test_a_second_stage_meets_the_actors_of_the_first(
-    tmp_path: Path, short: Path, way: str
+    tmp_path: Path, short: Path, ways: str, stages: int
 ) -> None:
-    if way == "auto" and _raylets():
+    if ways == LOOKS and _raylets():
         pytest.skip("Ray looks at all processes of the machine, and finds another one's nodes")
     root = Path(__file__).resolve().parents[2]
     path = os.pathsep.join([str(root), str(root / "cli"), os.environ.get("PYTHONPATH", "")])
@@ -72,13 +70,14 @@ def test_a_second_stage_meets_the_actors_of_the_first(
     environment.pop("RAY_ADDRESS", None)  # "auto" would join the Ray of the session
     loops = Loops(tmp_path, environment, "")
     head = IMPORTS.format(log=str(loops.log))
-    first = FIRST.replace("HOW", WAYS[way]).replace("ARGUMENTS", '"local", num_cpus=2')
+    first = FIRST.replace("WAYS", ways).replace("ARGUMENTS", '"local", num_cpus=2')
     (loops.folder / "loop.py").write_text(head + first)
     (loops.folder / "second.py").write_text(head + SECOND)
     recorded = loops.record()
     assert recorded.returncode == 0, recorded.stderr
-    assert recorded.stdout == "first 2 1\nsecond 20 2\nfirst 3\n"
-    assert loops.real_runs() == ["build", "check"]
+    seconds = "".join(f"second 20 {number}\n" for number in range(2, stages + 2))
+    assert recorded.stdout == f"first 2 1\n{seconds}first {stages + 2}\n"
+    assert loops.real_runs() == ["build"] + ["check"] * stages
     checked = loops.chia_bypass("check", "r")
     assert checked.returncode == 0, checked.stderr
     assert checked.stdout == recorded.stdout

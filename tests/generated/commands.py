@@ -62,11 +62,10 @@ class CommandTrial(Trial):
             timeout=LONG,
             check=False,
         )
-        lines = [line for line in done.stdout.splitlines(keepends=True) if "(raylet)" not in line]
         served = re.search(r"^(\d+) replayed", done.stderr, re.MULTILINE)
         return Ran(
             done.returncode,
-            "".join(lines),
+            done.stdout,
             done.stderr,
             int(served[1]) if served else 0,
             ASKED in done.stderr,

@@ -19,6 +19,7 @@ from typing import Any
 import ray
 from generated.edits import Edit, random_edit, write_inputs
 from generated.writing import Loop
+from support.loop_runner import own_lines
 
 import chia_bypass
 from chia_bypass.blocks import _running
@@ -51,12 +52,14 @@ class Ran:
     def certain(self, *, doubted: bool = False) -> list[str]:
         """What it printed, but for what is left to chance, and what is ``doubted``."""
         marks = ("~", "@") if doubted else ("~",)
-        return [line for line in self.output.splitlines() if not line.startswith(marks)]
+        return [line for line in self._lines() if not line.startswith(marks)]
 
     def exactly(self, *, doubted: bool = False) -> list[str]:
         """All that it printed, but for what is ``doubted``."""
-        lines = self.output.splitlines()
-        return [line for line in lines if not (doubted and line.startswith("@"))]
+        return [line for line in self._lines() if not (doubted and line.startswith("@"))]
+
+    def _lines(self) -> list[str]:
+        return own_lines(self.output).splitlines()
 
 
 @dataclass
@@ -152,7 +155,7 @@ class Trial:
 
     def _fresh(self, run: Callable[[], Ran], edit: Edit | None = None) -> Ran:
         """Run on new inputs, with nothing that an earlier run wrote."""
-        for name in ("in", "out"):
+        for name in ("in", "out", "gates"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         (self.folder / "out").mkdir()
         write_inputs(self.folder / "in", self.loop.seed)

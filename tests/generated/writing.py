@@ -25,17 +25,19 @@ WITHIN: Final = ("tree/x.txt", "tree/y.txt")
 """Those that no argument names by themselves, only the folder that they are in."""
 
 _HEAD = """\
-import dataclasses, hashlib, os, re, signal, subprocess, sys, threading, time
+import dataclasses, hashlib, os, random, re, signal, subprocess, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import ray
+from ray.util import ActorPool
 from ray.exceptions import GetTimeoutError, RayTaskError, TaskCancelledError, WorkerCrashedError
 {imports}
 
 FOLDER = Path({folder!r})
-IN, OUT = FOLDER / "in", FOLDER / "out"
+IN, OUT, GATES = FOLDER / "in", FOLDER / "out", FOLDER / "gates"
+GATES.mkdir(exist_ok=True)
 HUNG, SHOWN, LOCK = [], [], threading.Lock()
 STOP = globals().get("STOP", int(os.environ.get("STOP_AFTER", "0")))
 
@@ -75,6 +77,12 @@ def show(name, value, mark=""):
         if STOP and len(SHOWN) >= STOP:
             {stop}
 
+def stop(ref, **how):
+    "Until Ray has heard of it: it may lose a cancellation as it sends a call to its worker."
+    ray.cancel(ref, **how)
+    while not ray.wait([ref], timeout=5)[0]:
+        ray.cancel(ref, **how)
+
 def chance(name, value):
     show(name, value, "~ ")
 
@@ -90,6 +98,9 @@ class Tally:
         return self.total
     def now(self):
         return self.total
+    def soon(self, x):
+        time.sleep(random.SystemRandom().random() / 50)
+        return self.add(x)
 
 """
 
@@ -177,7 +188,7 @@ def {name}(x):
 @ChiaFunction({options}, max_retries=0)
 def {name}(label):
     real({name!r})
-    while not (OUT / ("go-" + label)).exists():
+    while not (GATES / label).exists():
         time.sleep(0.01)
     return h({name!r}, label)
 """,
@@ -359,6 +370,7 @@ class _Writer:
             self._wait,
             self._put,
             self._pool,
+            self._plain,
         ]
         for kind, step in {
             "items": self._items,
@@ -439,6 +451,16 @@ class _Writer:
                 self._line(f"{total} = h({total}, done.result())")
                 self._line(f"chance({total!r}, {total})")
         self._line(f"chance('next', get({mix}.chia_remote({total})))")
+
+    def _plain(self) -> None:
+        """Plain actors, of which the loop learns which one was first."""
+        total, mix = self._new("c"), self._functions["mix"][0]
+        given = ", ".join(self._number() for _ in range(4))
+        self._line(f"pool, {total} = ActorPool([Tally.remote(), Tally.remote()]), 0")
+        work = f"lambda actor, x: actor.soon.remote(x), [{given}]"
+        with self._inside(f"for got in pool.map_unordered({work}):"):
+            self._line(f"{total} = get({mix}.chia_remote(h({total}, got)))")
+            self._line(f"chance({total!r}, {total})")
 
     def _wait(self) -> None:
         left, total, mix = self._new("w"), self._new("c"), self._functions["mix"][0]
@@ -532,7 +554,7 @@ class _Writer:
         how = self._chance.choice(("cancel", "force", "get", "wait", "leave"))
         self.features.add(f"hanging_{how}")
         if how in ("cancel", "force"):
-            self._line(f"ray.cancel({ref}{', force=True' if how == 'force' else ''})")
+            self._line(f"stop({ref}{', force=True' if how == 'force' else ''})")
             with self._inside("try:"):
                 self._line(f"show({ref!r}, get({ref}))")
             with self._inside("except (TaskCancelledError, WorkerCrashedError):"):
@@ -548,7 +570,7 @@ class _Writer:
     def _late(self) -> None:
         ref, name = self._new("r"), self._functions["late"][0]
         label = self._script + ref
-        self._line(f"(OUT / {'go-' + label!r}).unlink(missing_ok=True)")
+        self._line(f"(GATES / {label!r}).unlink(missing_ok=True)")
         self._line(f"{ref} = {name}.chia_remote({label!r})")
         if self._chance.random() < 0.5:
             self.features.add("late_get")
@@ -559,6 +581,6 @@ class _Writer:
         else:
             self.features.add("late_wait")
             self._line(f"show({ref!r}, len(ray.wait([{ref}], timeout=0.3)[0]))")
-        self._line(f"(OUT / {'go-' + label!r}).touch()")
+        self._line(f"(GATES / {label!r}).touch()")
         self._line(f"show({ref!r}, get({ref}))")
         self._refs.append(ref)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ ray.get(group.ready(), timeout=60)
 print(get(nested.chia_remote(node, _chia_tag="nested"))[1])
 """
 EXPECTED = "8 1 True\n2\ntogether\nTrue\n"
-LOOPS = {"ours": OURS, "CHIA's": CHIA.replace('"|", ', "")}
+LOOPS = {"ours": OURS, "chia": CHIA.replace('"|", ', "")}
 
 
 class Nodes:
@@ -111,33 +112,34 @@ def nodes(tmp_path: Path, short: Path) -> Iterator[Nodes]:
         made.stop()
 
 
-@pytest.mark.parametrize("kind", LOOPS)
-def test_the_cluster_is_another_one_in_the_replay(nodes: Nodes, kind: str) -> None:
+def test_the_cluster_is_another_one_in_the_replay(nodes: Nodes) -> None:
     loops = nodes.loops
-    (loops.folder / "loop.py").write_text(LOOPS[kind].format(log=str(loops.log)) + ACTIONS)
     nodes.start({"other": 1.0}, {"sim": 2.0})
-    assert nodes.loops.record().stdout == EXPECTED
-    assert sorted(loops.real_runs()) == ["collect"] * 3 + ["nested", "run"]
+    for kind, head in LOOPS.items():
+        (loops.folder / f"{kind}.py").write_text(head.format(log=str(loops.log)) + ACTIONS)
+        recorded = nodes.run("record", "-o", kind, "--", sys.executable, f"{kind}.py")
+        assert recorded.stdout == EXPECTED
+        assert sorted(loops.real_runs()) == ["collect"] * 3 + ["nested", "run"]
     nodes.stop()
 
     # On a Ray of the replay's own there is a single node.
-    assert nodes.run("check", "r").stdout == EXPECTED
-    assert loops.real_runs() == []
+    for kind in LOOPS:
+        assert nodes.run("check", kind).stdout == EXPECTED
 
     # On another cluster it is the one with the same resources; what runs for real goes there.
     nodes.start({"sim": 2.0}, {"other": 1.0})
-    address = loops.environment["THE_CLUSTER"]
-    assert nodes.run("replay", "r", "--address", address).stdout == EXPECTED
+    there = ("--address", loops.environment["THE_CLUSTER"])
+    for kind in LOOPS:
+        assert nodes.run("replay", kind, *there).stdout == EXPECTED
     assert loops.real_runs() == []
-    live = nodes.run("replay", "r", "--address", address, "--live", "nested")
-    assert live.stdout == EXPECTED
+    assert nodes.run("replay", "ours", *there, "--live", "nested").stdout == EXPECTED
     assert loops.real_runs() == ["nested"]
     nodes.stop()
 
     # Two could be meant: a served call is placed on one of them, no real one is.
     nodes.start({"sim": 2.0}, {"sim": 2.0})
-    address = loops.environment["THE_CLUSTER"]
-    refused = nodes.run("replay", "r", "--address", address, "--live", "collect", status=20)
+    there = ("--address", loops.environment["THE_CLUSTER"])
+    refused = nodes.run("replay", "ours", *there, "--live", "collect", status=20)
     assert "pinned to a node that this cluster may not have" in refused.stderr
     assert "1 recorded nodes and 2 here offer CPU: 1, sim: 2" in refused.stderr
     assert loops.real_runs() == []
