@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from chia_bypass.files import claim, publish
+from chia_bypass.files import claim, publish, scratch_beside
 
 CLAIMING = 8
 """Threads that want one name."""
@@ -37,6 +37,23 @@ def test_what_was_there_is_seen_until_all_is_written(tmp_path: Path) -> None:
     publish(target, write)
     assert seen == [b"old"]
     assert target.read_bytes() == b"new" * 10_000
+
+
+def test_links_that_somebody_planted_lead_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    victim, target = tmp_path / "victim", tmp_path / "report.html"
+    victim.write_text("mine")
+    target.symlink_to(victim)
+    publish(target, lambda file: file.write(b"page"))
+    assert (target.is_symlink(), target.read_bytes()) == (False, b"page")
+
+    # Not even by who guesses the name that the file has before it is whole.
+    monkeypatch.setattr("secrets.token_hex", lambda size: "guessed")
+    scratch_beside(target).symlink_to(victim)
+    with pytest.raises(FileExistsError):
+        publish(target, lambda file: file.write(b"other"))
+    assert (target.read_bytes(), victim.read_text()) == (b"page", "mine")
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])

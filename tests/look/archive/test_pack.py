@@ -19,7 +19,7 @@ from chia_bypass.look.archive.unpack import unpack
 from chia_bypass.look.archive.verify import verify
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.reader import Recording
-from chia_bypass.recording.records import Outcome, Raised
+from chia_bypass.recording.records import Outcome, Raised, RedactionRule
 from chia_bypass.recording.writer import ResultWriter, SegmentWriter, segment_header
 
 
@@ -76,6 +76,18 @@ def test_nothing_of_a_withheld_value_is_in_the_file(tmp_path: Path) -> None:
         run.close(0, 1.0)
     pack(Recording.open(tmp_path / "r"), Choice(), tmp_path / "r.tar.gz")
     assert b"CONFIDENTIAL" not in gzip.decompress((tmp_path / "r.tar.gz").read_bytes())
+
+
+def test_patterns_of_redact_stay_here(tmp_path: Path) -> None:
+    rules = (RedactionRule("hunter2-[a-z]+"), RedactionRule("sk-.*", "ask"))
+    with RunFolder.create(tmp_path / "r", replace(make_run(), redact=rules), "host") as run:
+        run.close(0, 1.0)
+    recording = Recording.open(tmp_path / "r")
+    assert recording.contents.runs[0].redact == rules
+    assert leaving(recording, Choice()).rules == 2
+    other = round_trip(recording, Choice(everything=True), tmp_path)
+    assert other.contents.runs[0].redact == ()
+    assert b"hunter2" not in gzip.decompress((tmp_path / "r.tar.gz").read_bytes())
 
 
 def test_the_list_says_what_leaves(recording: Recording) -> None:
