@@ -251,7 +251,7 @@ class Order:
         if sight is None:
             if look.patient:
                 return Choice()
-            before = (s for s in self._before(self._served[call]) if s.record.lane == look.lane)
+            before = (s for s in self._before(self._served[call]) if _holds(s, look))
             return Choice(held_by=tuple(next((sorted(s.left) for s in before), ())))
         for earlier in self._earlier(sight):
             if earlier.left.issubset(chosen):
@@ -260,7 +260,7 @@ class Order:
                 if earlier.plain or sight.plain:
                     continue
                 return Choice(held_by=tuple(sorted(earlier.left)), by_another=True)
-            if not look.patient:
+            if not look.patient and _holds(earlier, look):
                 return Choice(held_by=tuple(sorted(earlier.left)))
         record = sight.record
         if not look.patient and record.lane == look.lane and look.dispatched < record.dispatched:
@@ -308,6 +308,15 @@ class Order:
             if sight.at >= finished:
                 return
             yield sight
+
+
+def _holds(sight: _Sight, look: Look) -> bool:
+    """Whether an impatient look of the lane that had ``sight`` is to have it first.
+
+    A lane that has dispatched more since then does not come to it any more: it does not do as it
+    did, and would look in vain for ever.
+    """
+    return sight.record.lane == look.lane and sight.record.dispatched >= look.dispatched
 
 
 def _vain(seen: Iterable[Seen]) -> Counter[tuple[str, str]]:

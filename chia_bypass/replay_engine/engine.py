@@ -55,13 +55,8 @@ from chia_bypass.replay_engine.questions import Question, Questions
 from chia_bypass.replay_engine.real_calls import RealCall, RealCalls
 from chia_bypass.replay_engine.reapplying import Reapplying
 from chia_bypass.replay_engine.shared_state import Kind as StateKind
-from chia_bypass.replay_engine.shared_state import (
-    States,
-    Use,
-    can_be_put_back,
-    named_state,
-    state_of,
-)
+from chia_bypass.replay_engine.shared_state import States
+from chia_bypass.replay_engine.state_uses import AskAgain, StateUses
 from chia_bypass.runtime import shared_facts
 from chia_bypass.values.digest import digest
 from chia_bypass.values.kinds import Reference
@@ -80,14 +75,6 @@ class Sent:
 
 
 EQUAL = Compared()
-
-
-class _AskAgain(Exception):
-    """Something that the decision rested on turned out otherwise as it was carried out."""
-
-    def __init__(self, asked: Asked) -> None:
-        super().__init__()
-        self.asked = asked
 
 
 class ReplayEngine:
@@ -115,6 +102,9 @@ class ReplayEngine:
         self._states = States(outcomes) if outcomes is not None and mixed else None
         self._again = Reapplying(
             context, index, self._provision, outcomes if self._states is not None else None
+        )
+        self._uses = (
+            StateUses(self._states, self._again, self._provision, policy) if self._states else None
         )
         self._questions = Questions(
             context,
@@ -144,7 +134,7 @@ class ReplayEngine:
         while True:
             try:
                 return self._carry_out(decision.decide(question.asked, self._rules), question)
-            except _AskAgain as again:
+            except AskAgain as again:
                 question = replace(question, asked=again.asked)
 
     def plan_real(self, dispatch: Dispatch) -> Plan:
@@ -241,7 +231,7 @@ class ReplayEngine:
         None: it runs for real. ``given``: the actors whose methods would be called again.
         """
         given = given or {}
-        asked = self._with_states(asked)
+        asked = asked if self._uses is None else self._uses.now(asked)
         while True:
             verdict = decision.settle(asked, found, self._rules)
             try:
@@ -250,7 +240,7 @@ class ReplayEngine:
                     return asked
                 self._note_real(verdict, asked, given, found)
                 return None
-            except _AskAgain as again:
+            except AskAgain as again:
                 asked = again.asked
 
     def look_at_inputs(
@@ -308,7 +298,8 @@ class ReplayEngine:
         assert isinstance(verdict, Run)
         self.refuse_after_a_miss(call.function, call.tag)
         self._use_states(asked, StateKind.REAL, given)
-        self._catch_up(asked, given)
+        if self._uses and (stale := self._uses.catch_up(asked, given)):
+            raise self._missed(call, stale)
         recorded: Call | None
         if isinstance(answer, Found):
             recorded, differing = answer.stored.result.call, found.differing or answer.drift
@@ -321,52 +312,9 @@ class ReplayEngine:
         self._note(noted)
         return verdict
 
-    def _catch_up(self, asked: Asked, given: Mapping[Given, Any]) -> None:
-        """Have done to actors what served calls had done, before a real call meets them."""
-        for actor, handle in given.items():
-            state = state_of(actor)
-            why = self._again.catch_up(handle) if state in asked.states else ""
-            if why:
-                detail = f"{state} cannot be made what it was: {why}"
-                raise self._missed(asked.call, Missed(MissReason.STALE, None, detail=detail))
-
     def _use_states(self, asked: Asked, kind: StateKind, given: Mapping[Given, Any]) -> None:
-        """Note that the call uses its states. Raises _AskAgain if another process was faster."""
-        if self._states is None:
-            return
-        states = set(asked.states)
-        back = states & self._put_back(asked, kind)
-        use = Use(kind, misses.shown(asked.call))
-        if kind is StateKind.SERVED and asked.recorded is not None:
-            listed = self._again.served(states, given, asked.recorded.call.path, self._is_real)
-            if listed.too_late:
-                raise _AskAgain(self._with_states(asked))
-            states -= listed.states
-            use = use._replace(call=f"{use.call} ({listed.why})") if listed.why else use
-        if not (self._states.use_and_put_back(back) and self._states.use(states - back, use)):
-            raise _AskAgain(self._with_states(asked))
-
-    def _is_real(self, state: str) -> bool:
-        used = None if self._states is None else self._states.known(state)
-        return used is not None and used.kind is StateKind.REAL
-
-    def _put_back(self, asked: Asked, kind: StateKind) -> set[str]:
-        """The states that serving the call leaves as it had left them, since that was declared."""
-        if kind is StateKind.REAL or not self._policy.puts_back or asked.recorded is None:
-            return set()
-        files, entry = asked.recorded.files, asked.entry
-        if any(left.unkept for left in files):
-            return set()
-        trees = {named_state(left.state) for left in files if self._provision.restores(left)}
-        if entry is None or entry.files is None or trees or any(left.state for left in files):
-            return trees
-        return set(filter(can_be_put_back, asked.states))
-
-    def _with_states(self, asked: Asked) -> Asked:
-        """The same, with what is known now of the states that it shares."""
-        if self._states is None or not asked.states:
-            return asked
-        return replace(asked, states=self._states.first_uses(asked.states))
+        if self._uses is not None:
+            self._uses.note(asked, kind, given)
 
     def _token(self, question: Question, **how: bool) -> tuple[Token, str]:
         real, produced = self.real.named(question.asked, question.parent, question.known, **how)
@@ -496,6 +444,6 @@ def _damage(asked: Asked) -> Iterator[None]:
     try:
         yield
     except CannotCompare as doubt:
-        raise _AskAgain(asked.missing(MissReason.OTHER_ARGUMENTS, "", (doubt.name,))) from None
+        raise AskAgain(asked.missing(MissReason.OTHER_ARGUMENTS, "", (doubt.name,))) from None
     except RecordingCorrupt as error:
-        raise _AskAgain(asked.missing(MissReason.CORRUPT, str(error))) from None
+        raise AskAgain(asked.missing(MissReason.CORRUPT, str(error))) from None

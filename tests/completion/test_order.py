@@ -26,7 +26,7 @@ def order(*sights: Sequence[str], lane: str = "main", dispatched: Sequence[int] 
     return made
 
 
-def look(*calls: str, wanted: int = 1, patient: bool = True, dispatched: int = 9) -> Look:
+def look(*calls: str, wanted: int = 1, patient: bool = True, dispatched: int = 0) -> Look:
     return Look("main", dispatched, calls, wanted, patient)
 
 
@@ -368,3 +368,15 @@ def test_an_order_of_calls_alone_knows_nothing_of_plain_actors() -> None:
     assert not order("ab").knows_plain
     assert not order("ab").has_turn("~main/run#0")
     assert not Order([seen(0, "a"), seen(1, ["~b/run#0"], lane="b")]).has_several_lanes
+
+
+def test_a_lane_that_went_on_without_a_sight_is_not_held_by_it() -> None:
+    # Its first call was another one, for which what followed was other calls: "x" is never made.
+    kept = Order([seen(0, "a", dispatched=3), seen(1, "x", dispatched=4), seen(2, "b")])
+    for call in "ab":
+        kept.serves(call, 1.0)
+    kept.report("a")
+    at_once = look("b", patient=False, dispatched=4)
+    assert kept.choose(at_once) == Choice(held_by=("x",))
+    later = look("b", patient=False, dispatched=5)
+    assert kept.choose(later) == Choice(frozenset("b"), whole=True, due=True)
