@@ -11,6 +11,8 @@ LIMIT = 10_000
 """Notes that may wait: whoever adds one more writes them all, so that memory stays bounded."""
 PERIOD = 0.05
 """Seconds that a note may wait: what a SIGKILL can lose."""
+IDLE = 5.0
+"""Seconds without a note after which the thread ends: a process may record many blocks."""
 
 
 class Notes:
@@ -38,6 +40,7 @@ class Notes:
         self._writing = threading.Lock()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
+        self._flushes_at_exit = False
 
     def add(self, note: bytes) -> None:
         """Write ``note`` soon."""
@@ -51,17 +54,16 @@ class Notes:
 
     def wake(self) -> None:
         """Write what waits, and what there is to collect, soon."""
-        if self._thread is None:
-            self._start()
-        self._wake.set()
-
-    def _start(self) -> None:
+        self._wake.set()  # before the lock: a thread that is about to end sees it
         with self._lock:
             if self._thread is not None:
                 return
-            self._thread = threading.Thread(target=self._run, name="chia-bypass", daemon=True)
-        self._thread.start()
-        atexit.register(self._flush_at_exit, os.getpid())
+            thread = threading.Thread(target=self._run, name="chia-bypass", daemon=True)
+            self._thread = thread
+            first, self._flushes_at_exit = not self._flushes_at_exit, True
+        thread.start()
+        if first:
+            atexit.register(self._flush_at_exit, os.getpid())
 
     def _flush_at_exit(self, pid: int) -> None:
         if pid == os.getpid():  # and not a child that was forked since
@@ -69,11 +71,20 @@ class Notes:
 
     def _run(self) -> None:
         pause = threading.Event()
-        while True:
-            self._wake.wait()
+        while self._goes_on():
             self._wake.clear()
             pause.wait(PERIOD)
             self.flush()
+
+    def _goes_on(self) -> bool:
+        """Wait for a note; False if none came for long, and the next starts another thread."""
+        if self._wake.wait(IDLE):
+            return True
+        with self._lock:
+            if self._wake.is_set():
+                return True
+            self._thread = None
+            return False
 
     def flush(self) -> None:
         """Write what waits, now."""

@@ -42,6 +42,23 @@ def test_a_note_is_written_soon_without_asking() -> None:
     assert disk.written == [b"a"]
 
 
+def test_the_thread_ends_when_no_note_comes_and_begins_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batches, "IDLE", 0.01)
+    disk = Disk()
+    notes = Notes(disk.write, disk.told.append)
+    for note in (b"a", b"b", b"c"):
+        notes.add(note)
+        assert disk.arrived.wait(60)
+        disk.arrived.clear()
+        thread = notes._thread
+        if thread is not None:
+            thread.join(60)
+            assert not thread.is_alive()
+    assert disk.written == [b"a", b"b", b"c"]
+
+
 def test_flush_writes_all_that_waits_in_its_order_and_once() -> None:
     disk = Disk()
     notes = Notes(disk.write, disk.told.append)
