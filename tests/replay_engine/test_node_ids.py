@@ -116,30 +116,30 @@ def test_the_cluster_is_another_one_in_the_replay(nodes: Nodes) -> None:
     loops = nodes.loops
     nodes.start({"other": 1.0}, {"sim": 2.0})
     for kind, head in LOOPS.items():
-        (loops.folder / f"{kind}.py").write_text(head.format(log=str(loops.log)) + ACTIONS)
-        recorded = nodes.run("record", "-o", kind, "--", sys.executable, f"{kind}.py")
+        (loops.folder / f"loop_{kind}.py").write_text(head.format(log=str(loops.log)) + ACTIONS)
+        recorded = nodes.run("record", "-o", f"r-{kind}", "--", sys.executable, f"loop_{kind}.py")
         assert recorded.stdout == EXPECTED
         assert sorted(loops.real_runs()) == ["collect"] * 3 + ["nested", "run"]
     nodes.stop()
 
     # On a Ray of the replay's own there is a single node.
     for kind in LOOPS:
-        assert nodes.run("check", kind).stdout == EXPECTED
+        assert nodes.run("check", f"r-{kind}").stdout == EXPECTED
 
     # On another cluster it is the one with the same resources; what runs for real goes there.
     nodes.start({"sim": 2.0}, {"other": 1.0})
     there = ("--address", loops.environment["THE_CLUSTER"])
     for kind in LOOPS:
-        assert nodes.run("replay", kind, *there).stdout == EXPECTED
+        assert nodes.run("replay", f"r-{kind}", *there).stdout == EXPECTED
     assert loops.real_runs() == []
-    assert nodes.run("replay", "ours", *there, "--live", "nested").stdout == EXPECTED
+    assert nodes.run("replay", "r-ours", *there, "--live", "nested").stdout == EXPECTED
     assert loops.real_runs() == ["nested"]
     nodes.stop()
 
     # Two could be meant: a served call is placed on one of them, no real one is.
     nodes.start({"sim": 2.0}, {"sim": 2.0})
     there = ("--address", loops.environment["THE_CLUSTER"])
-    refused = nodes.run("replay", "ours", *there, "--live", "collect", status=20)
+    refused = nodes.run("replay", "r-ours", *there, "--live", "collect", status=20)
     assert "pinned to a node that this cluster may not have" in refused.stderr
     assert "1 recorded nodes and 2 here offer CPU: 1, sim: 2" in refused.stderr
     assert loops.real_runs() == []
