@@ -23,7 +23,7 @@ from chia_bypass import ChiaFunction, get
 # Workers cannot import the modules of tests.
 for module in (search_loops, plain_races):
     cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
-TIMES, CALLS = (50, 200) if os.environ.get("CHIA_BYPASS_THOROUGH") else (3, 100)
+TIMES, CALLS = (50, 200) if os.environ.get("CHIA_BYPASS_THOROUGH") else (2, 60)
 
 
 @pytest.mark.usefixtures("ray_session")
