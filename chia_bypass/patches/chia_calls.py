@@ -175,13 +175,34 @@ def run_served(served: Served | bytes, /, *args: Any, **kwargs: Any) -> Any:
         raise
 
 
-def run_here(dispatched: str, /, *args: Any, **kwargs: Any) -> Any:
-    """What Ray runs for a real call where workers are unprepared: CHIA's own, with us in it."""
+class Arriving:
+    """The name of a trampoline of CHIA's, which puts us into CHIA as it arrives on a worker.
+
+    Before the arguments after it do: a function among them brings along what CHIA's functions are
+    called at that moment, and the calls that it dispatches go by these.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _arrive, (self.name,)
+
+
+def _arrive(name: str) -> str:
     workers.unprepared = True  # for the calls that it dispatches
+    module = import_module("chia.base.ChiaFunction")
+    import_module("chia_bypass.patches.chia_module").install_seam(module)
+    return name
+
+
+def run_here(dispatched: str, /, *args: Any, **kwargs: Any) -> Any:
+    """What Ray runs for a real call where workers are unprepared: CHIA's own, with us in it.
+
+    ``dispatched``: the name of its trampoline, which was sent as :class:`Arriving`.
+    """
     try:
-        module: Any = import_module("chia.base.ChiaFunction")
-        import_module("chia_bypass.patches.chia_module").install_seam(module)
-        return getattr(module, dispatched)(*args, **kwargs)
+        return getattr(sys.modules["chia.base.ChiaFunction"], dispatched)(*args, **kwargs)
     except BaseException as error:
         hide_our_frames(error)
         raise
@@ -220,7 +241,7 @@ def _dispatch(
     if task is run_here:
         trampoline = "_chia_trampoline_profiled" if about else "_chia_trampoline"
         remote = _remote_of(run_here).options(**named)
-        return remote.remote(trampoline, called, *about, state, hooks, *args, **kwargs)
+        return remote.remote(Arriving(trampoline), called, *about, state, hooks, *args, **kwargs)
     if about:
         profiled = sys.modules["chia.base.ChiaFunction"]._chia_trampoline_profiled
         remote = _remote_of(profiled).options(**named)

@@ -51,3 +51,28 @@ def test_calls_of_workers_that_were_there_before_are_recorded(loops: Loops) -> N
         assert loops.here(body) == recorded
     assert loops.real_runs() == ["fail"]
     assert replaying.outcome.count(Kind.REAL) == 1
+
+
+FIRST = """
+from chia.base.ChiaFunction import ChiaFunction, get
+NEW = {"runtime_env": {"env_vars": {"WORKERS_OF": "this test alone"}}}
+
+@ChiaFunction(num_cpus=0, **NEW)
+def leaf(x):
+    real("leaf")
+    return x, os.urandom(4).hex()
+
+@ChiaFunction(num_cpus=0, **NEW)
+def chain(x):
+    real("chain")
+    return [leaf.chia_remote(x)]
+
+print(get(get(chain.chia_remote(1))[0]))
+"""
+
+
+def test_so_is_what_the_first_of_them_dispatches(loops: Loops) -> None:
+    """Its function had arrived before we were in CHIA, and dispatched without us."""
+    loops.here(FIRST)
+    assert loops.real_runs() == ["chain", "leaf"]
+    assert loops.round_trip_here(FIRST).startswith("(1, ")
