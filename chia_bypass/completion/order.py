@@ -129,6 +129,12 @@ class Order:
         """Whether ``call`` only ends by being cancelled."""
         return call in self._pending
 
+    def cancels(self, call: str) -> None:
+        """``call``, if it pends, was cancelled again: it ends when Ray has heard of it."""
+        if call in self._pending:
+            self._pending.discard(call)
+            del self._served[call]
+
     def leaves_out(self, call: str) -> None:
         """``call`` runs for real: it ends when it ends."""
         sight = self._sight_of.pop(call, None)

@@ -78,6 +78,13 @@ class Waits:
             self._slowest = max(self._slowest, seconds)
             self._move()
 
+    def cancels(self, call: str) -> None:
+        """The loop has cancelled ``call``: a wait for it takes as long as Ray does."""
+        here = position.current()
+        if here is not None:
+            with self.changed:
+                self._order_of(here.parent).cancels(call)
+
     def leaves_out(self, parent: position.Parent, call: str) -> None:
         """A call of ``parent`` that was recorded as ``call`` may run for real."""
         with self.changed:

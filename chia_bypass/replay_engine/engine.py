@@ -399,6 +399,8 @@ class ReplayEngine:
         path = self.producers.call_of(reference)
         if path is not None:
             self._deaths.unanswered(path, how, error)
+            if how is Unanswered.CANCELLED:
+                self._waits.cancels(path)
         if self.real.growth is not None:
             self.real.growth.recorder.unanswered(reference, how, error)
 

@@ -380,3 +380,11 @@ def test_a_lane_that_went_on_without_a_sight_is_not_held_by_it() -> None:
     assert kept.choose(at_once) == Choice(held_by=("x",))
     later = look("b", patient=False, dispatched=5)
     assert kept.choose(later) == Choice(frozenset("b"), whole=True, due=True)
+
+
+def test_a_call_that_is_cancelled_again_ends_by_itself() -> None:
+    kept = served([], a=None, b=1.0)
+    assert kept.pends("a")
+    kept.cancels("a")
+    kept.cancels("b")  # it has an answer
+    assert (kept.pends("a"), kept.knows("a"), kept.knows("b")) == (False, False, True)
