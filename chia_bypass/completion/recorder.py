@@ -119,17 +119,31 @@ class SeenLog:
                 self.waited_in_vain(here, pending or references)
             raise
         except Exception:
-            if here and here.parent.has_several_lanes:
+            if here and self._matters(here.parent, references):
                 self.learns(here, self._calls(finished(references, plain_wait)))
             if here:
                 self._note_get(here, references)
             raise
-        if here and here.parent.has_several_lanes:
+        if here and self._matters(here.parent, references):
             self.learns(here, self._calls(references))
         if here:
             self._note_get(here, references)
             self._knows(here.parent, self._calls(references))
         return value
+
+    def _matters(self, parent: position.Parent, references: Iterable[Any]) -> bool:
+        """Whether it is noted when the loop gets these.
+
+        Where it has several lanes; and where they had several when it was recorded: what was noted
+        then is not what happens now.
+        """
+        if parent.has_several_lanes:
+            return True
+        if not any(map(self._producers.call_of, references)):
+            return False
+        with self._lock:
+            order = self._memory(parent).order
+        return order is not None and order.has_several_lanes
 
     def _knows(self, parent: position.Parent, calls: Sequence[str]) -> None:
         """What its only lane got, ``parent`` does not learn once more when it has several."""

@@ -100,15 +100,21 @@ class Index:
         return [
             replace(
                 seen,
-                calls=tuple(filter(self._has_ended, seen.calls)),
+                calls=tuple(call for call in seen.calls if self._has_turn(parent, call)),
                 dispatched=seen.dispatched
                 - sum(c.lane == seen.lane and c.dispatched < seen.at for c in given_up),
             )
             for seen in self.recording.seen.get(parent, ())
         ]
 
-    def _has_ended(self, path: str) -> bool:
-        return is_plain(path) or self.recording.index.has_answer(path)
+    def _has_turn(self, parent: str, call: str) -> bool:
+        """Whether who learned of ``call`` then is to be told of it in its turn.
+
+        What others dispatched ends for it when it ends: nobody says here that it is served.
+        """
+        if is_plain(call):
+            return True
+        return call.rpartition("/")[0] == parent and self.recording.index.has_answer(call)
 
     def _given_up(self, parent: str) -> list[Call]:
         """Calls without an answer that were dispatched again: a replay dispatches them once."""

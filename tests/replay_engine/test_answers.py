@@ -38,6 +38,8 @@ SEEN = [
     Seen("loop.0", 2, "other", 8, 9.0, ("loop.0/2",)),
     Seen("loop.0", 3, "main", 8, 9.0, ("loop.0/4",)),
 ]
+OTHERS = Seen("loop.1", 0, "main", 0, 9.5, ("loop.0/1", "~main/run#0"))
+"""What a parent learned of a call that it did not dispatch, and of a plain actor's result."""
 
 
 def driver(path: str) -> Driver:
@@ -47,7 +49,7 @@ def driver(path: str) -> Driver:
 def write(folder: Path, drivers: Sequence[str], *, complete: bool = True) -> Index:
     with RunFolder.create(folder, make_run(), "host") as run:
         segment = SegmentWriter.unique(folder, segment_header("run", "worker", "host", 1, 0.0))
-        append_records(segment, [*map(driver, drivers), *CALLS, *SEEN])
+        append_records(segment, [*map(driver, drivers), *CALLS, *SEEN, OTHERS])
         results = ResultWriter(folder, segment)
         for call, outcome in zip(CALLS, OUTCOMES, strict=False):
             results.write(*_ended(call, outcome))
@@ -129,6 +131,7 @@ def test_what_was_seen_counts_only_calls_that_end_in_a_replay(index: Index) -> N
         SEEN[2],
         replace(SEEN[3], dispatched=6),
     ]
+    assert index.seen("loop.1") == [replace(OTHERS, calls=("~main/run#0",))]
     assert index.seen("nobody.0") == []
 
 
