@@ -23,6 +23,7 @@ On the Ray of the test session (the fixtures are in ``conftest.py``):
 `chia_loop_runner`       the same for loops of CHIA's own ChiaFunction: fixture ``chia_loops``
 `remote_worker_loops`    loops whose workers cannot see the recording folder
 `plain_class_loops`      loops whose results are objects of plain classes, shared and in rings
+`plain_races`            loops whose next call depends on which plain actor or task ends first
 `search_loops`           loops whose next call depends on which call finishes first
 =======================  =======================================================================
 
