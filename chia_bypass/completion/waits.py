@@ -384,7 +384,7 @@ class _Wait:
 
     def _look(self, choice: Choice) -> list[Any] | None:
         """What to report; None: look again."""
-        open_ = [r for r, call in self._each() if self._may_report(r, call, choice)]
+        open_ = self._open(choice)
         left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
         if choice.due:
             return self._due(choice, open_)
@@ -404,13 +404,21 @@ class _Wait:
     def _each(self) -> Iterable[tuple[Any, str | None]]:
         return zip(self.references, self.calls, strict=True)
 
-    def _may_report(self, reference: Any, call: str | None, choice: Choice) -> bool:
-        if self.free or call in choice.calls:
+    def _open(self, choice: Choice) -> list[Any]:
+        """What may be reported: of what plain actors and tasks return, what no recorded wait told
+        of comes last.
+        """
+        open_ = [r for r, call in self._each() if self._may_report(call, choice)]
+        if not (choice.calls and self.order.knows_plain and self.deadline is None):
+            return open_
+        first = [
+            r for r, call in self._each() if r in open_ and not self.waits.has_no_turn(r, call)
+        ]
+        return first if len(first) >= self.wanted or choice.held_by else open_
+
+    def _may_report(self, call: str | None, choice: Choice) -> bool:
+        if call is None or self.free or call in choice.calls:
             return True
-        if call is None:
-            # Of plain actors and tasks, those come last that no recorded wait told of.
-            comes_last = choice.calls and self.order.knows_plain and self.deadline is None
-            return not (comes_last and self.waits.has_no_turn(reference, None))
         return self.order.reported(call) or self.order.pends(call)
 
     def _due(self, choice: Choice, open_: list[Any]) -> list[Any] | None:

@@ -29,7 +29,7 @@ def is_reference(value: object) -> bool:
 
 def task_of(returned: Any) -> bytes | None:
     """The id of the task that Ray has begun, by what it ``returned`` for it; None: unknown."""
-    first = returned[0] if isinstance(returned, list) and returned else returned
+    first: Any = returned[0] if isinstance(returned, list) and returned else returned
     return bytes(first.task_id().binary()) if is_reference(first) else None
 
 

@@ -70,13 +70,31 @@ def test_what_plain_actors_and_tasks_return_is_reported_as_it_was(
 ) -> None:
     with chia_bypass.record(tmp_path / "r") as folder:
         recorded = loop(tmp_path / "recorded", 2)
-    assert recorded[0] == "2"
+    assert sorted(map(str, recorded)) == ["0", "1", "2"]
     for winner in (0, 1):
         with chia_bypass.replay(folder) as replaying:
             assert loop(tmp_path / str(winner), winner) == recorded
         replayed = replaying.outcome
         assert (replayed.unused, replayed.out_of_order, replayed.not_checked) == ((), (), {})
         assert len(replayed.served) == 3
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_a_wait_for_more_than_was_noted_ends_with_as_many_as_it_wants(tmp_path: Path) -> None:
+    task: Any = ray.remote(num_cpus=0)(plain_races._run)
+
+    def two() -> list[Any]:
+        get(plain_races.note.chia_remote("begin"))
+        return [task.remote("", str(tmp_path / name)) for name in "ab"]
+
+    with chia_bypass.record(tmp_path / "r") as folder:
+        first, second = two()
+        assert ray.wait([second])[0] == [second]
+    with chia_bypass.replay(folder):
+        first, second = two()
+        assert ray.wait([first, second], num_returns=2)[0] == [first, second]
+        first, second = two_more = [task.remote("", str(tmp_path / name)) for name in "cd"]
+        assert ray.wait(two_more, num_returns=2) == (two_more, [])
 
 
 def reversed_pair(folder: Path) -> list[Any]:

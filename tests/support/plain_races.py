@@ -52,7 +52,7 @@ def pooled(flags: Path, winner: int) -> list[object]:
     before = ["" if number == winner else names[number - 1] for number in range(3)]
     pool = ActorPool([ray.remote(num_cpus=0)(_Runner).remote() for _ in range(3)])
     pairs: Any = list(zip(before, names, strict=True))
-    ended = pool.map_unordered(lambda actor, pair: actor.run.remote(*pair), pairs)
+    ended: Any = pool.map_unordered(lambda actor, pair: actor.run.remote(*pair), pairs)
     return [get(note.chia_remote(Path(name).name)) for name in ended]
 
 
