@@ -408,13 +408,12 @@ class _Wait:
         """What may be reported: of what plain actors and tasks return, what no recorded wait told
         of comes last.
         """
-        open_ = [r for r, call in self._each() if self._may_report(call, choice)]
-        if not (choice.calls and self.order.knows_plain and self.deadline is None):
-            return open_
-        first = [
-            r for r, call in self._each() if r in open_ and not self.waits.has_no_turn(r, call)
-        ]
-        return first if len(first) >= self.wanted or choice.held_by else open_
+        open_ = [(r, call) for r, call in self._each() if self._may_report(call, choice)]
+        if choice.calls and self.order.knows_plain and self.deadline is None:
+            first = [(r, call) for r, call in open_ if not self.waits.has_no_turn(r, call)]
+            if len(first) >= self.wanted or choice.held_by:
+                open_ = first
+        return [reference for reference, _ in open_]
 
     def _may_report(self, call: str | None, choice: Choice) -> bool:
         if call is None or self.free or call in choice.calls:
