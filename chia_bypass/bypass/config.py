@@ -17,7 +17,7 @@
         files: ["out/*.log"]           # globs; or {root:, globs:, limit:, delete: true}
       actors: {Counter: reapply}       # actors on which methods of served calls are called again
     states:
-      tree: {root: /work/chip, save: git, restore: git}    # the source tree that a state is
+      tree: {root: /srv/chip, save: git, restore: git}    # the source tree that a state is
 """
 
 from __future__ import annotations

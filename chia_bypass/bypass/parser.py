@@ -215,7 +215,7 @@ def _states(place: _Place, value: Any) -> dict[str, StateTree]:
 
 
 def _state_tree(place: _Place, value: Any) -> StateTree:
-    example = "{root: /work/chip, save: git, restore: git}"
+    example = "{root: /srv/chip, save: git, restore: git}"
     if not isinstance(value, dict):
         raise place.wrong_type(value, f"a mapping such as {example}")
     _refuse_unknown(place, value, dict.fromkeys(("root", "save", "restore")))

@@ -224,17 +224,17 @@ def test_what_a_key_means(tmp_path: Path, body: str, read: Entry) -> None:
 def test_what_states_are(tmp_path: Path) -> None:
     file = tmp_path / "bypass.yaml"
     file.write_text(
-        "states:\n  tree: {root: /work/chip, save: git, restore: git}\n"
+        "states:\n  tree: {root: /srv/chip, save: git, restore: git}\n"
         "  kept: {root: chip, save: git}\nbypass: {f: {bypass: true, state: tree}}\n"
     )
     read = load_config(file)
-    assert read.states == {"tree": StateTree("/work/chip", True), "kept": StateTree("chip")}
+    assert read.states == {"tree": StateTree("/srv/chip", True), "kept": StateTree("chip")}
     assert set(read.entries) == {"f"}
     file.write_text("states:\n")
     assert load_config(file).states == {}
 
 
-TREE = "{root: /work/chip, save: git, restore: git}"
+TREE = "{root: /srv/chip, save: git, restore: git}"
 FAULTS_OF_STATES = (
     # What stands below `states:`, where the fault is, what it is, and what is to be done.
     ("3", "", "is 3 (int)", "It must be a mapping of the names of states to what they are"),
