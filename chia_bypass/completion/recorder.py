@@ -119,46 +119,42 @@ class SeenLog:
                 self.waited_in_vain(here, pending or references)
             raise
         except Exception:
-            if here and self._matters(here.parent, references):
-                self.learns(here, self._calls(finished(references, plain_wait)))
-            if here:
-                self._note_get(here, references)
+            calls = self._calls(references)
+            if here and calls:
+                if self._matters(here.parent):
+                    self.learns(here, self._calls(finished(references, plain_wait)))
+                self._note_get(here, calls)
             raise
-        if here and self._matters(here.parent, references):
-            self.learns(here, self._calls(references))
-        if here:
-            self._note_get(here, references)
-            self._knows(here.parent, self._calls(references))
+        calls = self._calls(references)
+        if here and calls:
+            if self._matters(here.parent):
+                self.learns(here, calls)
+            self._note_get(here, calls)
+            self._knows(here.parent, calls)
         return value
 
-    def _matters(self, parent: position.Parent, references: Iterable[Any]) -> bool:
-        """Whether it is noted when the loop gets these.
+    def _matters(self, parent: position.Parent) -> bool:
+        """Whether it is noted when one of its lanes gets a call.
 
         Where it has several lanes; and where they had several when it was recorded: what was noted
         then is not what happens now.
         """
         if parent.has_several_lanes:
             return True
-        if not any(map(self._producers.call_of, references)):
-            return False
         with self._lock:
             order = self._memory(parent).order
         return order is not None and order.has_several_lanes
 
     def _knows(self, parent: position.Parent, calls: Sequence[str]) -> None:
         """What its only lane got, ``parent`` does not learn once more when it has several."""
-        if calls:
-            with self._lock:
-                self._memory(parent).calls.update(calls)
+        with self._lock:
+            self._memory(parent).calls.update(calls)
 
-    def _note_get(self, here: position.Position, references: Iterable[Any]) -> None:
+    def _note_get(self, here: position.Position, calls: Sequence[str]) -> None:
         """Note what the lane waited for: what a run would be like elsewhere is told from it."""
-        calls = tuple(self._calls(references))
-        if not calls:
-            return
         with self._lock:
             path = self._memory(here.parent).path or here.parent.path
-        self._note(Got(path, here.lane, here.dispatches, time.time(), calls))
+        self._note(Got(path, here.lane, here.dispatches, time.time(), tuple(calls)))
 
     def learns(self, here: position.Position, calls: Iterable[str]) -> None:
         """Note what is new to the parent. Of several lanes one after the other learns something,

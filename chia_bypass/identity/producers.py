@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection
 from typing import Any
 
+from chia_bypass.identity.position import Position
 from chia_bypass.ray_private import REFERENCE_MODULES
 from chia_bypass.values.digest import digest
 from chia_bypass.values.kinds import Reference
@@ -51,9 +52,14 @@ class Producers:
             if is_reference(reference):
                 self.learn_object(reference.binary(), Reference(call, index))
 
-    def learn_plain(self, task: bytes, name: str) -> None:
-        """What the plain task of that id returns, or the method of a plain actor, has a name."""
-        self._plain[task] = name
+    def learn_plain(self, here: Position | None, what: str, task: bytes | None) -> None:
+        """``here``, the plain task ``what``, or method of a plain actor, was begun as that task.
+
+        What it returns has a name from now on, unless one of these is unknown.
+        """
+        if here is None or task is None:
+            return
+        self._plain[task] = here.plain(what)
         while len(self._plain) > PLAIN_KNOWN:
             self._plain.popitem(last=False)
 

@@ -121,7 +121,7 @@ class RecordEngine:
         if kind != "provider":
             self._count(kind, name)
         if kind == "task":
-            self.producers.learn_plain(process, here.plain(name))
+            self.producers.learn_plain(here, name, process)
         origin = self._sent.origin(f"{here.parent.path}/{here.start(name)}")
         try:
             shared_facts.tell_origin(self.run, process, pickle.dumps(origin))
@@ -149,9 +149,7 @@ class RecordEngine:
 
     def asked(self, actor: Any, method: str, returned: Any) -> None:
         """What it returned has a name: the loop may wait for it."""
-        here, task = position.current(), task_of(returned)
-        if here is not None and task is not None:
-            self.producers.learn_plain(task, here.plain(method))
+        self.producers.learn_plain(position.current(), method, task_of(returned))
 
     def _count(self, kind: str, function: str) -> None:
         here = position.current()

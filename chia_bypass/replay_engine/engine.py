@@ -410,7 +410,7 @@ class ReplayEngine:
         assert here is not None, "a replaying process has a parent"
         started = here.start(name)
         if kind == "task":
-            self.producers.learn_plain(process, here.plain(name))
+            self.producers.learn_plain(here, name, process)
         path = here.parent.path
         recorded = self.parents.of(here.parent).path
         origin = self._sent.origin(
@@ -431,9 +431,7 @@ class ReplayEngine:
     def asked(self, actor: Any, method: str, returned: Any) -> None:
         """Served calls may have left the actor as it was: told, or refused."""
         self._methods.asked(actor, method, returned)
-        here, task = position.current(), task_of(returned)
-        if here is not None and task is not None:
-            self.producers.learn_plain(task, here.plain(method))
+        self.producers.learn_plain(position.current(), method, task_of(returned))
 
     def ran_in_place(self, function: Callable[..., Any]) -> None:
         """It ran here, without Ray: counted."""

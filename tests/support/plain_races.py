@@ -30,15 +30,20 @@ class _Runner:
         return _run(wait_for, leaves)
 
 
+def _turns(flags: Path, winner: int) -> list[tuple[str, str]]:
+    """What each of three runs waits for, and what it leaves: ``winner`` waits for nothing."""
+    flags.mkdir()
+    names = [str(flags / str(number)) for number in range(3)]
+    before = ["" if number == winner else names[number - 1] for number in range(3)]
+    return list(zip(before, names, strict=True))
+
+
 def race(start: Callable[[int, tuple[str, str]], Any], flags: Path, winner: int) -> list[object]:
     """Which of three plain runs the loop learns of first; a call is made of each.
 
     Each waits for another: the one with the number ``winner`` ends first, then those after it.
     """
-    names = [str(flags / str(number)) for number in range(3)]
-    flags.mkdir()
-    before = ["" if number == winner else names[number - 1] for number in range(3)]
-    left = [start(number, (before[number], names[number])) for number in range(3)]
+    left = [start(number, turn) for number, turn in enumerate(_turns(flags, winner))]
     told = []
     while left:
         ended, left = ray.wait(left)
@@ -47,12 +52,9 @@ def race(start: Callable[[int, tuple[str, str]], Any], flags: Path, winner: int)
 
 
 def pooled(flags: Path, winner: int) -> list[object]:
-    names = [str(flags / str(number)) for number in range(3)]
-    flags.mkdir()
-    before = ["" if number == winner else names[number - 1] for number in range(3)]
     pool = ActorPool([ray.remote(num_cpus=0)(_Runner).remote() for _ in range(3)])
-    pairs: Any = list(zip(before, names, strict=True))
-    ended: Any = pool.map_unordered(lambda actor, pair: actor.run.remote(*pair), pairs)
+    turns: Any = _turns(flags, winner)
+    ended: Any = pool.map_unordered(lambda actor, turn: actor.run.remote(*turn), turns)
     return [get(note.chia_remote(Path(name).name)) for name in ended]
 
 
