@@ -14,7 +14,8 @@ from typing import Any, ParamSpec, Protocol
 from chia_bypass import engine as engines
 from chia_bypass.checked_fields import checked, names
 from chia_bypass.control.record_session import Recorded, RecordSession
-from chia_bypass.control.replay_session import Replayed, ReplaySession
+from chia_bypass.control.replay_session import ReplaySession
+from chia_bypass.control.replayed import Replayed
 from chia_bypass.driver import startup
 from chia_bypass.errors import Swallowed, UsageError
 from chia_bypass.options import RecordOptions, ReplayOptions, SandboxOptions
@@ -45,7 +46,7 @@ class Replaying:
         return self._ended or self._session.so_far()
 
     def _repr_html_(self) -> str:
-        from chia_bypass.control.replayed import outcome_of
+        from chia_bypass.control.outcome import outcome_of
         from chia_bypass.look.analysis.notebook import outcome_html
 
         return outcome_html(outcome_of(self.outcome))

@@ -51,6 +51,18 @@ class RecordedNode:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplayNodes:
+    """The nodes of a Ray of a replay's own."""
+
+    nodes: tuple[dict[str, float], ...]
+    """What each has to offer, the one that the driver is on first."""
+    clusters: tuple[tuple[RecordedNode, ...], ...]
+    """The nodes that each recorded driver saw, and which of ``nodes`` stands for each."""
+    notes: tuple[str, ...] = ()
+    """What a user should know about them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """One run of ``record`` or ``replay``: frozen, picklable, and a JSON file."""
 

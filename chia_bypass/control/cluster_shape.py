@@ -17,7 +17,7 @@ from chia_bypass.demands import Amounts
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import PlacementGroup
 from chia_bypass.replay_engine.resources import fits, together
-from chia_bypass.session import RecordedNode
+from chia_bypass.session import RecordedNode, ReplayNodes
 
 MACHINE = ("CPU", "GPU", "memory")
 """Resources of which a machine has its own."""
@@ -46,17 +46,7 @@ class _Node:
             self.offered[name] = max(self.offered.get(name, 0), amount)
 
 
-@dataclass(frozen=True)
-class Shape:
-    """Nodes for a replay."""
-
-    nodes: tuple[dict[str, float], ...]
-    """What each has to offer, the one that the driver is on first."""
-    clusters: tuple[tuple[RecordedNode, ...], ...]
-    """The nodes that each recorded driver saw, and which of ``nodes`` stands for each."""
-
-
-def shape(recording: Recording) -> Shape:
+def shape(recording: Recording) -> ReplayNodes:
     """The nodes that a replay of ``recording`` needs."""
     cluster = recording.contents.clusters[:1]
     alive = [n for n in (cluster[0].nodes if cluster else ()) if n.get("alive", True)]
@@ -84,7 +74,7 @@ def shape(recording: Recording) -> Shape:
             kept[0].raise_to(demand)
     offered = tuple({name: a for name, a in node.offered.items() if a} for node in kept)
     places = {node.id: number for number, node in enumerate(kept) if node.id}
-    return Shape(offered, _clusters(recording, places))
+    return ReplayNodes(offered, _clusters(recording, places))
 
 
 def _clusters(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from chia_bypass import demands
@@ -12,7 +11,7 @@ from chia_bypass.demands import Amounts
 from chia_bypass.errors import UsageError
 from chia_bypass.plan.cluster import Cluster, NodeType
 from chia_bypass.recording.reader import Recording
-from chia_bypass.session import RecordedNode
+from chia_bypass.session import RecordedNode, ReplayNodes
 
 _NODE = 14 * 1024**2
 """Bytes that a node takes here before it has a worker."""
@@ -25,18 +24,7 @@ _PLENTY = 64.0
 _OF_MACHINE = ("CPU", "GPU", "memory", "object_store_memory")
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """Nodes for a rehearsal."""
-
-    nodes: tuple[dict[str, float], ...]
-    """What each has to offer, that of the driver first."""
-    clusters: tuple[tuple[RecordedNode, ...], ...]
-    """The nodes that each recorded driver saw, and which of ``nodes`` stands for each."""
-    notes: tuple[str, ...] = ()
-
-
-def stage(recording: Recording, cluster: Cluster, free: int, cores: int) -> Stage:
+def stage(recording: Recording, cluster: Cluster, free: int, cores: int) -> ReplayNodes:
     """The nodes of ``cluster`` on a machine with so many bytes free, and so many cores.
 
     Raises UsageError, with the numbers, where they do not fit.
@@ -57,7 +45,7 @@ def stage(recording: Recording, cluster: Cluster, free: int, cores: int) -> Stag
         unsaid = ", ".join(cluster.unsaid)
         notes.append(f"not checked, since the cluster file does not say: {unsaid}")
     nodes = tuple(map(_offers, kinds))
-    return Stage(nodes, _clusters(recording, nodes), tuple(notes))
+    return ReplayNodes(nodes, _clusters(recording, nodes), tuple(notes))
 
 
 def free_memory() -> int:

@@ -103,7 +103,7 @@ class ChiaRecording:
         return self._replaying.outcome.misses if self._replaying is not None else ()
 
     def _tally(self) -> Tally | None:
-        from chia_bypass.control.replayed import outcome_of
+        from chia_bypass.control.outcome import outcome_of
 
         if self.recording:
             return tally.of_recording(self.test, self.folder)

@@ -11,7 +11,8 @@ from chia_bypass.errors import ChiaBypassError, UsageError
 from chia_bypass_cli import terminal
 
 if TYPE_CHECKING:
-    from chia_bypass.control.replay_session import Replayed, ReplaySession
+    from chia_bypass.control.replay_session import ReplaySession
+    from chia_bypass.control.replayed import Replayed
     from chia_bypass.look.analysis.replay_outcome import ReplayOutcome
 
 
@@ -40,7 +41,7 @@ def write(
     exit_status: int,
 ) -> None:
     """Write the outcome of a replay whose command ended, if there is a ``target``."""
-    from chia_bypass.control.replayed import outcome_of
+    from chia_bypass.control.outcome import outcome_of
 
     if target is not None:
         _write(target, outcome_of(replayed, command, command_status, exit_status))
@@ -49,7 +50,7 @@ def write(
 @contextmanager
 def of_failure(target: Path | None, session: ReplaySession) -> Iterator[None]:
     """Write an outcome, too, if chia-bypass itself gives up within the block."""
-    from chia_bypass.control.replayed import outcome_of
+    from chia_bypass.control.outcome import outcome_of
 
     try:
         yield

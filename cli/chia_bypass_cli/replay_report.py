@@ -8,7 +8,8 @@ from chia_bypass_cli import terminal
 
 if TYPE_CHECKING:
     from chia_bypass.control.dry_files import DryFiles
-    from chia_bypass.control.replay_session import Replayed, ReplaySession
+    from chia_bypass.control.replay_session import ReplaySession
+    from chia_bypass.control.replayed import Replayed
 
 
 def report(
@@ -18,7 +19,7 @@ def report(
 
     ``faults``: the options that inject the same faults again.
     """
-    from chia_bypass.control.replayed import outcome_of
+    from chia_bypass.control.outcome import outcome_of
 
     if not replayed.entered:
         terminal.line(
@@ -101,7 +102,7 @@ def _print_files(replayed: Replayed) -> None:
 
 
 def _print_table(replayed: Replayed) -> None:
-    from chia_bypass.control.replay_session import totals
+    from chia_bypass.control.replayed import totals
     from chia_bypass.replay_engine.events import Kind
 
     kinds: tuple[Kind, ...] = (Kind.SERVED, Kind.REAL, Kind.MISSED, Kind.BYPASSED, Kind.IN_PLACE)

@@ -30,11 +30,12 @@ def shared_ray(*cpus: int) -> Iterator[str]:
     first, *others = cpus or (2,)
     store = 4 * 1024**3
     with tempfile.TemporaryDirectory(prefix="cb", dir="/tmp") as folder:
+        os.environ["RAY_TMPDIR"] = folder  # where Ray writes which cluster is the current one
         head = {
             "num_cpus": first,
             "include_dashboard": False,
             "object_store_memory": store,
-            "temp_dir": folder,
+            "temp_dir": f"{folder}/ray",
             "_system_config": settings,
         }
         cluster = Cluster(initialize_head=True, head_node_args=head)

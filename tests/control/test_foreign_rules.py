@@ -15,7 +15,8 @@ from support.recording_builder import Made, make_recording
 from support.sample_records import make_run
 
 from chia_bypass.control.foreign_rules import too_slow
-from chia_bypass.control.replay_session import MOST_NODES, ReplaySession
+from chia_bypass.control.replay_nodes import MOST_NODES
+from chia_bypass.control.replay_session import ReplaySession
 from chia_bypass.errors import RecordingCorrupt, UsageError
 from chia_bypass.options import ReplayOptions
 from chia_bypass.ownership.whose import make_own

@@ -8,7 +8,7 @@ import pytest
 from support.loop_runner import Loops
 
 import chia_bypass
-from chia_bypass.control.replay_session import Replayed
+from chia_bypass.control.replayed import Replayed
 from chia_bypass.replay_engine.events import Kind
 
 LOOP = """
