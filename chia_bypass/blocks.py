@@ -13,7 +13,8 @@ from typing import Any, ParamSpec, Protocol
 
 from chia_bypass import engine as engines
 from chia_bypass.checked_fields import checked, names
-from chia_bypass.control.record_session import Recorded, RecordSession
+from chia_bypass.control.record_session import RecordSession
+from chia_bypass.control.recorded import Recorded
 from chia_bypass.control.replay_session import ReplaySession
 from chia_bypass.control.replayed import Replayed
 from chia_bypass.driver import startup

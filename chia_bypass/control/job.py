@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from chia_bypass.checked_fields import checked
-from chia_bypass.control.record_session import Recorded, RecordSession
+from chia_bypass.control.record_session import RecordSession
+from chia_bypass.control.recorded import Recorded
 from chia_bypass.errors import ChiaBypassError
 from chia_bypass.options import RecordOptions
 from chia_bypass.recording.summary import by_function

@@ -18,8 +18,9 @@ from chia_bypass.control.declared_files import declared_in
 from chia_bypass.control.dry_files import DryFiles
 from chia_bypass.control.foreign_rules import check_yaml, recorded_rules
 from chia_bypass.control.named_calls import named_calls
+from chia_bypass.control.new_run import new_run
 from chia_bypass.control.private_folder import control_folder
-from chia_bypass.control.record_session import close_run, new_run, write_yaml
+from chia_bypass.control.recorded import close_run, write_yaml
 from chia_bypass.control.replay_nodes import check_size, nodes_of, refuse_to_kill
 from chia_bypass.control.replayed import Replayed
 from chia_bypass.control.unpacked_artifact import UnpackedArtifact

@@ -14,11 +14,18 @@ from chia_bypass.driver import shared_ray
 from chia_bypass.driver.local_ray import CARRIED, Adaptation, adapt, cluster_wanted
 from chia_bypass.driver.shared_ray import SharedRay
 from chia_bypass.hook.announcing import announce
+from chia_bypass.hook.preload import preload
 from chia_bypass.patches.patching import Patch, Undo
-from chia_bypass.session import Session
+from chia_bypass.session import Mode, Session
 from chia_bypass.wording import inert, visible
 
 Init = Callable[..., Any]
+
+_ENGINES = {
+    Mode.RECORD: "chia_bypass.driver.recorder",
+    Mode.REPLAY: "chia_bypass.driver.replayer",
+}
+"""What builds the engine of a driver, with all that it imports."""
 
 _invented: Mapping[str, float] = {}
 
@@ -63,6 +70,8 @@ def _init(session: Session, original: Init, arguments: dict[str, Any]) -> Any:
     import ray
 
     connected_before = ray.is_initialized()
+    if not connected_before:
+        preload(_ENGINES[session.mode])  # Ray takes seconds to start
     if not session.own_ray and session.address is None:
         with _naming_a_stale_ray(arguments):
             context = original(**arguments)

@@ -40,7 +40,7 @@ def install(session: Session) -> Undo:
     return undo_all(
         [
             _CONNECT.install(ray_private.homes()[0], setting=session),
-            inherited_setup.install(lambda: _pickled(_setup(session, b"", None))),
+            inherited_setup.install(lambda: _pickled(_setup(session, early=True))),
         ]
     )
 
@@ -71,12 +71,14 @@ def attach(session: Session, job_config: Any) -> None:
     job_config.set_runtime_env(environment)
 
 
-def _setup(session: Session, sources: bytes, own: Any) -> WorkerSetup:
-    """``own``: the loop's hook, if it has one."""
+def _setup(
+    session: Session, sources: bytes = b"", own: Any = None, *, early: bool = False
+) -> WorkerSetup:
+    """``own``: the loop's hook, if it has one; ``early``: see `worker_start.enter`."""
     replays = session.mode is Mode.REPLAY
     nodes = RecordedNodes.of(session).plain() if replays else None
     here = Installed.at(str(_PACKAGE.parent))
-    return WorkerSetup(sources, (session.run, replays, nodes), own, here)
+    return WorkerSetup(sources, (session.run, replays, nodes, early), own, here)
 
 
 def _pickled(setup: WorkerSetup) -> bytes:

@@ -1,6 +1,6 @@
 """What is arranged in a worker before it runs anything of the loop.
 
-Hardly anything is imported: most workers only run calls, which bring what they need.
+Hardly anything is imported before it may do so: what its calls need is imported meanwhile.
 """
 
 from __future__ import annotations
@@ -8,16 +8,24 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
+from chia_bypass.hook.preload import preload
 from chia_bypass.patches import placement, ray_start
 from chia_bypass.patches.post_import import after_import
 from chia_bypass.runtime import recorded_nodes
 
+_CAPTURES, _SERVES = "chia_bypass.record_engine.worker", "chia_bypass.replay_engine.provider"
+"""What real calls, and served ones, bring with them."""
 
-def enter(run: str, replays: bool, nodes: Any = None) -> None:
+
+def enter(run: str, replays: bool, nodes: Any = None, early: bool = False) -> None:
     """Called by the job's setup hook, once a worker process.
 
-    ``run``: id of the session; ``nodes``: of a replay, `RecordedNodes` as they travel.
+    ``run``: id of the session; ``nodes``: of a replay, `RecordedNodes` as they travel; ``early``:
+    Ray starts such workers before there is anything to run.
     """
+
+    if early:
+        preload(_SERVES if replays else _CAPTURES)
 
     def activate(_: ModuleType | None = None) -> None:
         from chia_bypass.runtime import worker_engine

@@ -8,7 +8,6 @@ from typing import Any
 
 from chia_bypass.identity.position import Position
 from chia_bypass.ray_private import REFERENCE_MODULES
-from chia_bypass.values.digest import digest
 from chia_bypass.values.kinds import Reference
 
 FOREIGN = "foreign"
@@ -65,6 +64,8 @@ class Producers:
 
     def learn_put(self, reference: Any, value: Any) -> None:
         """What ``ray.put`` stored counts by its content."""
+        from chia_bypass.values.digest import digest  # dear, and few processes come here
+
         content = digest(value, reference=self.find).value.hex()
         self.learn_object(reference.binary(), Reference(f"{PUT}{content}"))
 

@@ -42,12 +42,14 @@ def _nothing() -> None:
 
 
 @contextmanager
-def shown(doing: str, progress: Progress, *, quiet: bool) -> Iterator[Callable[[], None]]:
-    """Gives what is to be called often while the command runs.
+def shown(
+    doing: str, progress: Callable[[], Progress], *, quiet: bool
+) -> Iterator[Callable[[], None]]:
+    """Gives what is to be called often while the command runs; ``progress`` makes what it shows.
 
     Nothing is shown if that is wanted, in a pipe, and on terminals that cannot.
     """
-    line = None if quiet or not _can_be_shown() else LiveLine(doing, progress)
+    line = None if quiet or not _can_be_shown() else LiveLine(doing, progress())
     try:
         yield _nothing if line is None else line.look
     finally:

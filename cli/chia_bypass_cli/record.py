@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +18,8 @@ from chia_bypass_cli.help_pages import RecordCommand
 from chia_bypass_cli.live_line import Quiet
 
 if TYPE_CHECKING:
-    from chia_bypass.control.record_session import Recorded
+    from chia_bypass.control.progress import Progress
+    from chia_bypass.control.recorded import Recorded
     from chia_bypass.recording.summary import FunctionSummary
 
 DEFAULT = RecordOptions()
@@ -162,7 +164,6 @@ def record(
     """Run a loop for real and keep the result of every call. The command stands after --."""
     import os
 
-    from chia_bypass.control.progress import RecordProgress
     from chia_bypass.control.record_session import RecordSession
     from chia_bypass.errors import UsageError
     from chia_bypass_cli import launch, live_line
@@ -186,13 +187,19 @@ def record(
                 stderr=True,
             )
         with launch.signals_held():  # what comes when the command has ended must not stop us
-            progress = RecordProgress(folder.absolute())
-            with live_line.shown("recording", progress, quiet=quiet) as draw:
+            with live_line.shown("recording", partial(_progress, folder), quiet=quiet) as draw:
                 status = launch.run(command, session.environment(os.environ), draw)
             recorded = session.finish(status)
     if recorded is None:  # a job records: where, was said when it was submitted
         raise typer.Exit(status)
     raise typer.Exit(_report(folder, recorded, status, options))
+
+
+def _progress(folder: Path) -> Progress:
+    """How far the recording is. Imported by the time that something draws it, if anything does."""
+    from chia_bypass.control.progress import RecordProgress
+
+    return RecordProgress(folder.absolute())
 
 
 def _check(command: tuple[str, ...], file: Path, beside: Path) -> None:

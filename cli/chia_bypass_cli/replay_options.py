@@ -6,6 +6,7 @@ A parameter of theirs that is named as a field of ReplayOptions becomes that fie
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -370,7 +371,7 @@ def run(
             with launch.signals_held():  # what comes when the command has ended must not stop us
                 with replay_file.of_failure(outcome, session):
                     environment = session.environment(os.environ)
-                    progress = ReplayProgress(session.session.file.parent)
+                    progress = partial(ReplayProgress, session.session.file.parent)
                     with live_line.shown("replaying", progress, quiet=quiet) as draw:
 
                         def look() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -91,6 +92,9 @@ def main() -> int:
     keep = given.keep or Path(tempfile.mkdtemp(prefix="generated-"))
     keep.mkdir(exist_ok=True)
     flavours = given.flavour or list(FLAVOURS)
+    # A shell that starts this in the background has it ignore SIGINT, and so would Ray's workers,
+    # which cancelled calls are interrupted by.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     import ray
 
     scratch = tempfile.mkdtemp(prefix="g", dir="/tmp")

@@ -18,7 +18,7 @@ from support.sample_records import make_run
 
 from chia_bypass.control.environment import environment
 from chia_bypass.control.private_folder import control_folder
-from chia_bypass.control.record_session import write_yaml
+from chia_bypass.control.recorded import write_yaml
 from chia_bypass.errors import RecordingError, UsageError
 from chia_bypass.exit_status import ExitStatus
 from chia_bypass.ownership.whose import is_foreign, make_own
