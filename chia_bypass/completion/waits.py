@@ -43,6 +43,8 @@ class Waits:
         """Raises where the loop must not be given one of these."""
         self.unordered: Callable[[], None] = lambda: None
         """Told of a wait that ended with some results and not with others, of no recorded call."""
+        self.as_recorded: Callable[[Exception, list[Any]], Exception] = lambda error, _: error
+        """What a get of these references raises in place of Ray's error."""
         self._turns = Turns(producers, patience, gave_up, log)
         one_at_a_time = threading.Lock() if log is None else log.handing_over
         self._deliveries = Deliveries(self._next, one_at_a_time)
@@ -133,6 +135,22 @@ class Waits:
         if here is None:
             return plain()
         self.refuse(references)
+        try:
+            return self._get(plain, here, references, plain_wait, timeout)
+        except Exception as error:
+            raised = self.as_recorded(error, references)
+            if raised is error:
+                raise
+            raise raised from None
+
+    def _get(
+        self,
+        plain: Callable[[], R],
+        here: position.Position,
+        references: list[Any],
+        plain_wait: PlainWait,
+        timeout: float | None,
+    ) -> R:
         if timeout is not None:
             with self._turns.changed:
                 order = self._order_of(here.parent)

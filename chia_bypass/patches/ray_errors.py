@@ -18,7 +18,7 @@ from ray.exceptions import RayError, RayTaskError, TaskCancelledError
 
 from chia_bypass import ray_private
 from chia_bypass.patches.patching import Patch, Undo
-from chia_bypass.recording.records import Raised
+from chia_bypass.recording.records import Raised, Result
 from chia_bypass.tracebacks import Formatted
 
 
@@ -29,6 +29,13 @@ class RecordedText:
     traceback: str
     pid: int
     raised: Raised
+
+    @staticmethod
+    def of(result: Result) -> RecordedText | None:
+        """That of a call; None: Ray told of no error that its task had raised."""
+        if result.raised is None:
+            return None
+        return RecordedText(result.traceback, result.pid, result.raised)
 
 
 class _About(threading.local):
@@ -84,6 +91,21 @@ def _restore(error: Any, text: RecordedText) -> None:
     error.cause, error.function_name, error.proctitle = cause, raised.function, raised.title
     error.pid, error.ip = text.pid, raised.ip
     error.args = (raised.function, shown, cause, raised.title, None, None)
+
+
+def cancellation(text: RecordedText | None) -> Exception:
+    """The error of a cancelled call, as Ray raised it in the recorded run.
+
+    ``text`` is None for a call that had not begun, of which Ray tells without a wrapping.
+    """
+    if text is None:
+        return TaskCancelledError(error_message="")
+    cause = TaskCancelledError()
+    own = "".join(traceback.format_exception(cause))
+    error: Any = RayTaskError(text.raised.function, own, cause)  # type: ignore[no-untyped-call]
+    _restore(error, text)
+    raised: Exception = error.as_instanceof_cause()
+    return raised
 
 
 def _frames_of_ray(error: BaseException) -> list[traceback.FrameSummary]:

@@ -27,6 +27,7 @@ from chia_bypass.replay_engine import decision, misses, permission
 from chia_bypass.replay_engine.answers import Answers
 from chia_bypass.replay_engine.argument_checks import CannotCompare, checks
 from chia_bypass.replay_engine.breaking import BreakingAnswer, BreakingToken, break_of, losing
+from chia_bypass.replay_engine.cancelled import Cancelled
 from chia_bypass.replay_engine.context import ReplayContext
 from chia_bypass.replay_engine.decision import (
     Asked,
@@ -125,6 +126,8 @@ class ReplayEngine:
         )
         self._waits.refuse = self._methods.refuse
         self._waits.unordered = self._methods.unordered
+        self._cancelled = Cancelled(producers)
+        self._waits.as_recorded = self._cancelled.as_recorded
 
     def plan(self, dispatch: Dispatch) -> Plan:
         """Serve the recorded call, or raise a Miss; run for real only what was allowed to."""
@@ -161,6 +164,8 @@ class ReplayEngine:
             provider = self._provision.provider(result)
         self._note_served(question.asked, question.given)
         self._deaths.serves(result.call.path)
+        if result.outcome is Outcome.CANCELLED:
+            self._cancelled.serves(result)
         if question.given:
             self._methods.served(question.given, misses.shown(question.call))
         self._waits.serves(question.parent, result, result.seconds * self._policy.latency)
@@ -211,6 +216,8 @@ class ReplayEngine:
                 self._methods.served(question.given, misses.shown(question.call))
             self._waits.serves(question.parent, result, result.seconds * self._policy.latency)
             self._deaths.serves(result.call.path)
+            if result.outcome is Outcome.CANCELLED:
+                self._cancelled.serves(result)
         else:
             self._waits.leaves_out(question.parent, result.call.path)
         others = self._questions.others(question)

@@ -89,7 +89,7 @@ class Provision:
     def provider(self, result: Result) -> Answer | Pending:
         """What serves ``result``. Raises RecordingCorrupt."""
         if result.outcome is Outcome.CANCELLED and result.yielded < 0:
-            return Pending(_text(result))
+            return Pending(RecordedText.of(result))
         return self.serve(result, files=self._policy.puts_back)
 
     def serve(self, result: Result, *, files: bool = False) -> Answer:
@@ -109,7 +109,7 @@ class Provision:
             references=self._references(result),
             allow_pickle=self._policy.allow_pickle,
             seconds=result.seconds * self._policy.latency,
-            text=_text(result),
+            text=RecordedText.of(result),
             yielded=result.yielded,
             files=tuple(filter(self._comes_back, self._index.left(result.call.path)))
             if files
@@ -176,9 +176,3 @@ class Provision:
             buffer=lambda digest, length: self._source.read(Blob(digest, length)),
             reference=lambda reference: reference,
         )
-
-
-def _text(result: Result) -> RecordedText | None:
-    if result.raised is None:
-        return None
-    return RecordedText(result.traceback, result.pid, result.raised)

@@ -1,0 +1,28 @@
+"""Each way in which a replay could be wrong and end with 0, with both kinds of ChiaFunction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from generated.commands import CommandTrial
+from generated.points import POINTS, loop_of, two_drivers
+from generated.trial import Trial
+from generated.writing import FLAVOURS
+
+
+@pytest.mark.usefixtures("ray_session")
+@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize("point", POINTS)
+def test_it_is_never_answered_wrongly(tmp_path: Path, point: str, flavour: str) -> None:
+    facts = Trial(loop_of(point, flavour, seed=1), tmp_path / "loop").run()
+    assert facts.calls > 2
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_neither_is_a_second_driver_that_joins_the_ray_of_the_first(
+    tmp_path: Path, ray_session: str, script_env: dict[str, str], flavour: str
+) -> None:
+    loop = two_drivers(flavour, seed=1)
+    facts = CommandTrial(loop, tmp_path / "loop", ray_session, script_env).run()
+    assert facts.calls > 2
