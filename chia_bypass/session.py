@@ -102,6 +102,10 @@ class Session:
     sandboxed: bool = False
     """Replay: drivers and workers run in a sandbox that keeps what they write from the user's, at
     least below the folders in which recorded calls left files."""
+    working: str = ""
+    """Replay: the working directory of the command."""
+    moved_from: Sequence[str] = ()
+    """Replay: where that was when it was recorded; empty: it is there, or seems to be."""
     jobs: bool = False
     """Record: submitted jobs may record into ``recording``, on the nodes of their drivers."""
 

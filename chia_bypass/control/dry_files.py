@@ -15,7 +15,7 @@ from chia_bypass.inputs.digests import Trees
 from chia_bypass.loop_files.arrange import arrange
 from chia_bypass.loop_files.compare import LoopState, compare
 from chia_bypass.options import SandboxOptions
-from chia_bypass.outputs.left_index import LeftIndex
+from chia_bypass.outputs.left_index import LeftIndex, Moved
 from chia_bypass.outputs.states import state_at
 from chia_bypass.patches.renames import MARK
 from chia_bypass.recording.reader import Recording
@@ -36,6 +36,8 @@ class DryFiles:
     """Why there is none, where one was expected."""
     loop: LoopState = field(default=LoopState(), init=False)
     """How what the loop itself reads is here."""
+    moved_from: Sequence[str] = field(default=(), init=False)
+    """As in `Session`."""
     written: Sequence[Written] = field(default=(), init=False)
     """What was kept out, when the command has ended."""
     _left: LeftIndex | None = field(default=None, init=False)
@@ -66,12 +68,14 @@ class DryFiles:
         ``seems``: where ``working`` seems to be for it, if that can be. ``control`` is the folder
         of this replay's own. Raises UsageError where there must be a sandbox and is none.
         """
+        places = {str(seems)} if seems else {w.working for w in recording.contents.surroundings}
+        self.moved_from = tuple(sorted(places - {"", str(working)}))
         if self.options is None:
             self.loop = compare(recording.contents.loop_files, working, None, sandboxed=False)
             return
         if self.options.writes:
             self._keep_in = _claimed(Path(self.options.writes))
-        left = LeftIndex(recording)
+        left = LeftIndex(recording, Moved(self.moved_from, str(working), both=True))
         roots = [Path(root) for root in left.roots()]
         roots += [
             Path(file.path).parent
@@ -81,6 +85,8 @@ class DryFiles:
         passed = (recording.folder, control, _of_ray((working, *roots)))
         try:
             self.sandbox = prepare(plan(working, roots, passed, seems), control)
+            if self.sandbox.plan.source:
+                self.moved_from = ()
             (control / MARK).touch()
             self._left, self._roots = left, [Path(root) for root in left.roots()]
             files = recording.contents.loop_files

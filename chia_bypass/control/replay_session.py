@@ -7,6 +7,7 @@ import shlex
 import shutil
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +28,7 @@ from chia_bypass.control.unpacked_artifact import UnpackedArtifact
 from chia_bypass.errors import RecordingCorrupt, UsageError
 from chia_bypass.hook import guard
 from chia_bypass.loop_files.compare import LoopState
+from chia_bypass.loop_files.writing import write_loop_files
 from chia_bypass.options import RecordOptions, ReplayOptions, SandboxOptions
 from chia_bypass.ownership.whose import is_foreign, make_own
 from chia_bypass.record_engine.failures import spoiled_reasons
@@ -34,6 +36,7 @@ from chia_bypass.recording.confined import is_regular
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.layout import BYPASS_YAML, is_recording
 from chia_bypass.recording.reader import Recording
+from chia_bypass.recording.records import Surroundings
 from chia_bypass.recording.segments import RESTORE
 from chia_bypass.replay_engine.events import events, settled
 from chia_bypass.replay_engine.policy import Policy
@@ -124,6 +127,8 @@ class ReplaySession:
             ended_well=self.recording.tells_all_ends,
             declared=declared_in(self.yaml),
             sandboxed=self.files.covers_all,
+            working=str(self.directory),
+            moved_from=self.files.moved_from,
             script=self._script,
             foreign=self.foreign,
         )
@@ -193,6 +198,10 @@ class ReplaySession:
         self.files.look()
         replayed = self.so_far()
         if self._growing is not None:
+            if self.files.moved_from:  # what it added is told by its own place
+                here = Surroundings(str(self.directory))
+                with suppress(OSError):
+                    write_loop_files(self.recording.folder, self._growing.run.id, (), None, here)
             spoiled = close_run(self._growing, status, replayed.spoiled)
             self._growing = None
             if not self.foreign:

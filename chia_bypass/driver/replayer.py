@@ -13,11 +13,12 @@ from chia_bypass.bypass.parser import load_config
 from chia_bypass.driver import claims, ray_init, recorder
 from chia_bypass.identity import position
 from chia_bypass.identity.producers import Producers
+from chia_bypass.outputs.left_index import Moved
 from chia_bypass.record_engine import reservations
 from chia_bypass.recording.layout import read_nonce
 from chia_bypass.recording.redaction import hide_in_command
 from chia_bypass.replay_engine import permission
-from chia_bypass.replay_engine.answers import Index
+from chia_bypass.replay_engine.answers import Index, Reading
 from chia_bypass.replay_engine.class_table import ClassTable
 from chia_bypass.replay_engine.context import ReplayContext
 from chia_bypass.replay_engine.engine import ReplayEngine
@@ -45,7 +46,7 @@ class Replayer:
     @classmethod
     def open(cls, session: Session) -> Replayer:
         """Raises RecordingError and ConfigError."""
-        index = Index.open(Path(session.recording), session.ended_well)
+        index = Index.open(Path(session.recording), _reading(session))
         return cls(session, index, load_config(session.yaml))
 
     def claim(self, parent: position.Parent) -> str:
@@ -77,7 +78,7 @@ class Replayer:
         context = ReplayContext(
             run=session.run,
             source=Source(
-                str(folder), nonce, session.control, DriverProcess.here(), session.ended_well
+                str(folder), nonce, session.control, DriverProcess.here(), _reading(session)
             ),
             script=names.script(),
             config=self.rules,
@@ -89,3 +90,11 @@ class Replayer:
         outcomes = Outcomes(Log(Path(session.control)))
         table = ClassTable(self.index.classes())
         return build(context, self.index, producers, outcomes, table.packed, growth)
+
+
+def _reading(session: Session) -> Reading:
+    moved = None
+    if session.moved_from:
+        there = any(Path(one).is_dir() for one in session.moved_from)
+        moved = Moved(tuple(session.moved_from), session.working, session.sandboxed or there)
+    return Reading(session.ended_well, moved)

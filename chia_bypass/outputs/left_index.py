@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from chia_bypass.outputs.entries import LeftEntry, unpack_entries
@@ -13,11 +14,31 @@ from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Blob, Left, Result
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A working directory that is not where it was when it was recorded."""
+
+    old: tuple[str, ...]
+    """Where it was, by one run or another."""
+    new: str
+    both: bool = False
+    """What calls left is wanted in both places: a result may name it by an absolute path."""
+
+    def places(self, folder: str) -> tuple[str, ...]:
+        """Where a recorded ``folder`` is now."""
+        for old in self.old:
+            if folder == old or folder.startswith(f"{old.rstrip('/')}/"):
+                here = self.new + folder[len(old) :]
+                return (folder, here) if self.both else (here,)
+        return (folder,)
+
+
 class LeftIndex:
     """What is in an open recording; read when it is asked for, and once."""
 
-    def __init__(self, recording: Recording) -> None:
-        self._recording = recording
+    def __init__(self, recording: Recording, moved: Moved | None = None) -> None:
+        """``moved``: the working directory, since what calls left below it is wanted there."""
+        self._recording, self._moved = recording, moved
 
     @cached_property
     def results(self) -> Sequence[Result]:
@@ -42,10 +63,14 @@ class LeftIndex:
             inner.append(one)
         both = sorted([*inner, result], key=lambda one: one.finished)
         return tuple(
-            LeftBy(left, one.call.path, one.started, one.finished)
+            LeftBy(replace(left, root=root), one.call.path, one.started, one.finished)
             for one in both
             for left in one.files
+            for root in self._places(left.root)
         )
+
+    def _places(self, root: str) -> tuple[str, ...]:
+        return (root,) if self._moved is None else self._moved.places(root)
 
     def entries(self, left: Left) -> list[LeftEntry]:
         """What a call left in a folder. Raises RecordingCorrupt and Malformed."""
@@ -64,7 +89,8 @@ class LeftIndex:
         for result, left, entry in self.all_entries():
             path, times = result.call.path, (result.started, result.finished)
             state = PastState(times[1], path, entry.state, times[0], entry.before)
-            found[f"{left.root.rstrip('/')}/{entry.name}"].append(state)
+            for root in self._places(left.root):
+                found[f"{root.rstrip('/')}/{entry.name}"].append(state)
         return dict(found)
 
     def all_entries(self) -> Iterator[tuple[Result, Left, LeftEntry]]:
@@ -77,7 +103,8 @@ class LeftIndex:
     def roots(self) -> tuple[str, ...]:
         """The folders below which anything was left, each once, without those inside others."""
         found: list[str] = []
-        for root in sorted({left.root for result in self.results for left in result.files}):
+        recorded = {left.root for result in self.results for left in result.files}
+        for root in sorted({place for one in recorded for place in self._places(one)}):
             if not found or not root.startswith(f"{found[-1].rstrip('/')}/"):
                 found.append(root)
         return tuple(found)

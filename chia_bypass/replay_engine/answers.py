@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from chia_bypass.completion.order import is_plain
-from chia_bypass.outputs.left_index import LeftIndex
+from chia_bypass.outputs.left_index import LeftIndex, Moved
 from chia_bypass.outputs.restore import LeftBy, PastState
 from chia_bypass.recording.index import NONE, Siblings, siblings
 from chia_bypass.recording.reader import Recording, Stored
@@ -40,24 +40,35 @@ class Answers(Protocol):
     def methods_below(self, path: str) -> Sequence[ActorMethod] | None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How one replay takes its recording, in every process that opens it."""
+
+    ended_well: bool | None = None
+    """Whether its calls without a result never ended, as `Recording.tells_all_ends` said before
+    this replay began to add to it; None: it adds nothing."""
+    moved: Moved | None = None
+    """The working directory, if it is not where it was."""
+
+
+AS_IT_IS: Final = Reading()
+"""Nothing is added to it, and nothing has moved."""
+
+
 class Index:
     """An open recording; a record is read when it is asked for."""
 
-    def __init__(self, recording: Recording, ended_well: bool | None = None) -> None:
-        """The arguments are as in `open`."""
+    def __init__(self, recording: Recording, reading: Reading = AS_IT_IS) -> None:
         self.recording = recording
+        ended_well = reading.ended_well
         self._ended_well = recording.tells_all_ends if ended_well is None else ended_well
         self._writes: list[Sequence[Written]] | None = None
-        self._left = LeftIndex(recording)
+        self._left = LeftIndex(recording, reading.moved)
 
     @staticmethod
-    def open(folder: Path, ended_well: bool | None = None) -> Index:
-        """The recording in ``folder``. Raises RecordingError.
-
-        ``ended_well``: whether its calls without a result never ended, as
-        `Recording.tells_all_ends` said before this replay began to add to it; None: it does not.
-        """
-        return Index(Recording.open(folder), ended_well)
+    def open(folder: Path, reading: Reading = AS_IT_IS) -> Index:
+        """The recording in ``folder``. Raises RecordingError."""
+        return Index(Recording.open(folder), reading)
 
     def children(self, parent: str | None) -> Siblings:
         """What the recorded parent dispatched; nothing for a parent that was not recorded."""

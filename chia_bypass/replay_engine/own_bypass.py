@@ -21,7 +21,7 @@ from chia_bypass.ownership.whose import is_foreign
 from chia_bypass.patches import ray_api, threads
 from chia_bypass.recording.layout import read_nonce
 from chia_bypass.recording.redaction import NO_RULES, Redaction, hide_in_command
-from chia_bypass.replay_engine.answers import Index
+from chia_bypass.replay_engine.answers import Index, Reading
 from chia_bypass.replay_engine.class_table import ClassTable
 from chia_bypass.replay_engine.context import ReplayContext
 from chia_bypass.replay_engine.engine import ReplayEngine
@@ -52,8 +52,8 @@ def engine_of(bypass: Bypass) -> ReplayEngine:
 def _build_for(bypass: Bypass) -> ReplayEngine:
     folder = _only_recording(bypass)
     index = Index.open(folder)
-    nonce, ended_well = read_nonce(folder), index.recording.tells_all_ends
-    source = Source(str(folder), nonce, "", DriverProcess.here(), ended_well)
+    nonce, reading = read_nonce(folder), Reading(index.recording.tells_all_ends)
+    source = Source(str(folder), nonce, "", DriverProcess.here(), reading)
     parent = _root()
     foreign = is_foreign(folder)
     # Rules of a stranger do not run over the arguments of this user.

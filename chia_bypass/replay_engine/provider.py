@@ -17,6 +17,7 @@ from chia_bypass.recording.layout import has_nonce
 from chia_bypass.recording.reader import read_blob
 from chia_bypass.recording.records import Blob, Outcome
 from chia_bypass.replay_engine import class_table
+from chia_bypass.replay_engine.answers import AS_IT_IS, Reading
 from chia_bypass.replay_engine.events import Keeper, Log, Outcomes
 from chia_bypass.replay_engine.not_rebuilt import not_rebuilt
 from chia_bypass.runtime.companion import DriverProcess
@@ -42,8 +43,7 @@ class Source:
     control: str
     """The control folder on the same node; empty without a command line."""
     driver: DriverProcess
-    ended_well: bool = False
-    """Whether its calls without a result never ended, as `Index.open` takes it."""
+    reading: Reading = AS_IT_IS
 
     def is_here(self) -> bool:
         """Whether this process sees the folder, and not just one of the same name."""
@@ -69,7 +69,7 @@ def _server(source: Source) -> RemoteServer:
     from chia_bypass.replay_engine.server import RemoteServer
 
     name = sha256(f"{source.folder}:{source.control}:{source.driver}".encode()).hexdigest()[:32]
-    return RemoteServer(source.folder, source.control, name, source.driver, source.ended_well)
+    return RemoteServer(source.folder, source.control, name, source.driver, source.reading)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from chia_bypass.outputs.restore import LeftBy, PastState, PutBack, put_back
 from chia_bypass.recording.layout import blob_path
 from chia_bypass.recording.records import Blob
 from chia_bypass.recording.schema import given
-from chia_bypass.replay_engine.answers import Answers, Index
+from chia_bypass.replay_engine.answers import Answers, Index, Reading
 from chia_bypass.replay_engine.events import Event, Keeper, Kind, Log
 from chia_bypass.replay_engine.shared_state import Kind as State
 from chia_bypass.replay_engine.shared_state import named_state
@@ -36,7 +36,7 @@ class Source(Protocol):
     @property
     def control(self) -> str: ...
     @property
-    def ended_well(self) -> bool: ...
+    def reading(self) -> Reading: ...
     def __hash__(self) -> int: ...
     def is_here(self) -> bool: ...
     def server(self) -> RemoteServer: ...
@@ -90,7 +90,7 @@ class _Contents:
 def _answers(source: Source) -> Answers:
     """Asked only where what is there is not what was expected."""
     if source.is_here():
-        return Index.open(Path(source.folder), source.ended_well)
+        return Index.open(Path(source.folder), source.reading)
     return source.server()
 
 

@@ -16,7 +16,7 @@ from chia_bypass.recording.index import Siblings
 from chia_bypass.recording.layout import blob_path
 from chia_bypass.recording.reader import Stored, read_blob
 from chia_bypass.recording.records import ActorMethod, Blob, Call, Result, Seen, Written
-from chia_bypass.replay_engine.answers import Index
+from chia_bypass.replay_engine.answers import Index, Reading
 from chia_bypass.replay_engine.events import Log
 from chia_bypass.runtime.companion import CompanionLink, DriverProcess, companion
 
@@ -24,8 +24,8 @@ from chia_bypass.runtime.companion import CompanionLink, DriverProcess, companio
 class ReplayServer:
     """The recording and the outcomes of one replay, as an actor hands them out."""
 
-    def __init__(self, folder: str, control: str, ended_well: bool) -> None:
-        self._ended_well = ended_well
+    def __init__(self, folder: str, control: str, reading: Reading) -> None:
+        self._reading = reading
         self._folder = Path(folder)
         self._index: Index | None = None
         self._log = Log(Path(control)) if control else None
@@ -33,7 +33,7 @@ class ReplayServer:
 
     def _opened(self) -> Index:
         if self._index is None:  # whoever only fetches large values needs no index
-            self._index = Index.open(self._folder, self._ended_well)
+            self._index = Index.open(self._folder, self._reading)
         return self._index
 
     def children(self, parent: str | None) -> Siblings:
@@ -129,10 +129,10 @@ class RemoteServer:
     """The server, asked from a worker: one method a method of ReplayServer."""
 
     def __init__(
-        self, folder: str, control: str, name: str, driver: DriverProcess, ended_well: bool
+        self, folder: str, control: str, name: str, driver: DriverProcess, reading: Reading
     ) -> None:
         self._server = CompanionLink(
-            lambda: companion(ReplayServer, f"replay-{name}", driver, folder, control, ended_well)
+            lambda: companion(ReplayServer, f"replay-{name}", driver, folder, control, reading)
         )
         self._ahead: tuple[str, bytes | Blob] = ("", b"")
         """Path and document of the call that was asked for last: one question, not two."""

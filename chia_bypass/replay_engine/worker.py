@@ -208,11 +208,8 @@ def _build_on_worker(packed_context: bytes, table: bytes) -> ReplayEngine:
     class_table.unpack(table)
     ray_api.install()
     source = context.source
-    index: Answers
-    if source.is_here():
-        index = Index.open(Path(source.folder), source.ended_well)
-    else:
-        index = source.server()
+    here = source.is_here()
+    index: Answers = Index.open(Path(source.folder), source.reading) if here else source.server()
     outcomes = Outcomes(source.keeper()) if source.control else None
     if context.recorder is None:
         ask = (

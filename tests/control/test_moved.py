@@ -1,0 +1,75 @@
+"""A project that is not where it was recorded: moved, or cloned by somebody else."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+LOOP = """
+import os
+from pathlib import Path
+import ray
+from chia_bypass import ChiaFunction, get
+
+ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+
+@ChiaFunction()
+def build(name):
+    Path(name).write_text(f"built {name}")
+    return name
+
+@ChiaFunction()
+def run(name):
+    return Path(name).read_text().upper()
+
+for name in ("a.elf", "b.elf"):
+    elf = get(build.chia_remote(name))
+    print(Path(elf).read_text(), "|", get(run.chia_remote(elf)))
+    if os.environ.get("STOP"):
+        raise SystemExit(9)
+"""
+PRINTED = "built a.elf | BUILT A.ELF\nbuilt b.elf | BUILT B.ELF\n"
+
+
+def chia_bypass(
+    folder: Path, environment: dict[str, str], *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "chia_bypass_cli", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_files_of_calls_come_back_where_the_project_is_now(
+    tmp_path: Path, short: Path, script_env: dict[str, str]
+) -> None:
+    environment = {**script_env, "RAY_TMPDIR": str(short)}
+    environment.pop("RAY_ADDRESS", None)
+    before, after, clone = tmp_path / "before", tmp_path / "after", tmp_path / "clone"
+    before.mkdir()
+    (before / "loop.py").write_text(LOOP)
+    command = ("--", sys.executable, "loop.py")
+    record = ("record", "-o", "recordings/r", *command)
+    stopped = chia_bypass(before, {**environment, "STOP": "1"}, *record)
+    assert stopped.returncode == 9, stopped.stderr
+
+    (before / "a.elf").unlink()
+    before.rename(after)
+    resumed = chia_bypass(after, environment, "resume", "recordings/r")
+    assert (resumed.returncode, resumed.stdout) == (0, PRINTED), resumed.stderr
+    assert "2 replayed · 2 real" in resumed.stderr
+    assert (after / "a.elf").read_text() == "built a.elf"
+    assert not before.exists()
+
+    shutil.copytree(after, clone, ignore=shutil.ignore_patterns("*.elf"))
+    checked = chia_bypass(clone, environment, "check", "recordings/r", *command)
+    assert (checked.returncode, checked.stdout) == (0, PRINTED), checked.stderr
+    assert "4 replayed · 0 real" in checked.stderr
+    assert not list(clone.glob("*.elf"))
