@@ -31,6 +31,12 @@ class Expected:
     """Their paths."""
     seconds: float = 0.0
     """What they took when they were recorded; of unfinished ones, what others of it took."""
+
+    @property
+    def estimated(self) -> bool:
+        """Whether nobody knows what they took."""
+        return self.why == UNFINISHED
+
     needs: dict[str, float] = field(default_factory=dict)
     """The most that one of them asks for, of each resource."""
 

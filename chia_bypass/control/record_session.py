@@ -13,6 +13,7 @@ from chia_bypass.control import environment
 from chia_bypass.control.declared_files import Declared, declared_in
 from chia_bypass.control.new_run import new_run
 from chia_bypass.control.private_folder import control_folder
+from chia_bypass.errors import CommandNotExecutable, CommandNotFound
 from chia_bypass.loop_files.collect import Begun
 from chia_bypass.options import RecordOptions
 from chia_bypass.ownership.whose import make_own
@@ -92,5 +93,8 @@ class RecordSession:
         )
         return ending.finish(status)
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: object, *__: object) -> None:
+        if isinstance(error, CommandNotFound | CommandNotExecutable):
+            self._run_folder.abandon()
+            shutil.rmtree(self.folder, ignore_errors=True)  # else it would be the newest recording
         shutil.rmtree(self._control, ignore_errors=True)

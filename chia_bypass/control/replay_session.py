@@ -71,7 +71,8 @@ class ReplaySession:
             raise RecordingCorrupt(folder, "lists no run: it was cut off as it began", RESTORE)
         self._options, self._calls = options, named_calls(self.recording, options)
         self._own_ray = options.address is None and not resume
-        self._given, self._script, self._resume = command, script, resume
+        self._given, self._resume = command, resume
+        self._script = script or _only_script(self.recording)
         self._growing: RunFolder | None = None
         self._artifact = artifact
         nowhere = None if resume else sandbox
@@ -228,6 +229,14 @@ class ReplaySession:
             self._growing.abandon()
         self.files.end()
         shutil.rmtree(self._control, ignore_errors=True)
+
+
+def _only_script(recording: Recording) -> str | None:
+    """What drivers count as, by whichever name their script goes now: a renamed or copied loop, or
+    one that a test runs, is the recorded one. None where several scripts were recorded.
+    """
+    scripts = {driver.path.rpartition(".")[0] for driver in recording.contents.drivers}
+    return scripts.pop() if len(scripts) == 1 else None
 
 
 def located(source: Path) -> tuple[Path, Path | None]:

@@ -155,9 +155,9 @@ class Replayed:
         )
 
     def _went_on(self, path: str, broken: Sequence[Event]) -> str:
-        if path in self.served:
-            return "recovered by the loop"
-        return "recovered by Ray" if broken[-1].recovered else "not made again"
+        if broken[-1].recovered:
+            return "recovered by Ray"
+        return "recovered by the loop" if path in self.served else "not made again"
 
     @property
     def changed_sources(self) -> tuple[str, ...]:

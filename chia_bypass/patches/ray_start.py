@@ -14,9 +14,10 @@ from chia_bypass import ray_private
 from chia_bypass.patches.patching import Patch, Undo, undo_all
 from chia_bypass.patches.placement import Observer, Pins, names_node
 
-_OURS = "chia_bypass."
-"""Actors of our own, the recorder and file servers, are no part of the loop."""
-_CALLS = (_OURS, "chia.base.ChiaFunction")
+_OURS = ("chia_bypass.", "chia.base.pid_registry.")
+"""Modules whose actors are no part of the loop: the recorder, file servers, and CHIA's list of the
+processes that calls start."""
+_CALLS = (*_OURS, "chia.base.ChiaFunction")
 """Modules whose remote functions carry calls, which are told of another way."""
 
 _PROVIDED = "_chia_bypass_trampoline"
@@ -111,7 +112,7 @@ def _starting() -> Iterator[None]:
 
 def _show(observer: Callable[[], Observer], actor_class: Any, options: Mapping[str, Any]) -> None:
     kind = ray_private.class_of(actor_class)
-    if not kind.__module__.startswith(_OURS):
+    if not f"{kind.__module__}.".startswith(_OURS):
         name = options.get("name") or ""
         observer().actor(f"{kind.__module__}:{kind.__qualname__}", name, options)
 

@@ -37,6 +37,19 @@ class LoopCommand(Command):
     """A command that runs the command after ``--``, or the recorded one."""
 
     command = "[-- COMMAND ...]"
+    example = "chia-bypass replay recordings/tuesday -- python loop.py"
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As ever, but for who has forgotten what stands before a command."""
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            message = getattr(error, "message", None)
+            if message and ctx.obj is None and any(map(_is_of_a_loop, given)):
+                told = f"{message}. The loop's command stands after --: {self.example}"
+                error.message = told  # type: ignore[attr-defined]
+            raise
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """What the line after ``Usage:`` shows."""
@@ -47,6 +60,11 @@ class RecordCommand(LoopCommand):
     """The command that needs one after ``--``."""
 
     command = "-- COMMAND ..."
+    example = "chia-bypass record -- python loop.py"
+
+
+def _is_of_a_loop(word: str) -> bool:
+    return word.endswith((".py", ".sh")) or word.rpartition("/")[2].startswith("python")
 
 
 class Group(_WithEnd, TyperGroup):

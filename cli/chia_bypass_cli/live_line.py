@@ -24,7 +24,7 @@ Quiet = Annotated[
     typer.Option(
         "-q",
         "--quiet",
-        help="Show no live line while the command runs, and no remark before it.",
+        help="Show no live line while the command runs; before it, say only what must be known.",
         rich_help_panel=panels.OUTPUT,
     ),
 ]

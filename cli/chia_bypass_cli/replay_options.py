@@ -146,7 +146,7 @@ Restore = Annotated[
     allowed.Restoring | None,
     typer.Option(
         help="Whether files that served calls had left are put back where they were.",
-        show_default="in-place in resume and with --address, else never",
+        show_default="in-place in resume, with --address and in a sandbox, else never",
         rich_help_panel=SERVED,
     ),
 ]

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from chia_bypass.exit_status import ExitStatus
 from chia_bypass_cli import terminal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from chia_bypass.control.dry_files import DryFiles
+    from chia_bypass.control.dry_run import Expected
     from chia_bypass.control.replay_session import ReplaySession
     from chia_bypass.control.replayed import Replayed
+
+
+_MAY_BE_MEANT: Final = (ExitStatus.DRIFTED, ExitStatus.UNUSED)
+_FAILURES: Final = (*_MAY_BE_MEANT, ExitStatus.MISSED, ExitStatus.STALE, ExitStatus.INCOMPLETE)
+"""What `check` finds wrong, apart from a command that fails by itself."""
 
 
 def report(
@@ -47,7 +56,13 @@ def report(
     if files.kept_out:
         terminal.line(files.kept_out, stderr=True)
     terminal.line(outcome_of(replayed).final_line, stderr=True)
-    return replayed.exit_status(status, strict=strict)
+    ours = replayed.exit_status(status, strict=strict)
+    failure = next((one for one in _FAILURES if strict and one == ours), None)
+    if failure is not None:
+        remedy = ". If that is meant, record the loop again" if ours in _MAY_BE_MEANT else ""
+        meaning = failure.meaning.removeprefix("`check`: ").removesuffix(".")
+        terminal.line(f"check failed with status {ours:d}: {meaning}{remedy}", stderr=True)
+    return ours
 
 
 def _print_faults(replayed: Replayed, status: int, again: str) -> None:
@@ -128,21 +143,23 @@ def print_forecast(session: ReplaySession) -> None:
     rules = load_config(yaml) if yaml is not None else every_function(recording)
     expected = forecast(recording, policy, rules)
     terminal.table(
-        ("function", "why", "calls", "recorded time", "needs"),
-        (
-            (one.function, one.why, len(one.calls), terminal.seconds(one.seconds), _amounts(one))
-            for one in expected
-        ),
-        numbers=("calls", "recorded time"),
+        ("function", "why", "calls", "time", "needs"),
+        ((one.function, one.why, len(one.calls), _time((one,)), _amounts(one)) for one in expected),
+        numbers=("calls", "time"),
     )
     if not len(recording.index):
         terminal.line("No call was recorded: every call of the loop would run for real")
         return
     calls = sum(len(one.calls) for one in expected)
-    spent = terminal.seconds(sum(one.seconds for one in expected))
-    terminal.line(f"{calls} recorded calls would run for real; they took {spent} when recorded")
+    terminal.line(f"{calls} recorded calls would run for real, {_time(expected)} of work")
     if policy.on_miss is not OnMiss.FAIL:
         terminal.line("Every call that the loop makes beyond the recording would run for real, too")
+
+
+def _time(expected: Sequence[Expected]) -> str:
+    """What they took when they were recorded; as an estimate where some of them never finished."""
+    spent = terminal.seconds(sum(one.seconds for one in expected))
+    return f"about {spent}" if any(one.estimated for one in expected) else spent
 
 
 def _amounts(expected: Any) -> str:

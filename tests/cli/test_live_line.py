@@ -37,7 +37,7 @@ class Counted:
         return {{"served": 1234567, "real": self.looks, "in flight": 2, "missed": 3}}
 
 live_line._BETWEEN = 0
-with live_line.shown("replaying", Counted(), quiet="quiet" in sys.argv) as draw:
+with live_line.shown("replaying", Counted, quiet="quiet" in sys.argv) as draw:
     wait = "while [ ! -e go ]; do echo working; sleep 0.1; done; echo done"
     status = launch.run(["sh", "-c", wait if draw is not live_line._nothing else "echo done"],
                         os.environ, draw)
