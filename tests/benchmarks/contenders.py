@@ -49,8 +49,10 @@ def shared_ray(*cpus: int) -> Iterator[str]:
 
 def environment(address: str) -> dict[str, str]:
     """Of a process that joins the Ray at ``address``."""
+    # An installed package is compiled; this checkout is by the first process that may write.
+    inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     return {
-        **os.environ,
+        **inherited,
         "RAY_ADDRESS": address,
         "RAY_USAGE_STATS_ENABLED": "0",
         "PYTHONPATH": os.pathsep.join(map(str, (_ROOT, _ROOT / "cli"))),

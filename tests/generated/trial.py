@@ -222,6 +222,10 @@ class Trial:
             finally:
                 for reference in vars(module).get("HUNG", ()):
                     ray.cancel(reference, force=True)
+                # What nobody asked for would otherwise run while the next run is watched.
+                left = {one for one in vars(module).values() if isinstance(one, ray.ObjectRef)}
+                if left:
+                    ray.wait([*left], num_returns=len(left), timeout=PATIENCE)
                 for name in [name for name in vars(module) if not name.startswith("__")]:
                     delattr(module, name)  # its actors end with it
 
