@@ -80,7 +80,9 @@ class Recording:
         folder = Path(folder)
         if not is_recording(folder):
             raise RecordingAbsent(
-                folder, "there is no recording here", "`chia-bypass inspect` lists those there are"
+                folder,
+                "there is no recording here",
+                "Name what `record` made; `chia-bypass inspect` lists what is in recordings/",
             )
         try:
             return Recording._open(folder, tolerant=tolerant)
