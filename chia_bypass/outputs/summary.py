@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -11,6 +12,7 @@ from chia_bypass.outputs.entries import BEYOND, LeftEntry, Trace
 from chia_bypass.outputs.left_index import LeftIndex
 from chia_bypass.recording.call_tree import places
 from chia_bypass.recording.reader import Recording
+from chia_bypass.recording.records import Result
 
 _NAMED: Final = 3
 """Files that are not kept and are named; of more there is a number."""
@@ -26,6 +28,19 @@ class Unkept(NamedTuple):
     reason: str
 
 
+class Shared(NamedTuple):
+    """A folder in which calls left files at the same time: it is looked at, and not each process,
+    so what one of them wrote may be kept with another."""
+
+    root: str
+    calls: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.calls} calls overlapped in {self.root}, and each may have files of the others"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class FilesKept:
     """Of all calls of a recording, their newest results."""
@@ -35,15 +50,17 @@ class FilesKept:
     size: int
     """Bytes of these."""
     unkept: tuple[Unkept, ...]
+    shared: tuple[Shared, ...] = ()
 
     def sentence(self, size: Callable[[int], str]) -> str:
         """``41 kept, 3.2 MB; not kept: run#7 wave.vcd, 2.1 GB (--files-limit)``."""
-        told = f"{self.count} kept, {size(self.size)}"
-        if not self.unkept:
-            return told
-        named = [_named(one, size) for one in self.unkept[:_NAMED]]
-        more = len(self.unkept) - _NAMED
-        return f"{told}; not kept: {', '.join(named)}" + (f", {more} more" if more > 0 else "")
+        told = [f"{self.count} kept, {size(self.size)}"]
+        if self.unkept:
+            named = [_named(one, size) for one in self.unkept[:_NAMED]]
+            more = len(self.unkept) - _NAMED
+            rest = f", {more} more" if more > 0 else ""
+            told.append(f"not kept: {', '.join(named)}{rest}")
+        return "; ".join((*told, *map(str, self.shared)))
 
 
 def _named(one: Unkept, size: Callable[[int], str]) -> str:
@@ -69,7 +86,29 @@ def files_kept(recording: Recording) -> FilesKept:
         return path if place is None else f"{short_name(calls.function(place.number))}#{place.nth}"
 
     told = [Unkept(named(path), _what(one), one.size, one.target) for path, one in unkept]
-    return FilesKept(count, size, tuple(told))
+    return FilesKept(count, size, tuple(told), tuple(shared_folders(index.results)))
+
+
+def shared_folders(results: Iterable[Result]) -> Iterator[Shared]:
+    """The declared folders in which calls overlapped that were not each other's."""
+    by_root: defaultdict[str, list[Result]] = defaultdict(list)
+    for result in sorted(results, key=lambda result: result.started):
+        for root in {left.root for left in result.files if left.declared}:
+            by_root[root].append(result)
+    for root, calls in sorted(by_root.items()):
+        overlapping, running = set[str](), list[Result]()
+        for one in calls:
+            running = [other for other in running if other.finished > one.started]
+            both = [other.call.path for other in running if not _is_below(one, other)]
+            overlapping.update((one.call.path, *both) if both else ())
+            running.append(one)
+        if overlapping:
+            yield Shared(root, len(overlapping))
+
+
+def _is_below(call: Result, other: Result) -> bool:
+    """Whether ``other``, which began earlier, dispatched it, or something that did."""
+    return call.call.path.startswith(f"{other.path}/")
 
 
 def _what(entry: LeftEntry) -> str:
