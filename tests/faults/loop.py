@@ -1,7 +1,8 @@
 """The loop of the fault campaign: every result is different each time that it is computed.
 
 ``loop.py SEEN EXECUTED CALLS``: appends to SEEN, synced, what the driver got, and to EXECUTED what
-a worker computed. Its final answer does not depend on chance.
+a worker computed. Its final answer does not depend on chance. No argument names EXECUTED: what a
+real call has written is changed for all calls that name it, and they are run again.
 """
 
 from __future__ import annotations
@@ -35,16 +36,16 @@ def note(path: str, fact: list[Any]) -> None:
 
 
 @ChiaFunction(num_cpus=0.5, max_retries=-1)
-def leaf(executed: str, number: int) -> str:
+def leaf(number: int) -> str:
     draw = os.urandom(8).hex()
-    note(executed, [f"leaf{number}", draw])
+    note(EXECUTED, [f"leaf{number}", draw])
     return draw
 
 
 @ChiaFunction(num_cpus=0.5, max_retries=-1)
-def work(executed: str, number: int) -> dict[str, Any]:
+def work(number: int) -> dict[str, Any]:
     draw = os.urandom(8).hex()
-    note(executed, [f"work{number}", draw])
+    note(EXECUTED, [f"work{number}", draw])
     if number % 7 == 3:
         raise Unlucky(number, draw)
     if number % 7 == 5:  # large enough for a file of its own
@@ -71,8 +72,8 @@ ray.init(log_to_driver=False)
 total = 0
 for first in range(0, CALLS, WAVE):
     numbers = range(first, min(first + WAVE, CALLS))
-    references = [work.chia_remote(EXECUTED, n, _chia_tag=f"work{n}") for n in numbers]
-    small = leaf.chia_remote(EXECUTED, first, _chia_tag=f"leaf{first}")
+    references = [work.chia_remote(n, _chia_tag=f"work{n}") for n in numbers]
+    small = leaf.chia_remote(first, _chia_tag=f"leaf{first}")
     total += sum(map(answer, numbers, references))
     seen(f"leaf{first}", get(small))
 print("answer", total, flush=True)
