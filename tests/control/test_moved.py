@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from support.sandboxes import work_here
+
 LOOP = """
 import os
 from pathlib import Path
@@ -68,6 +70,8 @@ def test_files_of_calls_come_back_where_the_project_is_now(
     assert (after / "a.elf").read_text() == "built a.elf"
     assert not before.exists()
 
+    if not work_here():  # without a sandbox a check puts nothing back
+        return
     shutil.copytree(after, clone, ignore=shutil.ignore_patterns("*.elf"))
     checked = chia_bypass(clone, environment, "check", "recordings/r", *command)
     assert (checked.returncode, checked.stdout) == (0, PRINTED), checked.stderr
