@@ -293,6 +293,8 @@ def test_what_a_later_run_learned_in_between_has_its_place(data: st.DataObject) 
         assert ordered.choose(look(*reversed(line[number:]))).calls == {call}
         ordered.report([call])
         assert ordered.latest == numbers[call]
+        ordered.report([line[0]])  # the loop asks for it once more
+        assert ordered.latest == numbers[call]
 
 
 def test_the_newest_sight_of_a_call_counts() -> None:
