@@ -40,14 +40,16 @@ class Replayer:
     """What a replay knows of its recording before a driver dispatches anything."""
 
     session: Session
+    reading: Reading
     index: Index
     rules: BypassConfig
 
     @classmethod
     def open(cls, session: Session) -> Replayer:
         """Raises RecordingError and ConfigError."""
-        index = Index.open(Path(session.recording), _reading(session))
-        return cls(session, index, load_config(session.yaml))
+        reading = _reading(session)
+        index = Index.open(Path(session.recording), reading)
+        return cls(session, reading, index, load_config(session.yaml))
 
     def claim(self, parent: position.Parent) -> str:
         """The recorded driver that this process is: one with the same arguments, else the next."""
@@ -77,9 +79,7 @@ class Replayer:
             growth = Growth(adding, self.index)
         context = ReplayContext(
             run=session.run,
-            source=Source(
-                str(folder), nonce, session.control, DriverProcess.here(), _reading(session)
-            ),
+            source=Source(str(folder), nonce, session.control, DriverProcess.here(), self.reading),
             script=names.script(),
             config=self.rules,
             policy=policy,

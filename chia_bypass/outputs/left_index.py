@@ -27,8 +27,9 @@ class Moved:
     def places(self, folder: str) -> tuple[str, ...]:
         """Where a recorded ``folder`` is now."""
         for old in self.old:
-            if folder == old or folder.startswith(f"{old.rstrip('/')}/"):
-                here = self.new + folder[len(old) :]
+            stem = old.rstrip("/")
+            if folder == old or folder.startswith(f"{stem}/"):
+                here = self.new + folder[len(stem) :]
                 return (folder, here) if self.both else (here,)
         return (folder,)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
+from support.loop_runner import Loops
 from support.sandboxes import work_here
 
 LOOP = """
@@ -35,20 +35,6 @@ for name in ("a.elf", "b.elf"):
 PRINTED = "built a.elf | BUILT A.ELF\nbuilt b.elf | BUILT B.ELF\n"
 
 
-def chia_bypass(
-    folder: Path, environment: dict[str, str], *arguments: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "chia_bypass_cli", *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
 def test_files_of_calls_come_back_where_the_project_is_now(
     tmp_path: Path, short: Path, script_env: dict[str, str]
 ) -> None:
@@ -59,12 +45,12 @@ def test_files_of_calls_come_back_where_the_project_is_now(
     (before / "loop.py").write_text(LOOP)
     command = ("--", sys.executable, "loop.py")
     record = ("record", "-o", "recordings/r", *command)
-    stopped = chia_bypass(before, {**environment, "STOP": "1"}, *record)
+    stopped = Loops(before, {**environment, "STOP": "1"}, "").chia_bypass(*record)
     assert stopped.returncode == 9, stopped.stderr
 
     (before / "a.elf").unlink()
     before.rename(after)
-    resumed = chia_bypass(after, environment, "resume", "recordings/r")
+    resumed = Loops(after, environment, "").chia_bypass("resume", "recordings/r")
     assert (resumed.returncode, resumed.stdout) == (0, PRINTED), resumed.stderr
     assert "2 replayed · 2 real" in resumed.stderr
     assert (after / "a.elf").read_text() == "built a.elf"
@@ -73,7 +59,7 @@ def test_files_of_calls_come_back_where_the_project_is_now(
     if not work_here():  # without a sandbox a check puts nothing back
         return
     shutil.copytree(after, clone, ignore=shutil.ignore_patterns("*.elf"))
-    checked = chia_bypass(clone, environment, "check", "recordings/r", *command)
+    checked = Loops(clone, environment, "").chia_bypass("check", "recordings/r", *command)
     assert (checked.returncode, checked.stdout) == (0, PRINTED), checked.stderr
     assert "4 replayed · 0 real" in checked.stderr
     assert not list(clone.glob("*.elf"))
