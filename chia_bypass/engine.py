@@ -10,7 +10,7 @@ This module imports nothing but the standard library: it travels to workers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import Enum
@@ -113,6 +113,10 @@ class Completions(Protocol):
 
         Called by a thread of Ray's, which must not wait.
         """
+        ...
+
+    def told(self, references: Sequence[Any], error: Exception) -> Exception:
+        """What the loop is told of ``references`` in place of ``error``, Ray's."""
         ...
 
 

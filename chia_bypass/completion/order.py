@@ -71,6 +71,16 @@ class _Sight:
         return all(map(is_plain, self.record.calls))
 
 
+def newest_notes(seen: Iterable[Seen]) -> dict[str, int]:
+    """Of each call that a parent learned of, the number of the sight that counts."""
+    found: dict[str, int] = {}
+    for record in seen:
+        found.update(dict.fromkeys(record.calls, record.number))
+        for call in record.dropped:
+            found.pop(call, None)
+    return found
+
+
 def is_plain(name: str) -> bool:
     """Whether it is no path of a call, but the name of what a plain actor or task returns."""
     return name.startswith(PLAIN)
@@ -82,13 +92,13 @@ class Order:
     def __init__(self, seen: Iterable[Seen]) -> None:
         """``seen``: by their numbers."""
         seen = list(seen)
-        newest = {call: record.number for record in seen for call in record.calls}
+        newest = newest_notes(seen)
         self._sights: list[_Sight] = []
         self._sight_of: dict[str, int] = {}
         at = 0.0
         for record in _in_line(seen):
             at = max(at, record.at) if record.after is None else at
-            calls = {call for call in record.calls if newest[call] == record.number}
+            calls = {call for call in record.calls if newest.get(call) == record.number}
             self._sight_of.update(dict.fromkeys(calls, len(self._sights)))
             self._sights.append(_Sight(record, at, calls))
         lanes = {sight.record.lane for sight in self._sights if not sight.plain}
@@ -100,6 +110,7 @@ class Order:
         """Number of the sight that the loop had last; -1 before it had any."""
         self._first = 0
         self._served: dict[str, float] = {}
+        self._aside: dict[str, int] = {}
         self._reported: set[str] = set()
         self._vain = _vain(seen)
         self._vain_then = Counter(self._vain)
@@ -111,6 +122,10 @@ class Order:
 
         None: it was cancelled, and ends when it is cancelled again.
         """
+        sight = self._aside.pop(call, -1)
+        if sight >= self._first:
+            self._sight_of[call] = sight
+            self._sights[sight].left.add(call)
         if finished is None:
             self.leaves_out(call)
             self._pending.add(call)
@@ -140,6 +155,19 @@ class Order:
         sight = self._sight_of.pop(call, None)
         if sight is not None:
             self._sights[sight].left.discard(call)
+
+    def sets_aside(self, call: str) -> bool:
+        """Another call was made in its place: nothing waits for it unless it is made, too.
+
+        Returns whether anything would have.
+        """
+        sight = None if call in self._served else self._sight_of.pop(call, None)
+        if sight is None:
+            return False
+        self._aside[call] = sight
+        self._sights[sight].left.discard(call)
+        self._advance()
+        return True
 
     def knows(self, call: str) -> bool:
         """Whether ``call`` is served here."""
@@ -173,11 +201,16 @@ class Order:
         self.waited_in_vain(open_, lane)
         return True
 
-    def waited_in_vain(self, calls: Iterable[str], lane: str) -> None:
-        """A wait for ``calls`` has told of none: one of those that ended so has been had."""
+    def waited_in_vain(self, calls: Iterable[str], lane: str) -> list[str]:
+        """A wait for ``calls`` has told of none: one of those that ended so has been had.
+
+        Returns the calls of which none is left, so that this one is new.
+        """
+        fresh = [call for call in calls if not self._vain.get((lane, call))]
         for call in calls:
-            if self._vain.get((lane, call)):
-                self._vain[lane, call] -= 1
+            self._vain[lane, call] -= call not in fresh
+            self._vain_then[lane, call] += call in fresh
+        return fresh
 
     def waits_no_more(self, calls: Iterable[str], lane: str) -> None:
         """Recorded waits in vain for these are not had again."""
@@ -210,14 +243,19 @@ class Order:
                 self.latest = self._sights[sight].record.number
         self._advance()
 
-    def give_up(self, calls: Collection[str]) -> None:
-        """The sights of ``calls`` did not come: they are in nobody's way any more."""
+    def give_up(self, calls: Collection[str]) -> list[str]:
+        """The sights of ``calls`` did not come: they are in nobody's way any more.
+
+        Returns the calls whose turn does not count from now on.
+        """
+        before = [call for sight in self._open() for call in sight.left]
         self._give_ups += 1
         for call in calls:
             sight = self._sight_of.get(call)
             if sight is not None:
                 self._sights[sight].given_up = True
         self._advance()
+        return [call for call in before if self._sight(call) is None]
 
     def _advance(self) -> None:
         sights = self._sights

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +53,7 @@ class OrderedWait:
             return self._due(choice, open_)
         if choice.held_by and not choice.calls and None not in self.calls:
             if self.turns.look_in_vain():
-                self.turns.give_up(self.order, choice)
+                self.turns.give_up(self.here.parent, self.order, choice.held_by)
                 return None
             if not choice.by_another and left is not None:
                 left = 0.0  # the recorded wait ended in vain: there is no need to wait as long
@@ -113,7 +113,7 @@ class OrderedWait:
         chosen = set(open_)
         rest = [reference for reference in self.references if reference not in chosen]
         if choice.calls and self.plain(rest, 1, 0)[0]:
-            self.turns.give_up(self.order, Choice(held_by=tuple(sorted(choice.calls))))
+            self.turns.give_up(self.here.parent, self.order, sorted(choice.calls))
             self.free = True
 
     def _result(self, ready: list[Any]) -> tuple[list[Any], list[Any]]:
@@ -123,17 +123,19 @@ class OrderedWait:
         told = calls if log is None else log.names(ready)
         news = any(map(self.order.awaits, calls)) or (log and log.news(self.here.parent, told))
         if len(ready) < self.wanted and not news:
-            rest = [
-                (reference, call) for reference, call in self._each() if reference not in chosen
-            ]
-            with self.turns.changed:
-                served = [call for _, call in rest if call is not None]
-                self.order.waited_in_vain(served, self.here.lane)
-            if log is not None:
-                log.waited_in_vain(self.here, [reference for reference, call in rest if not call])
+            self._in_vain({r: call for r, call in self._each() if r not in chosen})
         self.turns.learns(self.order, self.here, calls, told)
         # In the order in which they were given, as Ray has it.
         return (
             [reference for reference in self.references if reference in chosen],
             [reference for reference in self.references if reference not in chosen],
         )
+
+    def _in_vain(self, rest: Mapping[Any, str | None]) -> None:
+        """It ended without any of these: noted, where it is not what the recorded one did."""
+        with self.turns.changed:
+            served = [call for call in rest.values() if call is not None]
+            fresh = set(self.order.waited_in_vain(served, self.here.lane))
+        if self.turns.log is not None:
+            news = [one for one, call in rest.items() if call is None or call in fresh]
+            self.turns.log.waited_in_vain(self.here, news)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -188,6 +188,13 @@ class SeenLog:
             if times:
                 self._add(parent, memory, lane, dispatched, vain=calls, times=times)
 
+    def drop(self, parent: position.Parent, calls: Collection[str]) -> None:
+        """Note that ``parent`` does not learn of ``calls`` when it did, if it does so at all."""
+        with self._lock:
+            memory = self._memory(parent)
+            memory.calls.difference_update(calls)
+            self._add(parent, memory, "", 0, dropped=tuple(sorted(calls)))
+
     def cut_vain(self, parent: position.Parent, call: str, had: Mapping[str, int]) -> None:
         """Note that of the recorded waits in vain for ``call`` only those count that a lane had."""
         with self._lock:
@@ -207,6 +214,10 @@ class SeenLog:
             hand_over()
         else:
             self._deliveries.add(Delivery(call, here.parent, future, hand_over))
+
+    def told(self, references: Sequence[Any], error: Exception) -> Exception:
+        """The loop is told what Ray tells."""
+        return error
 
     def _next(self, waiting: Sequence[Delivery]) -> Delivery:
         self.saw(waiting[0].parent, [waiting[0].call], "", 0)

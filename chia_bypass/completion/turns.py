@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
-from chia_bypass.completion.order import Choice, Look, Order, is_plain
+from chia_bypass.completion.order import Look, Order, is_plain
 from chia_bypass.completion.quiet import LONGEST, Quiet
 from chia_bypass.completion.recorder import SeenLog
 from chia_bypass.identity import position
@@ -94,7 +94,7 @@ class Turns:
             if not choice.held_by:
                 break
             if self.look_in_vain():
-                self.give_up(order, choice)
+                self.give_up(here.parent, order, choice.held_by)
             else:
                 self.wait_for_change(SLICE)
 
@@ -182,9 +182,11 @@ class Turns:
         with self.changed:
             self.changed.wait(seconds)
 
-    def give_up(self, order: Order, choice: Choice) -> None:
-        """Go on without what ``choice`` is held by; say so."""
+    def give_up(self, parent: position.Parent, order: Order, calls: Sequence[str]) -> None:
+        """Go on although ``parent`` did not learn of ``calls``; say so."""
         with self.changed:
-            order.give_up(choice.held_by)
+            dropped = order.give_up(calls)
+            if self.log is not None and dropped:
+                self.log.drop(parent, dropped)
             self.go_on()
-        self._gave_up(choice.held_by[0])
+        self._gave_up(calls[0])

@@ -14,7 +14,7 @@ from ray.exceptions import GetTimeoutError
 from chia_bypass.completion.deliveries import Deliveries, Delivery
 from chia_bypass.completion.order import Order
 from chia_bypass.completion.ordered_wait import OrderedWait
-from chia_bypass.completion.recorder import SeenLog, finished
+from chia_bypass.completion.recorder import finished
 from chia_bypass.completion.turns import Turns
 from chia_bypass.engine import PlainWait
 from chia_bypass.identity import position
@@ -31,29 +31,25 @@ class Waits:
         self,
         order_of: Callable[[position.Parent], Order],
         producers: Producers,
-        patience: float,
-        gave_up: Callable[[str], None],
-        log: SeenLog | None = None,
+        turns: Turns,
     ) -> None:
-        """``patience``: seconds without any progress after which a turn is given up, and
-        ``gave_up`` is told for which call. ``log``: notes what the recording does not know yet.
-        """
-        self._order_of, self._producers, self._log = order_of, producers, log
+        """``order_of`` is the recorded order of a parent, ``turns`` keeps it."""
+        self._order_of, self._producers, self._turns = order_of, producers, turns
+        self._log = log = turns.log
         self.refuse: Callable[[Iterable[Any]], None] = lambda references: None
         """Raises where the loop must not be given one of these."""
         self.unordered: Callable[[], None] = lambda: None
         """Told of a wait that ended with some results and not with others, of no recorded call."""
-        self.as_recorded: Callable[[Exception, list[Any]], Exception] = lambda error, _: error
-        """What a get of these references raises in place of Ray's error."""
-        self._turns = Turns(producers, patience, gave_up, log)
+        self.told: Callable[[Sequence[Any], Exception], Exception] = lambda _, error: error
+        """As that of `Completions`."""
         one_at_a_time = threading.Lock() if log is None else log.handing_over
         self._deliveries = Deliveries(self._next, one_at_a_time)
 
     def serves(self, parent: position.Parent, result: Result, seconds: float) -> None:
         """A call of ``parent`` is about to be answered with ``result``, in so many seconds."""
         with self._turns.changed:
-            cancelled = result.outcome is Outcome.CANCELLED
-            self._order_of(parent).serves(result.call.path, None if cancelled else result.finished)
+            call, cancelled = result.call.path, result.outcome is Outcome.CANCELLED
+            self._order_of(parent).serves(call, None if cancelled else result.finished)
             self._turns.serves(seconds)
 
     def cancels(self, call: str) -> None:
@@ -73,6 +69,15 @@ class Waits:
                 self._log.forget(parent, call)
                 if had is not None:
                     self._log.cut_vain(parent, call, had)
+            self._turns.go_on()
+
+    def sets_aside(self, parent: position.Parent, call: str) -> None:
+        """``parent`` makes another call, for real, where ``call`` was recorded."""
+        with self._turns.changed:
+            if not self._order_of(parent).sets_aside(call):
+                return
+            if self._log is not None:
+                self._log.drop(parent, (call,))
             self._turns.go_on()
 
     def wait(
@@ -135,22 +140,6 @@ class Waits:
         if here is None:
             return plain()
         self.refuse(references)
-        try:
-            return self._get(plain, here, references, plain_wait, timeout)
-        except Exception as error:
-            raised = self.as_recorded(error, references)
-            if raised is error:
-                raise
-            raise raised from None
-
-    def _get(
-        self,
-        plain: Callable[[], R],
-        here: position.Position,
-        references: list[Any],
-        plain_wait: PlainWait,
-        timeout: float | None,
-    ) -> R:
         if timeout is not None:
             with self._turns.changed:
                 order = self._order_of(here.parent)
@@ -173,12 +162,23 @@ class Waits:
         learned = references
         try:
             return plain()
-        except Exception:
+        except Exception as error:
             learned = finished(references, plain_wait)
+            if isinstance(error, GetTimeoutError):
+                self._got_in_vain(order, here, set(references).difference(learned))
             raise
         finally:
             told = filter(None, map(self._producers.call_of, learned))
             self._turns.learns(order, here, calls, told)
+
+    def _got_in_vain(self, order: Order, here: position.Position, references: set[Any]) -> None:
+        """A get with a timeout ended before these: noted, where the recorded one did not."""
+        calls = {one: self._turns.served(order, one) for one in references}
+        with self._turns.changed:
+            fresh = order.waited_in_vain(filter(None, calls.values()), here.lane)
+        if self._log is not None:
+            news = [one for one, call in calls.items() if call is None or call in fresh]
+            self._log.waited_in_vain(here, news)
 
     def finished(self, reference: Any, future: Future[Any], hand_over: Callable[[], None]) -> None:
         """Hand over what is not served at once, the rest in the recorded order."""
@@ -202,7 +202,7 @@ class Waits:
             choice = order.next_awaited([delivery.call for delivery in here])
         if choice.held_by:
             if self._turns.look_in_vain():
-                self._turns.give_up(order, choice)
+                self._turns.give_up(waiting[0].parent, order, choice.held_by)
             return None
         if self._log is not None and not order.is_next(choice.calls, "", 0):
             for call in choice.calls:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from chia_bypass.control.drift_causes import Cause, causes
 from chia_bypass.control.files_put_back import FilesPutBack, files_put_back
@@ -12,9 +13,14 @@ from chia_bypass.exit_status import ExitStatus
 from chia_bypass.loop_files.compare import LoopState
 from chia_bypass.names import short_name
 from chia_bypass.recording.reader import Recording
-from chia_bypass.recording.records import Call
+from chia_bypass.recording.records import Call, Outcome
 from chia_bypass.replay_engine.events import Event, Kind
 from chia_bypass.replay_engine.miss_reasons import MissReason
+
+_NO_CALLS: Final = frozenset(
+    {Kind.OUT_OF_ORDER, Kind.PUT_BACK, Kind.MADE_AGAIN, Kind.UNCHECKED, Kind.COMPARED}
+)
+"""Events about calls, or about what the loop did, that tell of no call how it went."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +51,12 @@ class Replayed:
     def unused(self) -> tuple[Call, ...]:
         """Recorded calls that were not asked for, without those that served calls had made.
 
-        Those are the calls below a served one, and what a plain actor or task dispatched while a
-        served call was running: it may have been asked to, by that call.
+        Those are the calls below a served one, or below one that was still to be compared, and what
+        a plain actor or task dispatched while a served call was running: it may have been asked to,
+        by that call.
         """
-        served = self.served
+        left = (event.recorded for event in self.events if event.kind is Kind.COMPARED)
+        answered = {*self.served, *left}
         asked_for = {event.recorded for event in self.events}
         index = self.recording.index
         unused = (
@@ -56,7 +64,7 @@ class Replayed:
             for path in index.paths
             if path not in asked_for
             and index.has_answer(path)
-            and not any(parent in served for parent in _ancestors(path))
+            and not any(parent in answered for parent in _ancestors(path))
         )
         calls = [self.recording.contents.calls[path] for path in unused]
         ran = self._served_times() if any(map(_by_plain_process, calls)) else ()
@@ -182,10 +190,18 @@ class Replayed:
         counts = {
             "inputs that are not here": sum(e.absent for e in self.events) + self.loop.absent,
             "inputs beyond --inputs-limit": sum(event.unchecked for event in self.events),
+            "calls that had not ended": sum(map(self._is_left, self.events)),
         }
         told = Counter(e.message for e in self.events if e.kind is Kind.UNCHECKED)
         counts.update(sorted(told.items()))
         return {what: times for what, times in counts.items() if times}
+
+    def _is_left(self, event: Event) -> bool:
+        """Whether it tells of a call that its worker had not compared when the loop ended."""
+        if event.kind is not Kind.COMPARED or event.recorded is None:
+            return False
+        stored = self.recording.result(event.recorded)
+        return stored is not None and stored.result.outcome is not Outcome.CANCELLED
 
     @property
     def made_again(self) -> Mapping[str, int]:
@@ -219,8 +235,7 @@ def totals(events_: Sequence[Event]) -> Mapping[str, Counter[Kind]]:
     """Per function, how many calls went which way."""
     found: dict[str, Counter[Kind]] = {}
     for event in events_:
-        # About calls, or about what the loop did, but no calls themselves.
-        if event.kind in (Kind.OUT_OF_ORDER, Kind.PUT_BACK, Kind.MADE_AGAIN, Kind.UNCHECKED):
+        if event.kind in _NO_CALLS:
             continue
         found.setdefault(event.function, Counter())[event.kind] += 1
     return found

@@ -12,9 +12,11 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+from ray.exceptions import RayError
+
 from chia_bypass import engine as engines
 from chia_bypass import ray_private
-from chia_bypass.engine import Completions, Engine, Unanswered
+from chia_bypass.engine import Completions, Unanswered
 from chia_bypass.identity import position
 from chia_bypass.patches.patching import Patch, Undo, undo_all
 from chia_bypass.tracebacks import hide_our_frames
@@ -63,23 +65,29 @@ def _wrap_get(original: Any) -> Any:
         try:
             return _get(original, object_refs, kwargs)
         except BaseException as error:
-            engine = engines.current()
-            if engine is not None and isinstance(error, Exception) and ray_private.is_loss(error):
-                _tell_lost(engine, original, object_refs, error)
+            if ray_private.is_loss(error):
+                _find_lost(original, object_refs, error)
             hide_our_frames(error)
             raise
 
     return get
 
 
-def _tell_lost(engine: Engine, get: Any, object_refs: Any, error: BaseException) -> None:
+def _find_lost(get: Any, object_refs: Any, error: BaseException) -> None:
     """Tell which of the references stands for a call that Ray has given up."""
     for reference in object_refs if isinstance(object_refs, list) else [object_refs]:
         try:
             get(reference, timeout=0)
         except Exception as own:  # pending, or failed otherwise: none of this error's
             if type(own) is type(error):
-                engine.unanswered(reference, Unanswered.LOST, error)
+                _tell_lost(reference, error)
+
+
+def _tell_lost(reference: Any, error: BaseException) -> None:
+    """Tell it if ``error`` says that the call behind ``reference`` has no answer."""
+    engine = engines.current()
+    if engine is not None and ray_private.is_loss(error):
+        engine.unanswered(reference, Unanswered.LOST, error)
 
 
 def _get(original: Any, object_refs: Any, options: dict[str, Any]) -> Any:
@@ -94,7 +102,13 @@ def _get(original: Any, object_refs: Any, options: dict[str, Any]) -> Any:
         return original(object_refs, **options)
     references = object_refs if isinstance(object_refs, list) else [object_refs]
     plain = functools.partial(original, object_refs, **options)
-    return completions.get(plain, references, _plain_wait, options.get("timeout"))
+    try:
+        return completions.get(plain, references, _plain_wait, options.get("timeout"))
+    except Exception as error:
+        told = completions.told(references, error)
+        if told is error:
+            raise
+        raise told from None
 
 
 def _plain_wait(references: list[Any], number: int, seconds: float | None) -> Any:
@@ -110,8 +124,19 @@ def _wrap_helper(original: Any) -> Any:
         if completions is None:
             original(result, py_future=py_future)
             return
-        hand_over = functools.partial(original, result, py_future=py_future)
-        _when_named(py_future, lambda ref: completions.finished(ref, py_future, hand_over))
+
+        def hand_over(reference: Any) -> None:
+            told = result
+            if isinstance(result, RayError):
+                told = completions.told([reference], result)
+                _tell_lost(reference, told)
+            original(told, py_future=py_future)
+
+        def finished(reference: Any) -> None:
+            then = functools.partial(hand_over, reference)
+            completions.finished(reference, py_future, then)
+
+        _when_named(py_future, finished)
 
     return hand_result_over
 

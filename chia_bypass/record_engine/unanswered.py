@@ -40,27 +40,41 @@ class UnansweredCalls:
         """``failed`` is told what could not be written."""
         self._sink, self._redaction, self._failed = sink, redaction, failed
         self._dispatched: OrderedDict[str, bytes] = OrderedDict()
+        self._cancelled: set[str] = set()
 
     def dispatched(self, path: str, packed: bytes) -> None:
         """Remember a call."""
         self._dispatched[path] = packed
         if len(self._dispatched) > REMEMBERED:
-            self._dispatched.popitem(last=False)
+            forgotten, _ = self._dispatched.popitem(last=False)
+            self._cancelled.discard(forgotten)
 
     def note(self, path: str, how: Unanswered, error: BaseException | None) -> None:
-        """Keep how the call at ``path`` went, once, if this process dispatched it."""
-        packed = self._dispatched.pop(path, None)
+        """Keep how the call at ``path`` went, if this process dispatched it.
+
+        Once; but of one that was cancelled, how Ray told it, too.
+        """
+        packed = self._dispatched.get(path)
         if packed is None:
             return
+        cancelled = path in self._cancelled
+        if cancelled and how is not Unanswered.LOST:
+            return
+        outcome = Outcome.CANCELLED if cancelled else _OUTCOMES[how]
+        if outcome is Outcome.CANCELLED and not cancelled:
+            self._cancelled.add(path)
+        else:
+            del self._dispatched[path]
+            self._cancelled.discard(path)
         call = unpack(packed)
         assert isinstance(call, Call)
         try:
-            self._sink.keep(*self._described(call, how, error))
+            self._sink.keep(*self._described(call, outcome, error))
         except Exception as failure:  # the user's run goes on, and the recording says what it lacks
             self._failed(f"{path} ({call.function}): {type(failure).__name__}: {failure}")
 
     def _described(
-        self, call: Call, how: Unanswered, error: BaseException | None
+        self, call: Call, outcome: Outcome, error: BaseException | None
     ) -> tuple[Result, Encoded | None]:
         now, encoded, shown, trace, kind = time.time(), None, "", "", ""
         if error is not None:
@@ -73,8 +87,8 @@ class UnansweredCalls:
                 encoded = encode(str(error))
         result = Result(
             call=call,
-            attempt=_last_attempt(call) if how is Unanswered.LOST else 0,
-            outcome=_OUTCOMES[how],
+            attempt=_last_attempt(call) if outcome is Outcome.EXCEPTION else 0,
+            outcome=outcome,
             started=now,
             finished=now,
             node="",

@@ -415,6 +415,9 @@ class Seen:
     times: int = 1
     """How often, one time after the other; 0: what was noted of these before counts no more, since
     they ran again."""
+    dropped: tuple[str, ...] = ()
+    """Paths of calls that the parent did not learn of when it should have, as it ran once more: in
+    which ``calls`` they were before counts no more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from chia_bypass.recording.records import (
     Seen,
     Written,
 )
+from chia_bypass.replay_engine import lost_calls
 
 
 class Answers(Protocol):
@@ -64,6 +65,7 @@ class Index:
         self._ended_well = recording.tells_all_ends if ended_well is None else ended_well
         self._writes: list[Sequence[Written]] | None = None
         self._left = LeftIndex(recording, reading.moved)
+        self._lost_below: dict[str, frozenset[int]] = {}
 
     @staticmethod
     def open(folder: Path, reading: Reading = AS_IT_IS) -> Index:
@@ -75,7 +77,19 @@ class Index:
         if parent is None:
             return NONE
         unfinished = Outcome.CANCELLED if self._ended_well else None
-        return siblings(self.recording.index, parent, unfinished)
+        found = siblings(self.recording.index, parent, unfinished)
+        lost = self._lost(parent)
+        if not lost:
+            return found
+        each = zip(found.numbers, found.outcomes, strict=True)
+        return replace(found, outcomes=[Outcome.EXCEPTION if n in lost else o for n, o in each])
+
+    def _lost(self, parent: str) -> frozenset[int]:
+        """Its calls that ended, and of which nobody knows how."""
+        if parent not in self._lost_below:
+            found = lost_calls.lost_below(self.recording, parent) if self._ended_well else ()
+            self._lost_below[parent] = frozenset(found)
+        return self._lost_below[parent]
 
     def fresh_number(self, parent: str) -> int:
         """A dispatch number above those of all that the parent dispatched."""
@@ -89,13 +103,16 @@ class Index:
         What did not end, in a run that did, pends until it is cancelled or the loop gives it up.
         """
         stored = self.recording.newest(number)
-        return self._pending(number) if stored is None else stored
+        return self._without_result(number) if stored is None else stored
 
-    def _pending(self, number: int) -> Stored:
+    def _without_result(self, number: int) -> Stored:
         (call,) = self.calls([number])
         end = self.recording.contents.closed[-1].finished
-        pending = Result(call, 0, Outcome.CANCELLED, call.dispatched, end, "", "", 0)
-        return Stored(pending, self.recording.index.call_spot(number).segment)
+        if number in self._lost(call.parent):
+            result = lost_calls.lost(call, end)
+        else:
+            result = Result(call, 0, Outcome.CANCELLED, call.dispatched, end, "", "", 0)
+        return Stored(result, self.recording.index.call_spot(number).segment)
 
     def calls(self, numbers: Sequence[int]) -> list[Call]:
         """The calls with these numbers in the index. Raises RecordingCorrupt."""
@@ -125,7 +142,10 @@ class Index:
         """
         if is_plain(call):
             return True
-        return call.rpartition("/")[0] == parent and self.recording.index.has_answer(call)
+        if call.rpartition("/")[0] != parent:
+            return False
+        index = self.recording.index
+        return index.has_answer(call) or index.number_of.get(call) in self._lost(parent)
 
     def _given_up(self, parent: str) -> list[Call]:
         """Calls without an answer that were dispatched again: a replay dispatches them once."""
@@ -178,7 +198,8 @@ class Index:
     def document(self, path: str) -> bytes | Blob:
         """The encoded value of a call that has one: its bytes, or the blob that holds them."""
         stored = self.recording.result(path)
-        assert stored is not None
+        if stored is None:
+            return lost_calls.document()
         if stored.result.blob is not None:
             return stored.result.blob
         return bytes(self.recording.document(stored))

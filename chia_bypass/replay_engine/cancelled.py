@@ -1,18 +1,20 @@
 """How a loop is told that a call was cancelled: as the recorded one was.
 
-Ray tells it in two ways, by whether the call had begun. In a replay it may have begun where it had
-not then, or the other way round: whichever comes first, Ray's cancellation or a worker.
+Ray tells it in three ways: by whether the call had begun, and where it was cancelled by force, by
+whether Ray heard of that or of the end of its worker first. In a replay it may be another one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from ray.exceptions import RayTaskError, TaskCancelledError
+from ray.exceptions import RayTaskError, TaskCancelledError, WorkerCrashedError
 
 from chia_bypass.identity.producers import Producers
 from chia_bypass.patches.ray_errors import RecordedText, cancellation
 from chia_bypass.recording.records import Result
+from chia_bypass.replay_engine import lost_calls
 
 
 class Cancelled:
@@ -21,20 +23,23 @@ class Cancelled:
     def __init__(self, producers: Producers) -> None:
         """``producers`` knows the calls behind references."""
         self._producers = producers
-        self._texts: dict[str, RecordedText | None] = {}
+        self._served: dict[str, Result] = {}
 
     def serves(self, result: Result) -> None:
         """The call of ``result`` is served, and had been cancelled."""
-        self._texts[result.call.path] = RecordedText.of(result)
+        self._served[result.call.path] = result
 
-    def as_recorded(self, error: Exception, references: list[Any]) -> Exception:
-        """What the recorded get of ``references`` raised, where this one raised ``error``."""
-        if not self._texts or not isinstance(error, TaskCancelledError):  # wrapped or not
+    def told(self, references: Sequence[Any], error: Exception) -> Exception:
+        """What the loop was told of ``references`` then, where Ray raises ``error`` now."""
+        cause = error.cause if isinstance(error, RayTaskError) else error
+        if not self._served or not isinstance(cause, TaskCancelledError | WorkerCrashedError):
             return error
         calls = map(self._producers.call_of, references)
-        first = next((call for call in calls if call in self._texts), None)
+        first = next((self._served[call] for call in calls if call in self._served), None)
         if first is None:
             return error
-        text = self._texts[first]
+        if first.type == lost_calls.NAME:
+            return error if isinstance(cause, WorkerCrashedError) else WorkerCrashedError()
+        text = RecordedText.of(first)
         same = isinstance(error, RayTaskError) == (text is not None)
-        return error if same else cancellation(text)
+        return error if same and isinstance(cause, TaskCancelledError) else cancellation(text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Final
 
 from chia_bypass.bypass.config import Entry, Match
 from chia_bypass.inputs.findings import NOTHING, Inputs
@@ -29,6 +30,10 @@ NEEDS_CONSENT = frozenset(
 )
 """Reasons for which a call is not run for real by ``--on-miss run`` or ``record``: there is an
 answer that only wants permission, or running it would be wrong."""
+
+
+_OF_NO_OTHER: Final = (MissReason.NEVER_RECORDED, MissReason.EXHAUSTED)
+"""Whatever is nearest then, the loop makes more calls than were recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,14 @@ class Asked:
     def recorded(self) -> Result | None:
         """The recorded result that answers, if one does."""
         return self.answer.stored.result if isinstance(self.answer, Found) else None
+
+    @property
+    def instead_of(self) -> Call | None:
+        """The recorded call that the loop does not make, it seems, since it makes this one."""
+        answer = self.answer
+        if isinstance(answer, Found) or answer.reason in _OF_NO_OTHER:
+            return None
+        return answer.nearest
 
     def missing(self, reason: MissReason, detail: str, differing: tuple[str, ...] = ()) -> Asked:
         """The same, with a reason why what was found must not be served."""

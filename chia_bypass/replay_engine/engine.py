@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from chia_bypass.completion.turns import Turns
 from chia_bypass.completion.waits import Waits
 from chia_bypass.engine import Completions, Dispatch, Invocation, Plan, Token, Unanswered
 from chia_bypass.errors import Miss, RealRunRefused, RecordingCorrupt
@@ -121,13 +122,12 @@ class ReplayEngine:
         self._methods = OwnMethods(policy, outcomes, self._states)
         self.inputs = InputChecks(context, index, outcomes)
         self._log = None if growth is None else growth.seen(self.parents.memory_of)
-        self._waits = Waits(
-            self.parents.order_of, producers, policy.patience, self._out_of_order, self._log
-        )
+        turns = Turns(producers, policy.patience, self._out_of_order, self._log)
+        self._waits = Waits(self.parents.order_of, producers, turns)
         self._waits.refuse = self._methods.refuse
         self._waits.unordered = self._methods.unordered
         self._cancelled = Cancelled(producers)
-        self._waits.as_recorded = self._cancelled.as_recorded
+        self._waits.told = self._cancelled.told
 
     def plan(self, dispatch: Dispatch) -> Plan:
         """Serve the recorded call, or raise a Miss; run for real only what was allowed to."""
@@ -154,8 +154,11 @@ class ReplayEngine:
         if isinstance(verdict, Inject):
             return self._inject(verdict, question)
         run = self._note_real(verdict, question.asked, question.given)
+        instead = question.asked.instead_of
         if question.asked.recorded is not None:
             self._waits.leaves_out(question.parent, question.asked.recorded.call.path)
+        elif instead is not None:
+            self._waits.sets_aside(question.parent, instead.path)
         token, produced = self._token(question, filtered=run.filtered)
         return Plan(token=token, plain=True, dispatched=self._learner(produced))
 
@@ -210,6 +213,8 @@ class ReplayEngine:
         with _damage(asked):
             provider = self._provision.provider(result)
             wanted = checks(question.dispatch, asked.call, verdict.doubtful, result, self._value_of)
+        if self.outcomes is not None:
+            self.outcomes.add(event(Kind.COMPARED, asked.call, result.call))
         live, produced = self._token(question, certain=False)
         if self._policy.on_miss is OnMiss.FAIL:  # served or refused: both keep the order
             if question.given:

@@ -43,6 +43,8 @@ class Kind(str, Enum):
     IN_PLACE = "in place"
     FAULTED = "faulted"
     """It would have been served, and ``--fault`` broke it."""
+    COMPARED = "compared"
+    """Its worker compares what it is given, and tells of the same ``path`` what came of it."""
     RETURNED = "returned"
     """A real call ended: of the same ``path`` as its REAL."""
     OUT_OF_ORDER = "out of order"
@@ -235,10 +237,19 @@ def events(control: Path) -> Iterator[Event]:
 
 
 def settled(found: Iterable[Event]) -> tuple[Event, ...]:
-    """What happened in the end: a call is not served whose value its worker could not rebuild."""
+    """What happened in the end: a call is not served whose value its worker could not rebuild, and
+    what came of one that was compared is told by its worker, unless it did not come to that.
+    """
     all_events = tuple(found)
     missed = {e.recorded for e in all_events if e.kind is Kind.MISSED and e.recorded}
-    return tuple(e for e in all_events if not (e.kind is Kind.SERVED and e.recorded in missed))
+    told = {e.path for e in all_events if e.kind is not Kind.COMPARED}
+
+    def holds(event: Event) -> bool:
+        if event.kind is Kind.COMPARED:
+            return event.path not in told
+        return not (event.kind is Kind.SERVED and event.recorded in missed)
+
+    return tuple(filter(holds, all_events))
 
 
 def event(

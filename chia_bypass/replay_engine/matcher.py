@@ -81,6 +81,8 @@ class Matcher:
         self._functions: dict[str, RecordedCalls] = {}
         self._spare: list[int] = []
         """Calls that were taken, and may be taken once more."""
+        self._near: set[str] = set()
+        """Those that were the nearest to one that missed."""
         self._lock = threading.Lock()
 
     def match(self, call: Call, rule: Rule) -> Found | Missed:
@@ -181,7 +183,13 @@ class Matcher:
         found = [(differing(c, call, rule.ignored), c) for c in self._answers.calls(numbers)]
         if not found:
             return None
-        names, nearest = min(found, key=lambda item: len(item[0]))
+
+        def farther(item: tuple[tuple[str, ...], Call]) -> tuple[int, bool, bool]:
+            names, recorded = item
+            return len(names), recorded.lane != call.lane, recorded.path in self._near
+
+        names, nearest = min(found, key=farther)
+        self._near.add(nearest.path)
         return Missed(MissReason.OTHER_ARGUMENTS, nearest, names)
 
 

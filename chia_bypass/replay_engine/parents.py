@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
-from chia_bypass.completion.order import Order
+from chia_bypass.completion.order import Order, newest_notes
 from chia_bypass.completion.recorder import Memory
 from chia_bypass.identity.position import Parent
 from chia_bypass.replay_engine.answers import Answers
@@ -62,8 +62,7 @@ class Parents:
             return Memory(path=known.kept)
         seen = self._answers.seen(known.path)
         first = max((one.number for one in seen), default=-1) + 1
-        calls = {call for one in seen for call in one.calls}
-        return Memory(first, calls, known.path, self.order_of(parent))
+        return Memory(first, set(newest_notes(seen)), known.path, self.order_of(parent))
 
     def order_of(self, parent: Parent) -> Order:
         """In which recorded order ``parent`` learns that its calls have finished."""

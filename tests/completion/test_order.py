@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -71,6 +72,63 @@ def test_what_no_wait_saw_follows_the_time_at_which_it_ended() -> None:
     ordered.serves("early", 1.0)
     assert ordered.choose(look("late", "early", wanted=1)).calls == {"early"}
     assert ordered.choose(look("late", patient=False)).held_by == ("a",)
+
+
+def recorded(*sights: str, lanes: Sequence[str]) -> Order:
+    """As `order`, but nothing was dispatched yet."""
+    each = enumerate(zip(sights, lanes, strict=True))
+    return Order(Seen("loop.0", n, lane, 0, float(n), tuple(calls)) for n, (calls, lane) in each)
+
+
+def test_nothing_waits_for_a_call_in_whose_place_another_was_made() -> None:
+    ordered = recorded("x", "a", lanes=["other", "main"])
+    ordered.serves("a", 0.5)
+    assert ordered.choose(look("a")).held_by == ("x",)
+    ordered.sets_aside("x")
+    assert ordered.choose(look("a")).calls == {"a"}
+
+
+def test_unless_it_is_made_as_well() -> None:
+    ordered = recorded("x", "a", lanes=["other", "main"])
+    ordered.sets_aside("x")
+    ordered.serves("a", 0.5)
+    ordered.serves("x", 0.1)
+    assert ordered.choose(look("a")).calls == {"a"}  # the turn of "x" has passed
+    ordered = recorded("w", "x", "a", lanes=["main", "other", "main"])
+    ordered.sets_aside("x")
+    ordered.serves("a", 0.5)
+    ordered.serves("x", 0.1)
+    ordered.report("w")
+    assert ordered.choose(look("a")).held_by == ("x",)
+
+
+def test_a_call_that_was_dispatched_is_not_set_aside() -> None:
+    ordered = recorded("x", "a", lanes=["other", "main"])
+    ordered.serves("x", 0.1)
+    ordered.serves("a", 0.5)
+    assert not ordered.sets_aside("x")
+    assert ordered.choose(look("a")).held_by == ("x",)
+
+
+def test_a_turn_that_was_dropped_does_not_count_and_a_later_one_does() -> None:
+    notes = [seen(0, "x", lane="other"), seen(1, "a"), replace(seen(2, ""), dropped=("x",))]
+    assert served(notes, a=0.5).choose(look("a")).calls == {"a"}
+    again = served([*notes, seen(3, "x", lane="other"), seen(4, "b")], a=0.5, x=0.1, b=0.2)
+    again.report("a")
+    assert again.choose(look("b")).held_by == ("x",)
+
+
+def test_waits_in_vain_that_were_not_recorded_are_new() -> None:
+    ordered = Order([Seen("loop.0", 0, "main", 0, 0.0, (), vain=("a",), times=2)])
+    assert ordered.waited_in_vain(["a", "b"], "main") == ["b"]
+    assert ordered.waited_in_vain(["a"], "main") == []
+    assert ordered.waited_in_vain(["a"], "main") == ["a"]
+
+
+def test_those_count_among_what_a_lane_has_had() -> None:
+    ordered = Order([Seen("loop.0", 0, "other", 0, 0.0, (), vain=("a",), times=1)])
+    assert ordered.waited_in_vain(["a"], "main") == ["a"]
+    assert ordered.cut_vain("a") == {"main": 1, "other": 0}
 
 
 def test_a_cancelled_or_real_call_is_in_nobodys_way() -> None:
@@ -238,9 +296,9 @@ def test_an_impatient_wait_comes_no_sooner_than_it_was_recorded(
 def test_after_three_sights_that_did_not_come_none_is_waited_for() -> None:
     ordered = order("a", "b", "c", "d", "e", lane="other")
     for call in "ab":
-        ordered.give_up(call)
+        assert ordered.give_up(call) == [call]
         assert ordered.choose(look("e")).by_another
-    ordered.give_up("unknown")
+    assert ordered.give_up("unknown") == ["c", "d", "e"]
     assert ordered.choose(look("e")).calls == {"e"}
 
 

@@ -79,6 +79,14 @@ def test_the_nearest_recording_and_what_differs_are_named() -> None:
     assert (missed.nearest.path, missed.differing) == ("loop.0/1", ("y",))
 
 
+def test_the_nearest_was_made_in_the_same_lane_and_is_not_nearest_to_another() -> None:
+    matcher = recorded(*(make_call(n, x=n, lane=lane) for n, lane in enumerate("aabb")))
+    new = [make_call(n, x=7, lane=lane) for n, lane in enumerate("baba")]
+    missed = [matcher.match(call, Rule()) for call in new]
+    nearest = [one.nearest.path for one in missed if isinstance(one, Missed) and one.nearest]
+    assert nearest == ["loop.0/2", "loop.0/0", "loop.0/3", "loop.0/1"]
+
+
 def test_ignored_arguments_do_not_count() -> None:
     matcher = recorded(make_call(0, x=1, out="/tmp/a"))
     found = matcher.match(make_call(0, x=1, out="/tmp/b"), Rule(ignored=frozenset({"out"})))

@@ -11,7 +11,7 @@ PLACE = """
 from ray.exceptions import GetTimeoutError, TaskCancelledError, WorkerCrashedError
 
 @ChiaFunction(resources={"fpga": 1}, max_retries=0)
-def flash(x, seconds):
+def flash(x, seconds, path=None):
     real(f"flash{x}")
     threading.Event().wait(seconds)
     return int.from_bytes(os.urandom(6), "big")
@@ -37,11 +37,13 @@ CANCELLED = (
     + """
 busy = flash.chia_remote(0, 2)
 queued = flash.chia_remote(1, 0)      # cancelled before it begins
-ray.cancel(queued)
-try:
-    print("queued", get(queued))
-except TaskCancelledError:
-    print("queued: cancelled")
+reads = flash.chia_remote(2, 0, "loop.py")
+for ref in (queued, reads):
+    ray.cancel(ref)
+    try:
+        print("queued", get(ref))
+    except TaskCancelledError:
+        print("queued: cancelled")
 again = flash.chia_remote(1, 0)       # the same call once more has an answer of its own
 print("again", get(again))
 print("busy", get(busy))
@@ -70,6 +72,70 @@ def test_cancelled_calls_pend_until_they_are_cancelled_again(loops: Loops) -> No
     assert resumed.returncode == 0, resumed.stderr
     assert resumed.stdout == recorded
     assert loops.real_runs() == []
+
+
+AWAITED = (
+    PLACE
+    + """
+import asyncio, time
+from pathlib import Path
+
+ANSWERED, BEGUN = Path("answered").exists(), Path(BEGUN)
+
+@ChiaFunction(num_cpus=0, max_retries=0)
+def spin(x):
+    real(f"spin{x}")
+    while True:
+        time.sleep(0.02)                  # which Ray can interrupt
+
+def told(error):
+    return type(error).__name__, "Traceback" in str(error), "pid=" in str(error)
+
+async def main():
+    busy = flash.chia_remote(0, 2)
+    queued = flash.chia_remote(1, 0)
+    begun, forced = spin.chia_remote(2), spin.chia_remote(3)
+    ray.cancel(queued)
+    while not (ANSWERED or BEGUN.exists() and len(BEGUN.read_text().split()) == 3):
+        await asyncio.sleep(0.01)         # a replay cancels them before they have begun
+    ray.cancel(begun)
+    ray.cancel(forced, force=True)
+    for ref in (queued, begun, forced, busy):
+        try:
+            print(await ref)
+        except (TaskCancelledError, WorkerCrashedError) as error:
+            print(told(error))
+
+    try:
+        await crash.chia_remote(4)
+    except WorkerCrashedError:
+        print("lost")
+
+asyncio.run(main())
+"""
+)
+
+
+def test_where_it_is_awaited_it_is_told_as_it_was_too(loops: Loops) -> None:
+    loops.write(f"BEGUN = {str(loops.log)!r}" + AWAITED)
+    recorded = loops.record()
+    assert recorded.returncode == 0, recorded.stderr
+    queued, begun, forced, busy, lost = recorded.stdout.splitlines()
+    assert queued == "('TaskCancelledError', False, False)"
+    assert begun == "('RayTaskError(TaskCancelledError)', False, True)"
+    assert "Error" in forced
+    assert busy.isdecimal()
+    assert lost == "lost"
+    loops.real_runs()
+    (loops.folder / "answered").touch()
+    replayed = loops.replay("--replay-ray-errors")
+    assert replayed.returncode == 0, replayed.stderr
+    assert replayed.stdout == recorded.stdout
+    assert loops.real_runs() == []
+    resumed = loops.chia_bypass("resume", "r")  # what was lost may go well now
+    assert resumed.returncode == 0, resumed.stderr
+    assert resumed.stdout == recorded.stdout
+    assert loops.real_runs() == ["crash4"]
 
 
 GIVEN_UP = (
@@ -118,6 +184,25 @@ def test_a_call_that_was_lost_raises_rays_error_if_asked(loops: Loops) -> None:
     raised = loops.replay("--replay-ray-errors")
     assert raised.returncode == 0, raised.stderr
     assert raised.stdout == recorded.stdout
+    assert loops.real_runs() == []
+
+
+def test_one_of_which_the_loop_only_learned_that_it_was_over_is_over_again(loops: Loops) -> None:
+    loops.write(
+        PLACE
+        + """
+lost = crash.chia_remote(0)
+print(len(ray.wait([lost], timeout=60)[0]))
+print(get(quick.chia_remote(1)))
+"""
+    )
+    recorded = loops.record()
+    assert recorded.stdout.startswith("1\n")
+    loops.real_runs()
+    assert loops.replay().returncode == 20
+    replayed = loops.replay("--replay-ray-errors")
+    assert replayed.returncode == 0, replayed.stderr
+    assert replayed.stdout == recorded.stdout
     assert loops.real_runs() == []
 
 
