@@ -40,8 +40,8 @@ class Waits:
         """Raises where the loop must not be given one of these."""
         self.unordered: Callable[[], None] = lambda: None
         """Told of a wait that ended with some results and not with others, of no recorded call."""
-        self.told: Callable[[Sequence[Any], Exception], Exception] = lambda _, error: error
-        """As that of `Completions`."""
+        self.as_recorded: Callable[[Sequence[Any], Exception], Exception] = lambda _, error: error
+        """What the loop was told of these references then, where Ray raises this error now."""
         one_at_a_time = threading.Lock() if log is None else log.handing_over
         self._deliveries = Deliveries(self._next, one_at_a_time)
 
@@ -179,6 +179,10 @@ class Waits:
         if self._log is not None:
             news = [one for one, call in calls.items() if call is None or call in fresh]
             self._log.waited_in_vain(here, news)
+
+    def told(self, references: Sequence[Any], error: Exception) -> Exception:
+        """What was told then."""
+        return self.as_recorded(references, error)
 
     def finished(self, reference: Any, future: Future[Any], hand_over: Callable[[], None]) -> None:
         """Hand over what is not served at once, the rest in the recorded order."""

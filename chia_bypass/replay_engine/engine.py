@@ -127,7 +127,7 @@ class ReplayEngine:
         self._waits.refuse = self._methods.refuse
         self._waits.unordered = self._methods.unordered
         self._cancelled = Cancelled(producers)
-        self._waits.told = self._cancelled.told
+        self._waits.as_recorded = self._cancelled.told
 
     def plan(self, dispatch: Dispatch) -> Plan:
         """Serve the recorded call, or raise a Miss; run for real only what was allowed to."""
