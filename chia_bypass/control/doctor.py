@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from chia_bypass.control import environment, handshake
-from chia_bypass.control.private_folder import control_folder
+from chia_bypass.control.private_folder import control_folder, discard
 from chia_bypass.driver.stale_ray import stale_ray
 from chia_bypass.sandbox.kernel import Refused
 from chia_bypass.sandbox.plan import plan
@@ -139,7 +139,7 @@ def _hook(python: str, environ: Mapping[str, str]) -> Finding:
         answer = _run([python, "-c", "pass"], environment.environment(session.file, environ))
         shakes = handshake.read(control)
     finally:
-        shutil.rmtree(control, ignore_errors=True)
+        discard(control)
     troubles = [trouble for shake in shakes for trouble in shake.troubles]
     if troubles:
         return Finding(Verdict.WRONG, "hook", "; ".join(troubles), "Please report this error")

@@ -7,6 +7,7 @@ folder that all can write to, another user could make it again and tell them wha
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -22,3 +23,14 @@ def control_folder() -> Path:
     if not is_private(str(parent)):  # somebody else was first
         parent = Path(tempfile.mkdtemp(prefix=f"{parent.name}-"))
     return Path(tempfile.mkdtemp(dir=parent))
+
+
+def discard(folder: Path) -> None:
+    """Remove a control folder, to which workers of the command may be writing yet.
+
+    Under another name first: what they made at its own, while this lists and removes, would stay.
+    """
+    gone = folder.with_name(f"{folder.name}.ended")
+    with suppress(OSError):
+        folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)

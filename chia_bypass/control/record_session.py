@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from chia_bypass.control import environment
 from chia_bypass.control.declared_files import Declared, declared_in
 from chia_bypass.control.new_run import new_run
-from chia_bypass.control.private_folder import control_folder
+from chia_bypass.control.private_folder import control_folder, discard
 from chia_bypass.errors import CommandNotExecutable, CommandNotFound
 from chia_bypass.loop_files.collect import Begun
 from chia_bypass.options import RecordOptions
@@ -97,4 +97,4 @@ class RecordSession:
         if isinstance(error, CommandNotFound | CommandNotExecutable):
             self._run_folder.abandon()
             shutil.rmtree(self.folder, ignore_errors=True)  # else it would be the newest recording
-        shutil.rmtree(self._control, ignore_errors=True)
+        discard(self._control)

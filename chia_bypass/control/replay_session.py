@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -20,7 +19,7 @@ from chia_bypass.control.dry_files import DryFiles
 from chia_bypass.control.foreign_rules import check_yaml, recorded_rules
 from chia_bypass.control.named_calls import named_calls
 from chia_bypass.control.new_run import new_run
-from chia_bypass.control.private_folder import control_folder
+from chia_bypass.control.private_folder import control_folder, discard
 from chia_bypass.control.recorded import close_run, write_yaml
 from chia_bypass.control.replay_nodes import check_size, nodes_of, refuse_to_kill
 from chia_bypass.control.replayed import Replayed
@@ -228,7 +227,7 @@ class ReplaySession:
         if self._growing is not None:
             self._growing.abandon()
         self.files.end()
-        shutil.rmtree(self._control, ignore_errors=True)
+        discard(self._control)
 
 
 def _only_script(recording: Recording) -> str | None:

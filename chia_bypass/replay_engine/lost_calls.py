@@ -26,7 +26,16 @@ def lost_below(recording: Recording, parent: str) -> frozenset[int]:
     learned = (call for seen in recording.seen.get(parent, ()) for call in seen.calls)
     own = (call for call in learned if not is_plain(call) and call.rpartition("/")[0] == parent)
     numbers = {index.number_of[call] for call in own if call in index.number_of}
-    return frozenset(number for number in numbers if index.newest(number) is None)
+    without = [number for number in numbers if index.newest(number) is None]
+    return frozenset(number for number in without if _was_run(recording, index.paths[number]))
+
+
+def _was_run(recording: Recording, path: str) -> bool:
+    """Whether a worker had the call: not where an argument of it is what failed."""
+    index = recording.index
+    given = (p.call for a in recording.contents.calls[path].arguments for p in a.producers)
+    numbers = [index.number_of.get(call) for call in given]
+    return all(number is not None and index.end(number) is Outcome.VALUE for number in numbers)
 
 
 def lost(call: Call, end: float) -> Result:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
 
 from chia_bypass.control import doctor
 from chia_bypass.control.environment import environment
-from chia_bypass.control.private_folder import control_folder
+from chia_bypass.control.private_folder import control_folder, discard
 from chia_bypass.errors import UsageError
 from chia_bypass.privacy import is_private, is_taken_over
+from chia_bypass.replay_engine.events import Log
 from chia_bypass.session import Mode, Session
 
 
@@ -30,6 +33,25 @@ def test_control_folders_stand_in_a_folder_that_stays(tmp_path: Path) -> None:
     assert all(is_private(str(path)) for path in (first, first.parent))
     first.rmdir()
     assert first.parent.is_dir()
+
+
+def test_nothing_stays_of_one_to_which_a_worker_still_writes(tmp_path: Path) -> None:
+    for _ in range(30):
+        folder, begun, over = control_folder(), threading.Event(), threading.Event()
+        writer = threading.Thread(target=write_until, args=(folder, begun, over))
+        writer.start()
+        assert begun.wait(60)
+        discard(folder)
+        over.set()
+        writer.join()
+    assert not any((tmp_path / f"chia-bypass-{os.geteuid()}").iterdir())
+
+
+def write_until(folder: Path, begun: threading.Event, over: threading.Event) -> None:
+    with contextlib.suppress(OSError):  # it is gone
+        while not over.is_set():
+            Log(folder).append([b"{}\n"])
+            begun.set()
 
 
 @pytest.mark.parametrize("how", ["open", "link", "file"])

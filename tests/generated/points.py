@@ -76,6 +76,16 @@ def once(flag, x):
         time.sleep(0.01)
     return h("once", x)
 
+def told(name, error):
+    show(name, "cancelled")
+    chance("told", (type(error).__name__, "pid=" in str(error)))
+
+async def awaited(ref):
+    try:
+        show("awaited", await ref)
+    except TaskCancelledError as error:
+        told("awaited", error)
+
 (GATES / "late").unlink(missing_ok=True)
 value = get(read.chia_remote(IN / 'a.txt'))
 show("value", value)
@@ -84,8 +94,12 @@ HUNG.append(queued)
 stop(queued)
 try:
     show("stopped", get(queued))
-except TaskCancelledError:
-    show("stopped", "cancelled")
+except TaskCancelledError as error:
+    told("stopped", error)
+stopped = hang.chia_remote(value - 1)
+HUNG.append(stopped)
+stop(stopped)
+asyncio.run(awaited(stopped))
 late = once.chia_remote("late", value)
 show("in vain", len(ray.wait([late], timeout=0.2)[0]))
 try:
@@ -100,8 +114,24 @@ HUNG.append(killed)
 stop(killed, force=True)  # the last of all: Ray may kill the worker of the call that follows
 try:
     show("killed", get(killed))
-except (TaskCancelledError, WorkerCrashedError):
-    show("killed", "by force")
+except (TaskCancelledError, WorkerCrashedError) as error:
+    told("killed", error)
+""",
+    "not checked": """
+@ChiaFunction(num_cpus=0)
+def add(tally, path):
+    real("add")
+    return ray.get(tally.add.remote(h(text(path))))
+
+tally = Tally.remote()
+show("add", get(add.chia_remote(tally, IN / 'a.txt')))
+show("asked", ray.get(tally.now.remote()), "@ ")
+racing = [Tally.remote().soon.remote(number) for number in range(3)]
+ready, _ = ray.wait(racing, timeout=20)
+show("first", h(ray.get(ready)), "~@ ")
+show("alone", get(read.chia_remote(IN / 'b.txt')))
+# It reads IN / 'a.txt' as it has been edited, or not, when the loop has ended: nobody asks.
+left = read.chia_remote(IN / 'a.txt')
 """,
     "errors": """
 import traceback

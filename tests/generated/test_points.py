@@ -10,13 +10,17 @@ from generated.points import POINTS, loop_of, two_drivers
 from generated.trial import Trial
 from generated.writing import FLAVOURS
 
+from chia_bypass.replay_engine.own_methods import ASKED, UNORDERED
+
 
 @pytest.mark.usefixtures("ray_session")
 @pytest.mark.parametrize("flavour", FLAVOURS)
 @pytest.mark.parametrize("point", POINTS)
 def test_it_is_never_answered_wrongly(tmp_path: Path, point: str, flavour: str) -> None:
     facts = Trial(loop_of(point, flavour, seed=1), tmp_path / "loop").run()
-    assert facts.calls > 2
+    assert facts.calls > 1
+    if point == "not checked":
+        assert facts.not_checked.issuperset((ASKED, UNORDERED))
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)

@@ -27,7 +27,7 @@ from chia_bypass.control.replay_session import ReplaySession
 from chia_bypass.errors import ChiaBypassError
 from chia_bypass.options import ReplayOptions
 from chia_bypass.replay_engine.events import Kind
-from chia_bypass.replay_engine.own_methods import ASKED
+from chia_bypass.replay_engine.own_methods import ASKED, UNORDERED
 
 PATIENCE = 15.0
 """Seconds: a machine that does other things besides is no reason for another order."""
@@ -46,17 +46,22 @@ class Ran:
     output: str
     error: str = ""
     served: int = 0
-    doubts: bool = False
-    """Whether it said that answers of actors may be others."""
+    not_checked: frozenset[str] = frozenset()
+    """What it said that it cannot know."""
+
+    @property
+    def doubts(self) -> bool:
+        """Whether it said that results of plain actors may be others."""
+        return not self.not_checked.isdisjoint((ASKED, UNORDERED))
 
     def certain(self, *, doubted: bool = False) -> list[str]:
         """What it printed, but for what is left to chance, and what is ``doubted``."""
-        marks = ("~", "@") if doubted else ("~",)
-        return [line for line in self._lines() if not line.startswith(marks)]
+        marks = {"~", "@"} if doubted else {"~"}
+        return [line for line in self._lines() if marks.isdisjoint(line[:2])]
 
     def exactly(self, *, doubted: bool = False) -> list[str]:
         """All that it printed, but for what is ``doubted``."""
-        return [line for line in self._lines() if not (doubted and line.startswith("@"))]
+        return [line for line in self._lines() if not (doubted and "@" in line[:2])]
 
     def _lines(self) -> list[str]:
         return own_lines(self.output).splitlines()
@@ -74,6 +79,8 @@ class Facts:
     resume: int = -1
     halfway: int = -1
     """Exit statuses, -1 where it was not tried."""
+    not_checked: frozenset[str] = frozenset()
+    """What the check of the unchanged loop said that it cannot know."""
     warned: list[str] = field(default_factory=list)
     """Refusals that a perfect tool would not have needed."""
 
@@ -110,7 +117,7 @@ class Trial:
     def _replays(self, recorded: Ran, facts: Facts) -> None:
         self._real()
         replayed = self.replay(strict=True)
-        facts.calls = replayed.served
+        facts.calls, facts.not_checked = replayed.served, replayed.not_checked
         self._expect(replayed.status == 0, "the check of an unchanged loop failed", replayed)
         self._exactly(recorded, replayed, "a replay")
         self._expect(self._real() == [], "something ran for real in a replay", replayed)
@@ -204,7 +211,7 @@ class Trial:
             printed.getvalue(),
             "\n".join(filter(None, told)),
             replayed.count(Kind.SERVED),
-            ASKED in replayed.not_checked,
+            frozenset(replayed.not_checked),
         )
 
     @contextlib.contextmanager

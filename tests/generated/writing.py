@@ -25,7 +25,7 @@ WITHIN: Final = ("tree/x.txt", "tree/y.txt")
 """Those that no argument names by themselves, only the folder that they are in."""
 
 _HEAD = """\
-import dataclasses, hashlib, os, random, re, signal, subprocess, sys, threading, time
+import asyncio, dataclasses, hashlib, os, random, re, signal, subprocess, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from multiprocessing.pool import ThreadPool
 from pathlib import Path

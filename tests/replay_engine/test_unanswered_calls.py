@@ -206,6 +206,26 @@ print(get(quick.chia_remote(1)))
     assert loops.real_runs() == []
 
 
+def test_one_that_was_over_since_its_argument_had_failed_is_not_lost(loops: Loops) -> None:
+    output = loops.round_trip_here(
+        PLACE
+        + """
+@ChiaFunction(num_cpus=0)
+def fail():
+    real("fail")
+    raise ValueError("no")
+
+given = quick.chia_remote(fail.chia_remote())
+print(len(ray.wait([given])[0]))
+try:
+    get(given)
+except ValueError:
+    print("failed")
+"""
+    )
+    assert output == "1\nfailed\n"
+
+
 @pytest.mark.parametrize("status", ["complete", "cut off"])
 def test_what_had_not_ended_when_a_run_was_cut_off_is_finished(loops: Loops, status: str) -> None:
     flag = loops.folder / "second"
