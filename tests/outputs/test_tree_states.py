@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -148,6 +150,48 @@ def test_what_somebody_else_did_is_never_overwritten(tmp_path: Path, store: Stor
     now = git(root, "rev-parse", "HEAD")
     assert done.lost == {"tree": f"{root}: its HEAD is {now[:12]}, and was {head[:12]}"}
     assert content(root) == {"a": b"0"}
+
+
+HALF_DONE = """#!/bin/sh
+if [ "$1 $2 $3" = "read-tree -m -u" ]; then
+    printf 1 > a
+    kill -9 $PPID
+fi
+exec {git} "$@"
+"""
+
+
+def test_a_tree_that_was_half_given_when_the_worker_was_killed_is_told(
+    tmp_path: Path, store: Store
+) -> None:
+    root = repository(tmp_path, {"a": b"0", "b": b"0"})
+    left = call(root, store, {"a": b"1", "b": b"1"})
+    change(root, {"a": b"0", "b": b"0"})
+    own = read(root / ".git")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/git").write_text(HALF_DONE.format(git=shutil.which("git")))
+    (tmp_path / "bin/git").chmod(0o755)
+    pid = os.fork()
+    if pid == 0:
+        killed(tmp_path / "bin", store, left)
+    _, status = os.waitpid(pid, 0)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    assert content(root) == {"a": b"1", "b": b"0"}
+    assert given_back(store, left).lost, "a real call would meet it"
+    assert content(root) == {"a": b"1", "b": b"0"}
+    assert read(root / ".git") == own
+    git(root, "checkout", "-q", ".")
+    assert (given_back(store, left).lost, content(root)) == ({}, {"a": b"1", "b": b"1"})
+
+
+def killed(path: Path, store: Store, left: Left) -> None:
+    """A process that git kills while it gives the tree back."""
+    try:
+        os.environ["PATH"] = f"{path}:{os.environ['PATH']}"
+        tempfile.tempdir = str(path)  # where what it was working with stays
+        given_back(store, left)
+    finally:
+        os._exit(1)
 
 
 def test_a_wrong_difference_changes_nothing(tmp_path: Path, store: Store) -> None:
