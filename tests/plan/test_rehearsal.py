@@ -67,7 +67,10 @@ def run(x):
 alive = [node for node in ray.nodes() if node["Alive"]]
 group = placement_group([{"CPU": 0.5}] * len(alive), strategy="STRICT_SPREAD")
 print("nodes", len(alive), "spread", group.wait(60))
-remove_placement_group(group)
+second, third = (placement_group([{"CPU": 0.5}] * len(alive)) for _ in range(2))
+print("second", second.wait(60), "third", third.wait(1))  # on one CPU a node each waits for others
+for one in (group, second, third):
+    remove_placement_group(one)
 print("value", get(run.chia_remote(1)))
 """
 CLUSTER = (
@@ -79,12 +82,16 @@ def test_a_rehearsal_on_several_nodes_of_which_one_dies(loops: Loops) -> None:
     loops.write(LOOP)
     recorded = loops.record()
     assert recorded.returncode == 0, recorded.stderr
-    assert recorded.stdout.startswith("nodes 1 spread True\n")
+    assert recorded.stdout.startswith("nodes 1 spread True\nsecond True third True\n")
     _says_what_it_waited_for(Recording.open(loops.folder / "r"))
     (loops.folder / "c.yaml").write_text(CLUSTER)
     done = loops.chia_bypass("replay", "r", "--cluster", "c.yaml", "--fault", "run=node@1")
     assert done.returncode == 0, done.stderr
-    assert done.stdout == recorded.stdout.replace("nodes 1", "nodes 3")
+    there = {"nodes 1": "nodes 3", "third True": "third False"}
+    expected = recorded.stdout
+    for here, rehearsed in there.items():
+        expected = expected.replace(here, rehearsed)
+    assert done.stdout == expected
     assert "recovered by Ray" in done.stderr
     assert "rehearsing on 3 nodes of this machine" in done.stderr
     (loops.folder / "c.yaml").write_text("nodes: [{type: head, resources: {CPU: 1}}]")
@@ -99,10 +106,11 @@ def _says_what_it_waited_for(recording: Recording) -> None:
     assert not program.guessed
     ((_, _, (lane,)),) = program.drivers
     assert [step.do for step in lane if step.do is not Do.THINK] == [*(Do.DISPATCH, Do.ALL)]
-    (group,) = recording.contents.groups
-    assert group.made > 0
-    (released,) = recording.contents.released
-    assert (released.process, released.what, len(released.id)) == ("loop.0", "group", 36)
+    groups, released = recording.contents.groups, recording.contents.released
+    assert [group.made > 0 for group in groups] == [True] * 3
+    for one in released:
+        assert (one.process, one.what, len(one.id)) == ("loop.0", "group", 36)
+    assert len({one.id for one in released}) == 3
 
 
 KILLED = """
