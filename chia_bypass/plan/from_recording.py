@@ -16,7 +16,7 @@ from chia_bypass.recording.records import Seen
 
 _MAIN = "main"
 _QUANTILE = 0.25
-"""Of the times from a dispatch to the start: those above it may have waited for resources."""
+"""Of the times from then to the start: those above it may have waited for resources yet."""
 
 
 def program_of(recording: Recording, found: Iterable[Row] | None = None) -> Program:
@@ -301,18 +301,24 @@ class _Groups:
 
 
 def _costs(calls: Sequence[_Call], number: Mapping[str, int]) -> tuple[float, float]:
-    """What it took a warm worker to start with a call, and how much longer a new one."""
-    warm, cold, known = list[float](), list[float](), set[tuple[str, int]]()
+    """What it took a warm worker to start with a call, and how much longer a new one.
+
+    In a busy run most calls wait until others have ended: what passed before the call that its
+    worker had last does not count. New workers are started for the first calls above all.
+    """
+    warm, cold, ended = list[float](), list[float](), dict[tuple[str, int], float]()
     for call in sorted(calls, key=lambda call: call.span.started):
         span = call.span
         inputs = [calls[number[p]].span.finished for p in call.needs if p in number]
-        delay = span.started - max([span.dispatched, *inputs])
-        worker = (span.host, span.pid)
-        (warm if worker in known else cold).append(max(delay, 0.0))
-        known.add(worker)
+        worker, since = (span.host, span.pid), max([span.dispatched, *inputs])
+        if worker in ended:
+            warm.append(span.started - max(since, ended[worker]))
+        else:
+            cold.append(span.started - since)
+        ended[worker] = max(span.finished, ended.get(worker, 0.0))
     usual = _quantile(warm)
     return usual, max(_quantile(cold) - usual, 0.0)
 
 
 def _quantile(delays: list[float]) -> float:
-    return sorted(delays)[int(_QUANTILE * len(delays))] if delays else 0.0
+    return max(sorted(delays)[int(_QUANTILE * len(delays))], 0.0) if delays else 0.0

@@ -41,6 +41,18 @@ def test_what_had_finished_before_a_lane_went_on_it_may_have_waited_for(tmp_path
     assert [work.needs for work in found.works] == [(), (), (0,)]
 
 
+def test_what_a_call_waited_for_others_is_no_cost_of_its_start(tmp_path: Path) -> None:
+    made = [  # all at once, on two workers that are started for them
+        Made(waited=1.0 + turn * 4.25, seconds=4, pid=worker)
+        for turn in range(10)
+        for worker in (1, 2)
+    ]
+    late = Made(waited=1.0 + 2 * 4.25 + 1.5, seconds=1, pid=3)  # when the others' second had ended
+    found = program_of(make_recording(tmp_path / "rec", [*made, late]))
+    assert found.dispatch == pytest.approx(0.25)
+    assert found.worker_start == pytest.approx(0.75)
+
+
 def test_a_call_that_dispatches_is_a_program_of_its_own(tmp_path: Path) -> None:
     made = [
         Made(dispatched=0, seconds=10),

@@ -40,6 +40,8 @@ class Made:
     parent: str = "loop.0"
     lane: str = "main"
     dispatched: float = 0.0
+    waited: float = 0.0
+    """Seconds until a worker began with it."""
     seconds: float = 1.0
     host: str = "host"
     pid: int = 1
@@ -127,8 +129,8 @@ def _write(segment: SegmentWriter, writer: ResultWriter, one: Made, call: Call) 
         call=call,
         attempt=one.attempt,
         outcome=Outcome.EXCEPTION if raised else Outcome.VALUE,
-        started=one.dispatched,
-        finished=one.dispatched + one.seconds,
+        started=one.dispatched + one.waited,
+        finished=one.dispatched + one.waited + one.seconds,
         node="ab" * 28,
         host=one.host,
         pid=one.pid,
