@@ -74,11 +74,11 @@ class Asked:
 
     @property
     def instead_of(self) -> Call | None:
-        """The recorded call that the loop does not make, it seems, since it makes this one."""
+        """The recorded call that its lane does not make, it seems, since it makes this one."""
         answer = self.answer
-        if isinstance(answer, Found) or answer.reason in _OF_NO_OTHER:
+        if isinstance(answer, Found) or answer.reason in _OF_NO_OTHER or answer.nearest is None:
             return None
-        return answer.nearest
+        return answer.nearest if answer.nearest.lane == self.call.lane else None
 
     def missing(self, reason: MissReason, detail: str, differing: tuple[str, ...] = ()) -> Asked:
         """The same, with a reason why what was found must not be served."""

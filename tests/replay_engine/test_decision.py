@@ -80,6 +80,19 @@ def test_options_say_which_calls_run(policy: Policy, build: Why | None, sim: Why
         assert verdict == (Serve(stored(call).result, ()) if why is None else Run(why.value))
 
 
+def test_a_call_stands_for_the_nearest_one_that_its_lane_made() -> None:
+    nearest = make_call(4, function=BUILD.function, lane="other")
+    for reason in MissReason:
+        found = [
+            asked(replace(BUILD, lane=lane), answer=Missed(reason, nearest)).instead_of
+            for lane in ("other", "main")
+        ]
+        more = reason in (MissReason.NEVER_RECORDED, MissReason.EXHAUSTED)
+        assert found == [None if more else nearest, None]
+    assert asked(BUILD).instead_of is None
+    assert asked(BUILD, recorded=False).instead_of is None
+
+
 def test_the_yaml_comes_first() -> None:
     anything = Rules(Policy(live=("*",)))
     assert why_live(asked(BUILD, entry=Entry()), anything) is Why.YAML
