@@ -91,8 +91,6 @@ class Session:
     """Replay: the nodes are those of a described cluster, and offer that and nothing else."""
     resume: bool = False
     """Replay: it finishes the recorded run, on the Ray that the drivers ask for."""
-    ended_well: bool = False
-    """Replay: calls without a result never ended: `Recording.tells_all_ends`, at its start."""
     script: str | None = None
     """Under which name the drivers count; None: under that of the program that they run."""
     foreign: bool = False

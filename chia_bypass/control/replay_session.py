@@ -124,7 +124,6 @@ class ReplaySession:
             clusters=found.clusters,
             rehearses=self._options.cluster is not None and self._own_ray,
             resume=self._resume,
-            ended_well=self.recording.tells_all_ends,
             declared=declared_in(self.yaml),
             sandboxed=self.files.covers_all,
             working=str(self.directory),

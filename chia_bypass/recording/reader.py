@@ -69,8 +69,8 @@ class Recording:
         self._segments = segments
 
     @staticmethod
-    def open(folder: str | Path, *, tolerant: bool = False) -> Recording:
-        """The recording in ``folder``.
+    def open(folder: str | Path, *, tolerant: bool = False, without: str = "") -> Recording:
+        """The recording in ``folder``, without what the run of that id has added.
 
         A recording that was cut off opens up to there and is not ``complete``. Damage of any other
         kind raises RecordingCorrupt, unless ``tolerant``: then it is listed in ``problems``. Where
@@ -85,22 +85,23 @@ class Recording:
                 "Name what `record` made; `chia-bypass inspect` lists what is in recordings/",
             )
         try:
-            return Recording._open(folder, tolerant=tolerant)
+            return Recording._open(folder, without, tolerant=tolerant)
         except (OSError, ValueError, OverflowError, RecursionError) as error:
             # What nobody foresaw of a folder that anybody may have made is damage, too.
             problem = f"cannot be read: {type(error).__name__}: {error}"
             raise RecordingCorrupt(folder, problem, RESTORE) from error
 
     @staticmethod
-    def _open(folder: Path, *, tolerant: bool) -> Recording:
+    def _open(folder: Path, without: str, *, tolerant: bool) -> Recording:
         segments = Segments(folder)
-        manifest = _manifest(segments)
+        manifest = [r for r in _manifest(segments) if not isinstance(r, Run) or r.id != without]
         closed = [record for record in manifest if isinstance(record, Closed)]
         runs = [record for record in manifest if isinstance(record, Run)]
-        index = _trusted(folder, closed) or read_index(segments, [run.id for run in runs])
+        trusted = _trusted(segments, closed, without)
+        index = trusted or read_index(segments, [run.id for run in runs], without)
         recording = Recording(folder, _contents(segments, index, manifest), segments)
         problems = recording.contents.problems
-        problems.extend(_missing_and_extra(segments, runs, closed))
+        problems.extend(_missing_and_extra(segments, runs, closed, without))
         damage = [p for p in problems if not recording.excuses(p)]
         if damage and not tolerant:
             raise RecordingCorrupt(folder, "; ".join(map(str, damage)), RESTORE)
@@ -277,10 +278,18 @@ def read_blob(folder: Path, digest: bytes, length: int) -> memoryview:
     return data
 
 
-def read_index(segments: Segments, runs: list[str]) -> CallIndex:
+def _present(segments: Segments, without: str) -> dict[str, int]:
+    """The lengths of the segments that are there, but for those of the run of that id."""
+    lengths = lengths_of(segments.folder)
+    for name in tuple(segments.written_by(without)) if without else ():
+        lengths.pop(name, None)
+    return lengths
+
+
+def read_index(segments: Segments, runs: list[str], without: str = "") -> CallIndex:
     """The index made from the segments themselves; what is wrong with them is noted there."""
     builder = IndexBuilder(runs)
-    for name, length in lengths_of(segments.folder).items():
+    for name, length in _present(segments, without).items():
         header = segments.header(name)
         builder.begin(name, length, "" if header is None else header.run)
         for content, spot in segments.maps(name):
@@ -302,12 +311,15 @@ def _manifest(segments: Segments) -> list[Record]:
     return [record for record in found if record is not None]
 
 
-def _trusted(folder: Path, closed: list[Closed]) -> CallIndex | None:
-    """The index on disk, if the last run to close vouches for it and nothing came since."""
+def _trusted(segments: Segments, closed: list[Closed], without: str) -> CallIndex | None:
+    """The index on disk, if the last run to close vouches for it and nothing came since, but for
+    the run of that id.
+    """
+    folder = segments.folder
     expected = closed[-1].files.get(INDEX) if closed else None
     if expected is None:
         return None
-    present = lengths_of(folder)
+    present = _present(segments, without)
     if present != closed[-1].segments:
         return None
     try:
@@ -357,7 +369,7 @@ def _loader(segments: Segments) -> Load:
 
 
 def _missing_and_extra(
-    segments: Segments, runs: list[Run], closed: list[Closed]
+    segments: Segments, runs: list[Run], closed: list[Closed], without: str
 ) -> Iterator[Problem]:
     """Files that should be there and are not, and the reverse, by the last closing record.
 
@@ -366,7 +378,7 @@ def _missing_and_extra(
     if not closed:
         return
     expected: Mapping[str, int] = closed[-1].segments
-    present = lengths_of(segments.folder)
+    present = _present(segments, without)
     for name, length in expected.items():
         if name not in present:
             yield Problem(f"{SEGMENTS}/{name}.seg", 0, "is missing")

@@ -45,15 +45,15 @@ class Answers(Protocol):
 class Reading:
     """How one replay takes its recording, in every process that opens it."""
 
-    ended_well: bool | None = None
-    """Whether its calls without a result never ended, as `Recording.tells_all_ends` said before
-    this replay began to add to it; None: it adds nothing."""
+    without: str = ""
+    """Id of the run that this replay adds: what it adds is no answer in it. Some processes open the
+    recording later than others, and one would know half of what another had just added."""
     moved: Moved | None = None
     """The working directory, if it is not where it was."""
 
 
 AS_IT_IS: Final = Reading()
-"""Nothing is added to it, and nothing has moved."""
+"""This replay adds nothing to it, and nothing has moved."""
 
 
 class Index:
@@ -61,8 +61,7 @@ class Index:
 
     def __init__(self, recording: Recording, reading: Reading = AS_IT_IS) -> None:
         self.recording = recording
-        ended_well = reading.ended_well
-        self._ended_well = recording.tells_all_ends if ended_well is None else ended_well
+        self._ended_well = recording.tells_all_ends
         self._writes: list[Sequence[Written]] | None = None
         self._left = LeftIndex(recording, reading.moved)
         self._lost_below: dict[str, frozenset[int]] = {}
@@ -70,7 +69,7 @@ class Index:
     @staticmethod
     def open(folder: Path, reading: Reading = AS_IT_IS) -> Index:
         """The recording in ``folder``. Raises RecordingError."""
-        return Index(Recording.open(folder), reading)
+        return Index(Recording.open(folder, without=reading.without), reading)
 
     def children(self, parent: str | None) -> Siblings:
         """What the recorded parent dispatched; nothing for a parent that was not recorded."""

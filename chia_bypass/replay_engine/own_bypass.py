@@ -21,7 +21,7 @@ from chia_bypass.ownership.whose import is_foreign
 from chia_bypass.patches import ray_api, threads
 from chia_bypass.recording.layout import read_nonce
 from chia_bypass.recording.redaction import NO_RULES, Redaction, hide_in_command
-from chia_bypass.replay_engine.answers import Index, Reading
+from chia_bypass.replay_engine.answers import AS_IT_IS, Index
 from chia_bypass.replay_engine.class_table import ClassTable
 from chia_bypass.replay_engine.context import ReplayContext
 from chia_bypass.replay_engine.engine import ReplayEngine
@@ -52,8 +52,7 @@ def engine_of(bypass: Bypass) -> ReplayEngine:
 def _build_for(bypass: Bypass) -> ReplayEngine:
     folder = _only_recording(bypass)
     index = Index.open(folder)
-    nonce, reading = read_nonce(folder), Reading(index.recording.tells_all_ends)
-    source = Source(str(folder), nonce, "", DriverProcess.here(), reading)
+    source = Source(str(folder), read_nonce(folder), "", DriverProcess.here(), AS_IT_IS)
     parent = _root()
     foreign = is_foreign(folder)
     # Rules of a stranger do not run over the arguments of this user.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support import value_models as models
+from support.recording_builder import Made, make_recording
 from support.sample_records import encoded, make_call, make_result, make_run
 
 from chia_bypass.recording.folder import RunFolder
@@ -18,7 +19,7 @@ from chia_bypass.recording.writer import (
     append_records,
     segment_header,
 )
-from chia_bypass.replay_engine.answers import Index
+from chia_bypass.replay_engine.answers import Index, Reading
 from chia_bypass.values.encode import Encoded
 
 CALLS = [make_call(number, x=number) for number in range(8)]
@@ -91,6 +92,29 @@ def test_how_a_call_ended(index: Index, number: int) -> None:
         assert answer == stored.result
     else:
         assert answer is None
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+def test_what_the_replay_adds_is_no_answer(tmp_path: Path, indexed: bool) -> None:
+    folder = tmp_path / "r"
+    before = make_recording(folder, [Made(value="old"), Made(value="old", tag="t")])
+    if not indexed:
+        (folder / "index").unlink()
+    with RunFolder.extend(folder, make_run("now"), "host") as run:
+        segment = SegmentWriter.unique(folder, segment_header("now", "worker", "host", 1, 0.0))
+        (call,) = Index(before).calls([0])
+        ResultWriter(folder, segment).write(make_result(call), encoded("new"))
+        append_records(segment, [make_call(7), driver("loop.7")])
+        assert Index.open(folder).document("loop.0/0") == encoded("new").document
+        index = Index.open(folder, Reading(without="now"))
+        assert index.document("loop.0/0") == encoded("old").document
+        assert index.fresh_number("loop.0") == 2
+        assert [one.path for one in index.drivers("loop")] == ["loop.0"]
+        assert index.recording.tells_all_ends == before.tells_all_ends
+        assert index.recording.complete
+        assert index.recording.contents.problems == []
+        segment.close()
+        run.abandon()
 
 
 @pytest.mark.parametrize("path", ["loop.0/6", "loop.0/7", "nobody.0/1"])

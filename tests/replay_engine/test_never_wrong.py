@@ -210,3 +210,42 @@ def test_what_was_got_before_there_were_threads_does_not_wait_for_them(loops: Lo
     with chia_bypass.replay(folder, script="loop") as replaying:
         assert loops.here(GOT_BEFORE) == recorded
     assert replaying.outcome.out_of_order == ()
+
+
+def test_what_a_resume_has_just_recorded_answers_no_other_call(loops: Loops) -> None:
+    loops.write(
+        """
+import time
+
+gate = "/".join((FOLDER, "gate"))
+text = "/".join((FOLDER, "text"))
+
+@ChiaFunction(num_cpus=0)
+def read(path):
+    real("read")
+    while not os.path.exists(gate):
+        time.sleep(0.01)
+    return open(path).read()
+
+@ChiaFunction(num_cpus=0, max_calls=1)  # so that each is decided on by a worker that opens it anew
+def chain(path):
+    real("chain")
+    return [read.chia_remote(path)]
+
+(first,), (second,) = get(chain.chia_remote(text)), get(chain.chia_remote(text))
+open(gate, "w").close()
+print(get(first), get(second))
+""".replace("FOLDER", repr(str(loops.folder)))
+    )
+    (loops.folder / "text").write_text("old")
+    recorded = loops.record()
+    assert recorded.stdout == "old old\n", recorded.stderr
+    (loops.folder / "text").write_text("new")
+    (loops.folder / "gate").unlink()
+    loops.real_runs()
+    resumed = loops.chia_bypass("resume", "r")
+    assert resumed.returncode == 0, resumed.stderr
+    assert resumed.stdout == "new new\n"
+    assert sorted(loops.real_runs()) == ["chain", "chain", "read", "read"]
+    replayed = loops.replay()
+    assert (replayed.returncode, replayed.stdout) == (0, "new new\n")

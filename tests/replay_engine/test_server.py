@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support.recording_builder import Made, make_recording
 
-from chia_bypass.replay_engine.answers import Index, Reading
+from chia_bypass.replay_engine.answers import AS_IT_IS, Index
 from chia_bypass.replay_engine.matcher import Found, Matcher
 from chia_bypass.replay_engine.miss_reasons import MissReason
 from chia_bypass.replay_engine.recorded_calls import Rule
@@ -22,7 +22,7 @@ class Counting(RemoteServer):
 
     def __init__(self, folder: Path) -> None:
         name = secrets.token_hex(8)  # each recording has a server of its own
-        super().__init__(str(folder), "", name, DriverProcess.here(), Reading(True))
+        super().__init__(str(folder), "", name, DriverProcess.here(), AS_IT_IS)
         self.asked: list[str] = []
 
     def _ask(self, method: str, *arguments: Any) -> Any:
