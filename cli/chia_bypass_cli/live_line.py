@@ -103,8 +103,8 @@ class LiveLine:
 
 
 def text_of(doing: str, counts: Mapping[str, int], seconds: float) -> str:
-    """``replaying · 12 served · 3 real · 1 in flight · 34 s``."""
-    told = [f"{count:,} {what}" for what, count in counts.items()]
+    """``recording · 12 recorded · 1 in flight · 34 s``, without what there is none of."""
+    told = [f"{count:,} {what}" for what, count in counts.items() if count]
     return " · ".join([doing, *told, terminal.seconds(float(round(seconds)))])
 
 
