@@ -47,9 +47,10 @@ def report(
         names = [f"{call.path} ({call.function})" for call in replayed.unused]
         terminal.some("unused", names)
     if replayed.reached_end:
-        served = len(replayed.served)
+        served, unused = len(replayed.served), len(replayed.unused)
+        count = f"{served} of {served + unused}" if unused else f"all {served}"
         terminal.line(
-            f"all {served} recorded calls were served, and the recording ends here. Go on with: "
+            f"{count} recorded calls were served, and the recording ends here. Go on with: "
             f"chia-bypass resume {replayed.recording.folder}",
             stderr=True,
         )

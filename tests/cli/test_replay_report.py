@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import pytest
 from support.loop_runner import Loops
+from support.recording_builder import NEVER, Made, make_recording
 
+from chia_bypass.control.dry_files import DryFiles
+from chia_bypass.control.replayed import Replayed
 from chia_bypass.look.analysis.replay_outcome import read_outcome
+from chia_bypass.replay_engine.events import Event, Kind
+from chia_bypass.replay_engine.miss_reasons import MissReason
+from chia_bypass_cli.replay_report import report
 
 LOOP = """
 @ChiaFunction(num_cpus=0)
@@ -65,3 +73,20 @@ def test_it_tells_all_of_a_replay_and_report_shows_it(loops: Loops) -> None:
     )
     assert (content["command_status"], content["exit_status"]) == (None, 127)
     assert content["calls"] == []
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [([Made(), Made(value=NEVER)], "all 1"), ([Made(), Made(value=NEVER), Made()], "1 of 2")],
+)
+def test_the_end_of_a_recording_counts_as_the_final_line_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], made: list[Made], told: str
+) -> None:
+    recording = make_recording(tmp_path / "r", made, close=False)
+    served = Event(Kind.SERVED, "loop:f", path="loop.0/0", recorded="loop.0/0")
+    missed = Event(Kind.MISSED, "loop:f", path="loop.0/1", reason=MissReason.UNFINISHED.value)
+    replayed = Replayed(recording, (served, missed), entered=True)
+    assert report(replayed, 1, strict=False, files=DryFiles(None)) == 24
+    shown = capsys.readouterr().err
+    assert f"{told} recorded calls were served, and the recording ends here." in shown
+    assert f"{len(replayed.unused)} unused" in shown
