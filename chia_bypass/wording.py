@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
@@ -47,6 +48,12 @@ def inert(line: str) -> str:
 
 def _visible_character(character: str) -> str:
     return character if character.isprintable() else ascii(character)[1:-1]
+
+
+def shown_path(path: str | Path) -> str:
+    """A path, relative to the working directory if it is in it."""
+    path, here = Path(path), Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def moment(seconds: float) -> str:

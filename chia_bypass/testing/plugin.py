@@ -195,8 +195,8 @@ def pytest_terminal_summary(
     tallies = config.stash[_tallies]
     if not tallies:
         return
-    from chia_bypass.testing.tally import lines, orphans, shown_path
-    from chia_bypass.wording import visible
+    from chia_bypass.testing.tally import lines, orphans
+    from chia_bypass.wording import shown_path, visible
 
     terminalreporter.section("chia-bypass")
     for line in lines(tallies):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from chia_bypass.wording import shown_path
+
 if TYPE_CHECKING:
     from chia_bypass.look.analysis.replay_outcome import ReplayedCall, ReplayOutcome
 
@@ -89,12 +91,6 @@ def lines(tallies: Sequence[Tally]) -> Iterator[str]:
         saved_seconds=sum(tally.saved_seconds for tally in tallies),
     )
     yield (f"{recorded} recorded · " if recorded else "") + replayed
-
-
-def shown_path(path: str | Path) -> str:
-    """A path, relative to the working directory if it is in it."""
-    path, here = Path(path), Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def orphans(expected: dict[Path, set[Path]]) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from chia_bypass.errors import UsageError
+from chia_bypass.wording import shown_path
 from chia_bypass_cli import terminal
 
 if TYPE_CHECKING:
@@ -20,12 +22,14 @@ if TYPE_CHECKING:
 def tell_recorded(recording: Recording) -> None:
     """Print which command the recording would start, and where."""
     for run in recording.contents.runs[:1]:
-        terminal.line(command_of(run))
+        terminal.line(command_of(recording, run))
 
 
-def command_of(run: Run) -> str:
-    """The command of a run, as a shell takes it, and where it ran."""
-    return f"command: {shlex.join(run.command)}, in {run.directory}"
+def command_of(recording: Recording, run: Run) -> str:
+    """The command of a run, as a shell takes it, and where it ran, as seen from here."""
+    # By its text alone: nothing of a recording that is only looked at leads to other files.
+    directory = os.path.abspath(recording.folder / run.directory)  # noqa: PTH100
+    return f"command: {shlex.join(run.command)}, in {shown_path(directory)}"
 
 
 def tell(session: ReplaySession) -> None:

@@ -108,7 +108,8 @@ def _total(recording: Recording, found: int) -> str:
         parts += [f"{without}: --failed"] if without else []
     if len(recording.contents.runs) > 1:
         parts.append(f"{len(recording.contents.runs)} runs")
-    parts = [*parts, state(recording), *map(consent.command_of, recording.contents.runs[:1])]
+    commands = (consent.command_of(recording, run) for run in recording.contents.runs[:1])
+    parts = [*parts, state(recording), *commands]
     room, told = terminal.width(), " · ".join(parts)
     return told if room is None else terminal.cut(visible(told), room).rstrip()
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 from support.recording_builder import NEVER, Made, a_loop, add_run, add_to_recording, make_recording
+from support.sample_records import make_run
 from support.terminals import in_pipe, on_terminal
 
+from chia_bypass.recording.folder import RunFolder
 from chia_bypass.values.kinds import Reference
 
 HOSTILE = "\x1b[31mred\x1b]0;title\x07\n[bold]list[int]\u202e"
@@ -187,7 +190,18 @@ def test_following_ends_with_a_recording_that_nobody_writes(tmp_path: Path) -> N
     make_recording(tmp_path / "r", a_loop(5), close=False)
     shown = in_pipe("inspect", tmp_path / "r", "--follow").stdout.decode()
     assert shown.count("Build.build#") == 2
-    assert shown.splitlines()[-1] == "5 calls · incomplete · command: python loop.py, in ."
+    told = f"5 calls · incomplete · command: python loop.py, in {tmp_path / 'r'}"
+    assert shown.splitlines()[-1] == told
+
+
+def test_where_the_command_ran_is_told_as_seen_from_here(tmp_path: Path) -> None:
+    run = replace(make_run(), directory="../..")
+    with RunFolder.create(tmp_path / "recordings" / "r", run, "host"):
+        pass
+    told = in_pipe("inspect", "recordings/r", cwd=tmp_path).stdout.decode()
+    assert told.endswith("command: python loop.py, in .\n")
+    told = in_pipe("inspect", "r", cwd=tmp_path / "recordings").stdout.decode()
+    assert told.endswith(f"command: python loop.py, in {tmp_path}\n")
 
 
 def test_what_was_probably_meant_is_told(recording: Path) -> None:
