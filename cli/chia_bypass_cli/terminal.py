@@ -135,7 +135,8 @@ def table(
     """Print a table, always one line a row.
 
     ``numbers`` are the columns that stand to the right and are never cut. Where the terminal is too
-    narrow, the ``optional`` columns are left out, the first one first, then texts are cut.
+    narrow, the ``optional`` columns are left out, the first one first, then texts are cut: names in
+    the middle, sentences at the end.
     """
     cells = [[visible(str(cell)) for cell in row] for row in rows]
     widths = [
@@ -196,7 +197,7 @@ def _joined(
 def _fitted(text: str, size: int, *, right: bool) -> str:
     missing = size - _length(text)
     if missing < 0:
-        return cut(text, size)
+        return cut(text, size) if " " in text.strip() else cut_inside(text, size)
     return " " * missing + text if right else text + " " * missing
 
 
@@ -209,6 +210,14 @@ def cut(text: str, size: int) -> str:
     from rich.cells import set_cell_size
 
     return set_cell_size(text, size - 1) + CUT
+
+
+def cut_inside(name: str, size: int) -> str:
+    """The same of a name or a path: its end stays, which tells it from those that begin alike."""
+    end = name[-(size // 2) :]
+    while _length(end) > size // 2:  # some characters take two columns
+        end = end[1:]
+    return cut(name, size - _length(end)) + end
 
 
 def _length(text: str) -> int:

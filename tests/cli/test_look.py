@@ -56,6 +56,15 @@ def test_a_listing_has_one_line_a_row_that_fits(recording: Path, columns: int) -
     assert ("host" in shown) == (columns == 200)
 
 
+@pytest.mark.parametrize("name", ["explore_design_space_of_the", "深い階層にある設計空間の探索を"])
+def test_names_that_begin_alike_are_told_apart(tmp_path: Path, name: str) -> None:
+    ends = ("caches", "queues")
+    make_recording(tmp_path / "r", [Made(f"loop:{name}_{end}", {"k": 1}) for end in ends])
+    shown = on_terminal("inspect", tmp_path / "r", columns=40).split("\n")[:3]
+    assert max(map(cell_len, shown)) <= 40
+    assert [end in line for end, line in zip(ends, shown[1:], strict=True)] == [True, True]
+
+
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_one_call_fits_the_terminal(recording: Path, columns: int) -> None:
     shown = on_terminal("inspect", recording, "Build.build#0", columns=columns)
