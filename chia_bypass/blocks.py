@@ -46,6 +46,9 @@ class Replaying:
         """What happened; within the block, so far, of which the last calls may be missing."""
         return self._ended or self._session.so_far()
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.outcome.final_line}>"
+
     def _repr_html_(self) -> str:
         from chia_bypass.control.outcome import outcome_of
         from chia_bypass.look.analysis.notebook import outcome_html

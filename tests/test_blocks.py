@@ -34,6 +34,7 @@ def test_a_block_is_recorded_and_replayed(tmp_path: Path) -> None:
     with chia_bypass.replay(folder) as replaying:
         assert [get(draw.chia_remote(x)) for x in (1, 1, 2)] == recorded
     assert (len(replaying.outcome.events), replaying.outcome.unused) == (3, ())
+    assert repr(replaying) == f"<Replaying: {replaying.outcome.final_line}>"
     assert get(draw.chia_remote(1)) not in recorded
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from chia_bypass.control.drift_causes import Cause, causes
 from chia_bypass.control.files_put_back import FilesPutBack, files_put_back
 from chia_bypass.exit_status import ExitStatus
+from chia_bypass.look.analysis.replay_outcome import final_line
 from chia_bypass.loop_files.compare import LoopState
 from chia_bypass.names import short_name
 from chia_bypass.recording.reader import Recording
@@ -37,6 +38,21 @@ class Replayed:
     """Whether files that served calls had left were put back at all."""
     loop: LoopState = field(default_factory=LoopState)
     """How the files were that the loop itself reads."""
+
+    def __repr__(self) -> str:
+        """Short, for a notebook: the fields of a long loop fill its page."""
+        return f"<{type(self).__name__}: {self.final_line}>"
+
+    @property
+    def final_line(self) -> str:
+        """All in one line."""
+        return final_line(
+            served=self.count(Kind.SERVED),
+            real=self.count(Kind.REAL),
+            missed=self.count(Kind.MISSED),
+            unused=len(self.unused),
+            saved_seconds=self.saved,
+        )
 
     def count(self, kind: Kind) -> int:
         """How many calls went that way."""

@@ -28,8 +28,6 @@ def report(
 
     ``faults``: the options that inject the same faults again.
     """
-    from chia_bypass.control.outcome import outcome_of
-
     if not replayed.entered:
         terminal.line(
             "chia-bypass: nothing was replayed: no Python process of the command loaded the hook. "
@@ -56,7 +54,7 @@ def report(
         )
     if files.kept_out:
         terminal.line(files.kept_out, stderr=True)
-    terminal.line(outcome_of(replayed).final_line, stderr=True)
+    terminal.line(replayed.final_line, stderr=True)
     ours = replayed.exit_status(status, strict=strict)
     failure = next((one for one in _FAILURES if strict and one == ours), None)
     if failure is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from support.recording_builder import Made, make_recording
 
+from chia_bypass.control.outcome import outcome_of
 from chia_bypass.control.replayed import Replayed, totals
 from chia_bypass.exit_status import ExitStatus
 from chia_bypass.recording.reader import Recording
@@ -35,6 +36,13 @@ def test_calls_that_nobody_made_are_unused(recording: Recording) -> None:
     found = replayed(recording, SERVED)
     assert [call.path for call in found.unused] == ["loop.0/1", "loop.0/1/0"]
     assert found.exit_status(0, strict=True) == ExitStatus.UNUSED
+
+
+def test_it_is_shown_in_one_line(recording: Recording) -> None:
+    found = replayed(recording, SERVED)
+    told = "1 replayed · 0 real · 0 missed · 2 unused · saved 1.0 s"
+    assert repr(found) == f"<Replayed: {told}>"
+    assert repr(outcome_of(found)) == f"<ReplayOutcome: {told}>"
 
 
 def test_a_call_that_was_still_to_be_compared_was_made(recording: Recording) -> None:

@@ -96,6 +96,10 @@ class ReplayOutcome:
     not_put_back: tuple[str, ...] = ()
     """Those that were not, as sentences."""
 
+    def __repr__(self) -> str:
+        """Short, for a notebook: the fields of a long loop fill its page."""
+        return f"<{type(self).__name__}: {self.final_line}>"
+
     @property
     def counts(self) -> Counter[str]:
         """How many calls there are of each kind."""
