@@ -161,7 +161,7 @@ def refuse_sandbox(options: Iterable[str]) -> None:
 @contextmanager
 def replaying(source: Path, options: ReplayOptions, script: str | None) -> Iterator[Replaying]:
     """What `replay` does, with options that were checked."""
-    with ReplaySession(source, options, script=script) as session:
+    with ReplaySession(source, options, script=script, keywords=True) as session:
         block = Replaying(session)
         status = 1
         try:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from chia_bypass.checked_fields import Unfit
 from chia_bypass.fault_rules import FORM, FaultRule
@@ -20,6 +21,33 @@ from chia_bypass.fault_rules import FORM, FaultRule
 def flag(option: str) -> str:
     """How the command line calls an option: ``--live-from``."""
     return "--fault" if option == "faults" else "--" + option.replace("_", "-")
+
+
+@dataclass(frozen=True, slots=True)
+class Phrasing:
+    """How a message says options: as whoever reads it gives them."""
+
+    keywords: bool = False
+    """They are arguments of a block of Python or of a marker, and not of a command."""
+
+    def __call__(self, **options: str | bool | list[str]) -> str:
+        """``--live f --allow-pickle``, or ``live=['f'], allow_pickle=True``, without what is False
+        or an empty list."""
+        given = {name: value for name, value in options.items() if value}
+        if self.keywords:
+            return ", ".join(f"{name}={value!r}" for name, value in given.items())
+        return " ".join(word for name, value in given.items() for word in _words(name, value))
+
+
+COMMAND_LINE: Final = Phrasing()
+
+
+def _words(option: str, value: str | bool | list[str]) -> Iterator[str]:
+    if isinstance(value, bool):
+        yield flag(option)
+    else:
+        for one in [value] if isinstance(value, str) else value:
+            yield f"{flag(option)} {shlex.quote(one)}"
 
 
 def _regex(pattern: str) -> str:

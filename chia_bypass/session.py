@@ -91,6 +91,8 @@ class Session:
     """Replay: the nodes are those of a described cluster, and offer that and nothing else."""
     resume: bool = False
     """Replay: it finishes the recorded run, on the Ray that the drivers ask for."""
+    keywords: bool = False
+    """Replay: ``replay`` was given as arguments of a block of Python or of a marker."""
     script: str | None = None
     """Under which name the drivers count; None: under that of the program that they run."""
     foreign: bool = False

@@ -44,6 +44,9 @@ def test_a_miss_is_raised_where_it_happens_and_cannot_be_swallowed(tmp_path: Pat
     with pytest.raises(Miss, match="recorded under other arguments"):
         with chia_bypass.replay(folder):
             draw.chia_remote(2)
+    with pytest.raises(Miss, match=r"or use live=\['repeat'\]"):
+        with chia_bypass.replay(folder):
+            repeat.chia_remote("a")
     with pytest.raises(Swallowed, match="recorded under other arguments"):
         with chia_bypass.replay(folder):
             with contextlib.suppress(Miss):

@@ -57,11 +57,12 @@ class ReplaySession:
         resume: bool = False,
         sandbox: SandboxOptions | None = None,
         artifact: UnpackedArtifact | None = None,
+        keywords: bool = False,
     ) -> None:
         """``source``: a recording folder or a bypass YAML in one; ``command``: the recorded one.
 
-        For ``script`` and ``resume`` see `Session`; ``sandbox`` is None where there can be none;
-        ``artifact`` is what ``source`` is from.
+        For ``script``, ``resume`` and ``keywords`` see `Session`; ``sandbox`` is None where there
+        can be none; ``artifact`` is what ``source`` is from.
         Raises RecordingError and UsageError.
         """
         folder, self.yaml = located(source)
@@ -72,6 +73,7 @@ class ReplaySession:
         self._own_ray = options.address is None and not resume
         self._given, self._resume = command, resume
         self._script = script or _only_script(self.recording)
+        self._keywords = keywords
         self._growing: RunFolder | None = None
         self._artifact = artifact
         nowhere = None if resume else sandbox
@@ -128,6 +130,7 @@ class ReplaySession:
             sandboxed=self.files.covers_all,
             working=str(self.directory),
             moved_from=self.files.moved_from,
+            keywords=self._keywords,
             script=self._script,
             foreign=self.foreign,
         )

@@ -118,7 +118,7 @@ class ReplayEngine:
             self._again,
             self.real.ran,
         )
-        self._deaths = Deaths(index, outcomes)
+        self._deaths = Deaths(index, outcomes, policy.say)
         self._methods = OwnMethods(policy, outcomes, self._states)
         self.inputs = InputChecks(context, index, outcomes)
         self._log = None if growth is None else growth.seen(self.parents.memory_of)
@@ -346,7 +346,9 @@ class ReplayEngine:
 
     def _missed(self, call: Call, missed: Missed) -> Miss:
         yaml = self.context.config.path or "the bypass YAML"
-        error = misses.miss(call, missed, yaml, invented=bool(self.context.invented))
+        error = misses.miss(
+            call, missed, yaml, invented=bool(self.context.invented), say=self._policy.say
+        )
         noted = event(
             Kind.MISSED,
             call,

@@ -10,6 +10,7 @@ from chia_bypass.engine import Unanswered
 from chia_bypass.errors import Miss
 from chia_bypass.fault_rules import FaultKind
 from chia_bypass.names import short_name
+from chia_bypass.options import Phrasing
 from chia_bypass.recording.records import Outcome
 from chia_bypass.replay_engine.answers import Answers
 from chia_bypass.replay_engine.events import Event, Kind, Outcomes
@@ -19,10 +20,12 @@ _DEATHS: Final = (WorkerCrashedError, OutOfMemoryError, NodeDiedError)
 _OF_RAY: Final = "ray.exceptions:"
 
 
-def not_rebuilt(function: str, tag: str | None, recorded: str, detail: str) -> tuple[Miss, Event]:
+def not_rebuilt(
+    function: str, tag: str | None, recorded: str, detail: str, say: Phrasing
+) -> tuple[Miss, Event]:
     """The error and the note of the miss; ``recorded`` is the path of the recorded call."""
     key, reason = short_name(function), MissReason.NOT_REBUILT.value
-    remedy = f"Run it for real with --live {key}, or record the loop again"
+    remedy = f"Run it for real with {say(live=[key])}, or record the loop again"
     parent = recorded.rpartition("/")[0]
     error = Miss(function, tag, parent, reason, detail, remedy)
     noted = Event(
@@ -37,8 +40,8 @@ class Deaths:
     A value can end the process that rebuilds it, where it came from a stranger or is too large.
     """
 
-    def __init__(self, index: Answers, outcomes: Outcomes | None) -> None:
-        self._index, self._outcomes = index, outcomes
+    def __init__(self, index: Answers, outcomes: Outcomes | None, say: Phrasing) -> None:
+        self._index, self._outcomes, self._say = index, outcomes, say
         self._served: set[str] = set()
         self._node_dies = False
 
@@ -65,4 +68,5 @@ class Deaths:
             return  # served as it was recorded: --replay-ray-errors
         detail = f"the worker that was to rebuild it died ({type(error).__name__})"
         call = result.call
-        self._outcomes.add(not_rebuilt(call.function, call.tag, path, detail)[1])
+        _, noted = not_rebuilt(call.function, call.tag, path, detail, self._say)
+        self._outcomes.add(noted)

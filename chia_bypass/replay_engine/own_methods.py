@@ -102,9 +102,10 @@ class OwnMethods:
         here = position.current()
         parent = here.parent.path if here else "the driver"
         reason = MissReason.STALE.value
+        say = self._policy.say
         remedy = (
-            "Run those calls for real, too (--redo CALL, --live FUNCTION); or, if what it returns "
-            f"does not depend on them, use --stale {name}"
+            f"Run those calls for real, too ({say(redo=['CALL'])}, {say(live=['FUNCTION'])}); or, "
+            f"if what it returns does not depend on them, use {say(stale=[name])}"
         )
         miss = Miss(name, None, parent, reason, why, remedy)
         if self._outcomes is not None:

@@ -39,8 +39,8 @@ def refuse_asked(context: ReplayContext) -> None:
 def _asked(policy: Policy, yaml: BypassConfig) -> Iterator[tuple[str, str]]:
     """What lets calls run for real, and of which function; ``*``: of any."""
     if policy.on_miss is not OnMiss.FAIL:
-        yield f"--on-miss {policy.on_miss.value}", "*"
-    yield from ((f"--live {glob}", glob) for glob in policy.live)
+        yield policy.say(on_miss=policy.on_miss.value), "*"
+    yield from ((policy.say(live=[glob]), glob) for glob in policy.live)
     if not policy.serves_only:
         yield "an option", "*"
     for name, entry in yaml.entries.items():
@@ -54,13 +54,12 @@ def refused(
     context: ReplayContext, function: str, tag: str | None = None, *, asked: str = ""
 ) -> RealRunRefused:
     """Why ``function`` must not run here; ``asked``: what asked for it."""
-    short = short_name(function)
-    shown = repr(short) if short == "*" else short  # what a shell would take for file names
+    say = context.policy.say
     why = f"this Ray only pretends to have {', '.join(sorted(context.invented))}"
     return RealRunRefused(
         function if function != "*" else "the loop",
         tag,
         f"{asked} would run it for real, and {why}" if asked else why,
-        "Name a cluster that has them with --address, or, if it only computes, use "
-        f"--allow-local {shown}",
+        f"Name a cluster that has them with {say(address='ADDRESS')}, or, if it only computes, use "
+        f"{say(allow_local=[short_name(function)])}",
     )

@@ -14,9 +14,10 @@ from chia_bypass import demands
 from chia_bypass.demands import Amounts
 from chia_bypass.errors import Miss
 from chia_bypass.identity import position
+from chia_bypass.options import Phrasing
 from chia_bypass.replay_engine.events import Event, Kind, Log, Outcomes
 from chia_bypass.replay_engine.miss_reasons import MissReason
-from chia_bypass.replay_engine.misses import PLACE_REMEDY
+from chia_bypass.replay_engine.misses import place_remedy
 from chia_bypass.replay_engine.resources import why_group_never_placed, why_never_placed
 from chia_bypass.session import Session
 from chia_bypass.wording import inert, visible
@@ -75,9 +76,9 @@ def warn(what: str, why: str) -> None:
 class ReservationCheck:
     """Refuses placement groups and actors that a replay's own Ray can never place."""
 
-    def __init__(self, control: Path, closed: bool) -> None:
+    def __init__(self, control: Path, closed: bool, say: Phrasing) -> None:
         """``closed``: the Ray is the replay's own and gets no more nodes; else only warn."""
-        self._outcomes, self._closed = Outcomes(Log(control)), closed
+        self._outcomes, self._closed, self._say = Outcomes(Log(control)), closed, say
 
     def group(self, bundles: Sequence[Amounts], strategy: str, name: str) -> None:
         """Raises Miss if the group can never be placed."""
@@ -101,18 +102,18 @@ class ReservationCheck:
             return
         here = position.current()
         parent = here.parent.path if here else "the driver"
-        reason = MissReason.NEVER_PLACED.value
-        miss = Miss(what, None, parent, reason, why, PLACE_REMEDY)
-        missed = Event(Kind.MISSED, what, message=str(miss), reason=reason, remedy=PLACE_REMEDY)
+        reason, remedy = MissReason.NEVER_PLACED.value, place_remedy(self._say)
+        miss = Miss(what, None, parent, reason, why, remedy)
+        missed = Event(Kind.MISSED, what, message=str(miss), reason=reason, remedy=remedy)
         self._outcomes.add(missed)
         raise miss
 
 
 @lru_cache(maxsize=1)
-def _check(control: str, closed: bool) -> ReservationCheck:
-    return ReservationCheck(Path(control), closed)
+def _check(control: str, closed: bool, say: Phrasing) -> ReservationCheck:
+    return ReservationCheck(Path(control), closed, say)
 
 
 def check_of(session: Session) -> ReservationCheck:
     """The check of this process in the replay ``session``."""
-    return _check(session.control, session.own_ray)
+    return _check(session.control, session.own_ray, Phrasing(session.keywords))

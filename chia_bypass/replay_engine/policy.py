@@ -7,8 +7,8 @@ from enum import Enum
 
 from chia_bypass.bypass.config import Entry, Match, Repeats
 from chia_bypass.names import tag_fits
+from chia_bypass.options import COMMAND_LINE, NamedCalls, Phrasing, ReplayOptions
 from chia_bypass.options import Cut as Cut
-from chia_bypass.options import NamedCalls, ReplayOptions
 from chia_bypass.recording.redaction import NO_RULES, Redaction
 from chia_bypass.replay_engine.faults import FaultPlan
 from chia_bypass.replay_engine.recorded_calls import Rule
@@ -82,6 +82,8 @@ class Policy:
     """Files that served calls had left are put back where they were."""
     faults: FaultPlan = field(default_factory=FaultPlan)
     """``--fault``: which served calls break."""
+    say: Phrasing = COMMAND_LINE
+    """How messages say these options."""
     redaction: Redaction = NO_RULES
     """The rules under which the calls were recorded: their digests know nothing else."""
 
@@ -133,7 +135,7 @@ class Policy:
             redaction=redaction,
             foreign=session.foreign,
         )
-        return replace(policy, puts_back=session.puts_back)
+        return replace(policy, puts_back=session.puts_back, say=Phrasing(session.keywords))
 
     @property
     def trusted(self) -> tuple[str, ...] | None:

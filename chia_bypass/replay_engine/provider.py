@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from chia_bypass.errors import Miss
+from chia_bypass.options import COMMAND_LINE, Phrasing
 from chia_bypass.patches import ray_errors
 from chia_bypass.patches.ray_errors import RecordedText
 from chia_bypass.recording.layout import has_nonce
@@ -100,6 +101,8 @@ class Answer:
     """What the call had left and is put back before its value is returned."""
     trusted: tuple[str, ...] | None = None
     """Modules whose classes may run code of their own when the value is rebuilt; None: all."""
+    say: Phrasing = COMMAND_LINE
+    """How options are said if it cannot be rebuilt."""
 
     @property
     def plain(self) -> bool:
@@ -152,7 +155,7 @@ class Answer:
             raise self._missed(tag, f"{type(error).__name__}: {error}") from error
 
     def _missed(self, tag: str | None, detail: str) -> Miss:
-        miss, noted = not_rebuilt(self.function, tag, self.recorded, detail)
+        miss, noted = not_rebuilt(self.function, tag, self.recorded, detail, self.say)
         if self.source.control:
             Outcomes(self.source.keeper()).add(noted)
         return miss

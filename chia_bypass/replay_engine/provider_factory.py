@@ -115,6 +115,7 @@ class Provision:
             if files
             else (),
             trusted=self._trusted,
+            say=self._policy.say,
         )
 
     def restores(self, left: Left) -> bool:

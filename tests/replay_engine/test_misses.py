@@ -6,6 +6,7 @@ import pytest
 from support.memory_recording import MemoryRecording
 from support.sample_records import make_call, make_result
 
+from chia_bypass.options import Phrasing
 from chia_bypass.recording.records import Call
 from chia_bypass.replay_engine.matcher import Matcher, Missed
 from chia_bypass.replay_engine.miss_reasons import MissReason
@@ -64,6 +65,21 @@ def test_a_class_and_a_pickle_are_allowed_at_once() -> None:
     assert told == "Allow it with --allow-import parts --allow-pickle, if you trust the recording"
     unpickled = Missed(MissReason.NEEDS_IMPORT, None, ("parts",))
     assert miss(make_call(0), unpickled, "y.yaml").remedy == "Allow it with --allow-import parts"
+
+
+@pytest.mark.parametrize("reason", MissReason)
+def test_a_block_is_told_of_its_arguments(reason: MissReason) -> None:
+    for pickled, used_up in ((False, False), (True, True)):
+        found = Missed(reason, make_call(1), ("parts",), pickled=pickled, used_up=used_up)
+        told = miss(
+            make_call(0), found, "y.yaml", invented=True, say=Phrasing(keywords=True)
+        ).remedy
+        assert " --" not in told
+        if reason is MissReason.NOT_KEPT:
+            assert told.endswith("let it run for real with live=['f'], allow_local=['f']")
+        if reason is MissReason.NEEDS_IMPORT and pickled:
+            allowed = "allow_import=['parts'], allow_pickle=True"
+            assert told == f"Allow it with {allowed}, if you trust the recording"
 
 
 @pytest.mark.parametrize("reason", [MissReason.NOT_KEPT, MissReason.NEVER_RECORDED])

@@ -89,7 +89,7 @@ def test_answers_of_actors_that_served_calls_were_given_are_told_or_refused(loop
     with pytest.raises(Miss, match=r"Counter\.now.*stale") as refused:
         with chia_bypass.replay(folder, script="loop", on_miss="record") as replaying:
             loops.here(COUNTER)
-    assert "--stale Counter.now" in refused.value.remedy
+    assert "use stale=['Counter.now']" in refused.value.remedy
     assert replaying.outcome.exit_status(1) == ExitStatus.STALE
     options = {"on_miss": "record", "stale": ["Counter.now"]}
     with chia_bypass.replay(folder, script="loop", **options):  # type: ignore[arg-type]
