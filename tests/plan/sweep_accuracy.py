@@ -97,7 +97,7 @@ def measured(folder: Path, seed: int) -> tuple[float, float, float]:
         for _ in range(BEFORE - 1):
             nodes_before.add_node(num_cpus=CPUS)
         record = ("record", "-o", "r", "--", sys.executable, "loop.py")
-        recorded = clock(chia_bypass(folder, *record, RAY_ADDRESS=nodes_before.address))
+        recorded = clock(chia_bypass(folder, *record, RAY_ADDRESS=str(nodes_before.address)))
     finally:
         nodes_before.shutdown()  # type: ignore[no-untyped-call]
     over = f"node={BEFORE}..{AFTER}"
