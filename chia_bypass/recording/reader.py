@@ -6,6 +6,7 @@ Reading never executes anything and imports nothing that a recording names.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
@@ -229,6 +230,8 @@ class Recording:
         """All notes of methods, by the run that made them."""
         found: defaultdict[str, list[ActorMethod]] = defaultdict(list)
         for name in segments_of(self.folder):
+            if not re.search(b"actormethod", self._segments.data(name)):
+                continue  # most have none, and to unpack a hundred thousand records takes a second
             header = self._segments.header(name)
             for content, spot in self._segments.maps(name):
                 if content["kind"] == "actormethod" and header is not None:
@@ -236,6 +239,16 @@ class Recording:
                     if isinstance(record, ActorMethod):
                         found[header.run].append(record)
         return found
+
+    @cached_property
+    def called_actors(self) -> Mapping[str, frozenset[str]]:
+        """By path of a call, paths of the plain actors that it, and what is below it, called."""
+        found: defaultdict[str, set[str]] = defaultdict(set)
+        for one in (method for methods in self._methods.values() for method in methods):
+            parts = one.caller.split("/") if one.actor else []
+            for end in range(2, len(parts) + 1):
+                found["/".join(parts[:end]).partition("@")[0]].add(one.actor)
+        return {path: frozenset(actors) for path, actors in found.items()}
 
     def document(self, stored: Stored) -> memoryview:
         """The encoded value of a result. Raises RecordingCorrupt naming the call."""

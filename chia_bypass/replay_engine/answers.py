@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
@@ -39,6 +39,7 @@ class Answers(Protocol):
     def left(self, path: str) -> Sequence[LeftBy]: ...
     def past(self, path: str) -> Sequence[PastState]: ...
     def methods_below(self, path: str) -> Sequence[ActorMethod] | None: ...
+    def called_actors(self) -> Mapping[str, Collection[str]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,10 @@ class Index:
     def methods_below(self, path: str) -> Sequence[ActorMethod] | None:
         """What a call and all below it called of actors; None: the recording does not tell."""
         return self.recording.methods_below(path)
+
+    def called_actors(self) -> Mapping[str, Collection[str]]:
+        """By path of a call, the paths of the actors that it and all below it had called."""
+        return self.recording.called_actors
 
     def writes(self) -> Sequence[Sequence[Written]]:
         """What each attempt of a call wrote at paths that its arguments name, if it wrote any."""

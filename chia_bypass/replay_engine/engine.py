@@ -10,6 +10,7 @@ import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from chia_bypass.completion.turns import Turns
@@ -59,7 +60,7 @@ from chia_bypass.replay_engine.reapplying import Reapplying
 from chia_bypass.replay_engine.shared_state import Kind as StateKind
 from chia_bypass.replay_engine.shared_state import States
 from chia_bypass.replay_engine.state_uses import AskAgain, StateUses
-from chia_bypass.runtime import shared_facts
+from chia_bypass.runtime import origins, shared_facts
 from chia_bypass.values.digest import digest
 from chia_bypass.values.kinds import Reference
 
@@ -119,7 +120,14 @@ class ReplayEngine:
             self.real.ran,
         )
         self._deaths = Deaths(index, outcomes, policy.say)
-        self._methods = OwnMethods(policy, outcomes, self._states)
+        self._called_actors = index.called_actors()
+        self._methods = OwnMethods(
+            policy,
+            outcomes,
+            self._states,
+            self._called_actors,
+            partial(origins.path_of, context.run),
+        )
         self.inputs = InputChecks(context, index, outcomes)
         self._log = None if growth is None else growth.seen(self.parents.memory_of)
         turns = Turns(producers, policy.patience, self._out_of_order, self._log)
@@ -169,8 +177,8 @@ class ReplayEngine:
         self._deaths.serves(result.call.path)
         if result.outcome is Outcome.CANCELLED:
             self._cancelled.serves(result)
-        if question.given:
-            self._methods.served(question.given, misses.shown(question.call))
+        if question.given or result.call.path in self._called_actors:
+            self._methods.served(question.given, question.call, result.call.path)
         self._waits.serves(question.parent, result, result.seconds * self._policy.latency)
         return Plan(
             provider=provider,
@@ -217,8 +225,8 @@ class ReplayEngine:
             self.outcomes.add(event(Kind.COMPARED, asked.call, result.call))
         live, produced = self._token(question, certain=False)
         if self._policy.on_miss is OnMiss.FAIL:  # served or refused: both keep the order
-            if question.given:
-                self._methods.served(question.given, misses.shown(question.call))
+            if question.given or result.call.path in self._called_actors:
+                self._methods.served(question.given, question.call, result.call.path)
             self._waits.serves(question.parent, result, result.seconds * self._policy.latency)
             self._deaths.serves(result.call.path)
             if result.outcome is Outcome.CANCELLED:

@@ -121,6 +121,8 @@ class Matcher:
     def _match(self, call: Call, rule: Rule) -> Found | Missed:
         recorded = self._recorded(call.function, rule)
         place, bucket = recorded.take(call, rule)
+        if place is not None and self._siblings.outcomes[place] is None:
+            return Missed(MissReason.UNFINISHED, self._call(place))
         if place is not None:
             return self._found(place, call, rule)
         spare = next((place for place in self._spare if bucket and place in bucket.places), None)

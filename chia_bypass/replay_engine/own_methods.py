@@ -9,7 +9,7 @@ actor.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
 from chia_bypass.errors import Miss
@@ -17,6 +17,8 @@ from chia_bypass.identity import position
 from chia_bypass.identity.handles import Given, actor_of
 from chia_bypass.identity.producers import is_reference
 from chia_bypass.names import named
+from chia_bypass.recording.records import Call
+from chia_bypass.replay_engine import misses
 from chia_bypass.replay_engine.events import Event, Kind, Outcomes
 from chia_bypass.replay_engine.miss_reasons import MissReason
 from chia_bypass.replay_engine.policy import Policy
@@ -34,25 +36,40 @@ ASKED: Final = "results of methods of actors that served calls would have change
 class OwnMethods:
     """Those that one process calls."""
 
-    def __init__(self, policy: Policy, outcomes: Outcomes | None, states: States | None) -> None:
-        """``states``: None where nothing runs for real."""
+    def __init__(
+        self,
+        policy: Policy,
+        outcomes: Outcomes | None,
+        states: States | None,
+        called: Mapping[str, Collection[str]],
+        path_of: Callable[[Any], str],
+    ) -> None:
+        """``states``: None where nothing runs for real. ``called`` is `Answers.called_actors`, and
+        ``path_of`` tells the recorded path of the actor behind a handle."""
         self._policy, self._outcomes, self._states = policy, outcomes, states
+        self._called, self._path_of = called, path_of
         self._used: dict[str, str] = {}
+        self._reached: set[str] = set()
+        """Paths of actors that served calls had called, given to them or not."""
         self._noted: Counter[str] = Counter()
         self._refused: OrderedDict[Any, tuple[str, str]] = OrderedDict()
 
-    def served(self, given: Iterable[Given], call: str) -> None:
-        """``call``, which was given these, is served."""
+    def served(self, given: Iterable[Given], call: Call, recorded: str) -> None:
+        """``call``, which was given these, is served with the answer of the ``recorded`` one."""
         for actor in given:
-            self._used.setdefault(actor.id, call)
+            self._used.setdefault(actor.id, misses.shown(call))
+        self._reached.update(self._called.get(recorded, ()))
 
     def asked(self, handle: Any, method: str, returned: Any) -> None:
         """The loop has called a method of an actor, and was given ``returned`` for it."""
-        if self._outcomes is None or (self._states is None and not self._used):
+        used = self._used or self._reached
+        if self._outcomes is None or (self._states is None and not used):
             return
         actor = actor_of(handle)
         why = "" if actor is None else self._why(actor)
-        if actor is None or not why:
+        # A call may find an actor by its name, or in a variable.
+        reached = bool(self._reached) and self._path_of(handle) in self._reached
+        if actor is None or not (why or reached):
             return
         name = f"{actor.kind}.{method}"
         if named(name, self._policy.stale):
@@ -60,7 +77,7 @@ class OwnMethods:
         self._noted[name] += 1
         if self._noted[name] <= NOTED:
             self._outcomes.add(Event(Kind.UNCHECKED, name, message=ASKED))
-        if self._states is not None:
+        if why and self._states is not None:
             for reference in returned if isinstance(returned, list) else [returned]:
                 if is_reference(reference):
                     self._refused[reference.binary()] = name, why

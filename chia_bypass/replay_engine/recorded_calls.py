@@ -149,6 +149,8 @@ class RecordedCalls:
         self._siblings, self._taken = siblings, taken
         self._by_key: defaultdict[Hashable, list[int]] = defaultdict(list)
         self._masked: defaultdict[Hashable, list[int]] | None = None
+        self._open: defaultdict[Hashable, list[int]] = defaultdict(list)
+        self._masked_open: defaultdict[Hashable, list[int]] = defaultdict(list)
         self._buckets: dict[tuple[Hashable, bool], Bucket] = {}
         keys.prepare(places)
         in_order = keys.rule.match is Match.ORDER
@@ -157,22 +159,46 @@ class RecordedCalls:
             key = keys.recorded(place) if tag is None or in_order else tag
             if siblings.outcomes[place] is None:
                 self.unfinished.setdefault(key, place)
+                self._open[key].append(place)
             else:
                 self._by_key[key].append(place)
 
     def take(self, call: Call, rule: Rule) -> tuple[int | None, Bucket | None]:
-        """The place of the recorded call that answers ``call``, and where it was looked for."""
+        """The place of the recorded call that answers ``call``, and where it was looked for.
+
+        A place whose outcome is None: ``call`` is the one that never ended.
+        """
         arguments = self.keys.of(call)
-        exact = self._bucket(self._key(call, arguments), self._by_key, masked=False)
+        key = self._key(call, arguments)
+        exact = self._bucket(key, self._by_key, masked=False)
+        place = self._never_ended(self._open[key], call.lane, exact) if key in self._open else None
+        if place is not None:
+            return place, exact
         loose = self.volatile_bucket(call)
-        place = None
         if exact is not None:
             strictly = rule.strict and call.tag is not None
             place = exact.take(arguments, call.lane, rule, exact=strictly)
         if place is None and loose is not None:
             masked = self.keys.of(call, masked=True)
-            place = loose.take(masked, call.lane, rule, exact=True)
+            place = self._never_ended(self._masked_open.get(masked, ()), call.lane, loose)
+            if place is None:
+                place = loose.take(masked, call.lane, rule, exact=True)
         return place, exact or loose
+
+    def _never_ended(self, open_: Sequence[int], lane: str, bucket: Bucket | None) -> int | None:
+        """The first of ``open_`` whose turn it is: of calls that are equal as far as anybody can
+        tell, a lane makes the one first that it made first.
+        """
+        lanes = self._siblings.lanes
+        first = next((p for p in open_ if lanes[p] == lane and not self._taken[p]), None)
+        if first is None:
+            return None
+        left = () if bucket is None else bucket.left()
+        ended = next((place for place in left if lanes[place] == lane), None)
+        if ended is not None and ended < first:
+            return None
+        self._taken[first] = True
+        return first
 
     def key_of(self, call: Call) -> Hashable:
         """What a recorded call that may answer ``call`` is found by."""
@@ -200,6 +226,9 @@ class RecordedCalls:
             self._masked = defaultdict(list)
             for place in self.untagged():
                 self._masked[self.keys.recorded(place, masked=True)].append(place)
+            for place in self.places:
+                if self._siblings.tags[place] is None and self._siblings.outcomes[place] is None:
+                    self._masked_open[self.keys.recorded(place, masked=True)].append(place)
         return self._bucket(self.keys.of(call, masked=True), self._masked, masked=True)
 
     def _bucket(

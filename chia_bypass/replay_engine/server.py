@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,10 @@ class ReplayServer:
     def methods_below(self, path: str) -> Sequence[ActorMethod] | None:
         """As Index.methods_below."""
         return self._opened().methods_below(path)
+
+    def called_actors(self) -> Mapping[str, Collection[str]]:
+        """As Index.called_actors."""
+        return self._opened().called_actors()
 
     def past(self, path: str) -> Sequence[PastState]:
         """As Index.past."""
@@ -187,6 +191,11 @@ class RemoteServer:
     def methods_below(self, path: str) -> Sequence[ActorMethod] | None:
         """What a call and all below it called of actors; None: the recording does not tell."""
         found: Sequence[ActorMethod] | None = self._ask("methods_below", path)
+        return found
+
+    def called_actors(self) -> Mapping[str, Collection[str]]:
+        """By path of a call, the paths of the actors that it and all below it had called."""
+        found: Mapping[str, Collection[str]] = self._ask("called_actors")
         return found
 
     def past(self, path: str) -> Sequence[PastState]:

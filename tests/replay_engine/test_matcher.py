@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.memory_recording import MemoryRecording
@@ -213,3 +214,33 @@ def test_any_order_of_the_recorded_calls_is_served_each_once(
     for call, answer in zip(made_calls, served, strict=True):
         assert (call.function, call.tag) == (answer.function, answer.tag)
         assert [a.digest for a in call.arguments] == [a.digest for a in answer.arguments]
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_of_equal_calls_a_lane_makes_the_one_first_that_it_made_first(masked: bool) -> None:
+    def call(number: int, x: int, lane: str = "main") -> Call:
+        made = make_call(number, x=x if masked else 1, lane=lane)
+        arguments = tuple(replace(a, masked=b"m" * 32 if masked else b"") for a in made.arguments)
+        return replace(made, arguments=arguments)
+
+    recorded_calls = [call(0, 0), call(1, 1), call(2, 2, "other"), call(3, 3)]
+    ended = (make_result(recorded_calls[number]) for number in (1, 2))
+    matcher = Matcher(MemoryRecording([*recorded_calls, *ended]), "loop.0")
+    now = [call(0, 10), call(1, 11), call(2, 12, "other"), call(3, 13)]
+    first, second, other, third = (matcher.match(one, Rule()) for one in now)
+    assert (path(second), path(other)) == ("loop.0/1", "loop.0/2")
+    for missed, number in ((first, 0), (third, 3)):
+        assert isinstance(missed, Missed)
+        assert (missed.reason, missed.nearest) == (MissReason.UNFINISHED, recorded_calls[number])
+
+
+def test_what_never_ended_is_not_answered_by_one_that_differs_in_volatile_parts() -> None:
+    calls = [
+        replace(one, arguments=tuple(replace(a, masked=b"m" * 32) for a in one.arguments))
+        for one in (make_call(0, x="/tmp/a"), make_call(1, x="/tmp/b"))
+    ]
+    matcher = Matcher(MemoryRecording([*calls, make_result(calls[1])]), "loop.0")
+    first, second = (matcher.match(call, Rule()) for call in calls)
+    assert isinstance(first, Missed)
+    assert first.reason is MissReason.UNFINISHED
+    assert path(second) == "loop.0/1"

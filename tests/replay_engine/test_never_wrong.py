@@ -249,3 +249,67 @@ print(get(first), get(second))
     assert sorted(loops.real_runs()) == ["chain", "chain", "read", "read"]
     replayed = loops.replay()
     assert (replayed.returncode, replayed.stdout) == (0, "new new\n")
+
+
+def test_a_killed_call_is_not_answered_by_one_with_an_argument_that_counts_by_its_type(
+    loops: Loops,
+) -> None:
+    loops.write(
+        """
+import random, time
+KILLED = os.path.exists("killed")
+
+@ChiaFunction(num_cpus=0)
+def draw(chance):
+    value = chance.randrange(1000)
+    real(str(value))
+    while value == 137 and not KILLED:
+        time.sleep(0.01)
+    return value
+
+refs = [draw.chia_remote(random.Random(seed)) for seed in (1, 2)]
+if not KILLED:
+    get(refs[1])
+    os.kill(os.getpid(), 9)
+print(get(refs))
+"""
+    )
+    loops.record()
+    (loops.folder / "killed").touch()
+    loops.real_runs()
+    resumed = loops.chia_bypass("resume", "r")
+    assert (resumed.returncode, resumed.stdout) == (0, "[137, 978]\n"), resumed.stderr
+    assert loops.real_runs() == ["137"]
+    replayed = loops.replay()
+    assert (replayed.returncode, replayed.stdout) == (0, "[137, 978]\n"), replayed.stderr
+
+
+def test_answers_of_actors_that_served_calls_found_by_themselves_are_told(loops: Loops) -> None:
+    body = """
+@ray.remote(num_cpus=0)
+class Results:
+    def __init__(self):
+        self.found = {}
+    def put(self, x, y):
+        self.found[x] = y
+    def best(self):
+        return max(self.found.values(), default=None)
+
+@ChiaFunction(num_cpus=0)
+def simulate(x):
+    real("simulate")
+    ray.get(ray.get_actor("results").put.remote(x, 10 * x))
+    return x
+
+results = Results.options(name="results").remote()
+print([get(simulate.chia_remote(x)) for x in range(3)])
+print(ray.get(results.best.remote()))
+ray.kill(results)
+"""
+    with chia_bypass.record(loops.folder / "r", script="loop") as folder:
+        assert loops.here(body) == "[0, 1, 2]\n20\n"
+    loops.real_runs()
+    with chia_bypass.replay(folder, script="loop") as replaying:
+        assert loops.here(body) == "[0, 1, 2]\nNone\n"
+    assert loops.real_runs() == []
+    assert replaying.outcome.not_checked == {ASKED: 1}

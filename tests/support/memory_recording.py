@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from chia_bypass.outputs.restore import LeftBy, PastState
 from chia_bypass.recording.index import NONE, Siblings, Spot, siblings
@@ -58,6 +58,9 @@ class MemoryRecording:
 
     def methods_below(self, path: str) -> Sequence[ActorMethod] | None:
         return None
+
+    def called_actors(self) -> Mapping[str, Collection[str]]:
+        return {}
 
     def past(self, path: str) -> Sequence[PastState]:
         return ()

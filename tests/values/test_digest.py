@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import io
 import logging
 import os
 import random
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,37 @@ def test_machinery_counts_by_type() -> None:
         assert digest([make()]) == digest([make()])
         assert digest(make()).unstable == ()
     assert digest(logging.getLogger("a")) == digest(logging.getLogger("b"))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        random.Random,
+        np.random.default_rng,
+        np.random.RandomState,
+        np.random.PCG64,
+        np.random.SeedSequence,
+        lambda seed: io.BytesIO(bytes([seed])),
+        lambda seed: io.StringIO(str(seed)),
+    ],
+)
+def test_generators_count_by_their_state_and_files_in_memory_by_content(
+    make: Callable[[int], object],
+) -> None:
+    assert digest(make(1)) == digest(make(1))
+    assert digest(make(1)).value != digest(make(2)).value
+    assert digest([make(1)]).unstable == ()
+
+
+def test_a_used_generator_is_another_one_and_looking_does_not_use_it() -> None:
+    used, fresh = random.Random(1), random.Random(1)
+    file = io.BytesIO(b"abc")
+    assert digest(fresh) == digest(used)
+    assert used.random() == fresh.random()
+    assert digest(file) == digest(file)
+    assert file.read() == b"abc"
+    assert digest(random.Random(1)).value != digest(used).value
+    assert digest(random.SystemRandom()) == digest(random.SystemRandom())
 
 
 def test_nothing_is_consumed_and_what_has_no_stable_form_is_reported() -> None:
