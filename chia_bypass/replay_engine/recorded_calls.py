@@ -131,6 +131,13 @@ class Bucket:
         self._left += 1
         self.queue(place, arguments, lane)
 
+    def first_of(self, lane: str) -> int | None:
+        """The first call of a lane that was not taken."""
+        queue = self._queues.get((None, lane), [])
+        while queue and self._taken[queue[-1]]:
+            queue.pop()
+        return queue[-1] if queue else None
+
     def left(self) -> Iterator[int]:
         """Calls that were not taken."""
         return (place for place in self.places if not self._taken[place])
@@ -193,8 +200,7 @@ class RecordedCalls:
         first = next((p for p in open_ if lanes[p] == lane and not self._taken[p]), None)
         if first is None:
             return None
-        left = () if bucket is None else bucket.left()
-        ended = next((place for place in left if lanes[place] == lane), None)
+        ended = None if bucket is None else bucket.first_of(lane)
         if ended is not None and ended < first:
             return None
         self._taken[first] = True
