@@ -211,7 +211,8 @@ class Siblings:
     tags: Sequence[str | None]
     lanes: Sequence[str]
     outcomes: Sequence[Outcome | None]
-    """Of the result that counts; None for a call that never finished and gives no answer."""
+    """Of the result that counts; None for a call that never finished and gives no answer. One that
+    was resubmitted gives none either: the call that follows does."""
     parameters: Sequence[tuple[str, ...]]
     """Names of the arguments."""
     digests: Sequence[bytes]
@@ -252,8 +253,7 @@ def siblings(index: CallIndex, parent: str, unfinished: Outcome | None = None) -
 def _answer(index: CallIndex, position: int | None, unfinished: Outcome | None) -> Outcome | None:
     if position is None:
         return unfinished
-    outcome = index.outcome(position)
-    return None if outcome is Outcome.RESUBMITTED else outcome
+    return index.outcome(position)
 
 
 SHORT: Final = 8

@@ -12,7 +12,7 @@ from typing import Final
 
 from chia_bypass.bypass.config import Match
 from chia_bypass.recording.index import SHORT, Siblings, shortened
-from chia_bypass.recording.records import Call
+from chia_bypass.recording.records import Call, Outcome
 
 _AT_ONCE: Final = 1000
 """Calls that are read together, where the index does not know enough about them."""
@@ -143,6 +143,10 @@ class Bucket:
         return (place for place in self.places if not self._taken[place])
 
 
+_NO_ANSWERS: Final = (None, Outcome.RESUBMITTED)
+"""How calls end that answer none; what was resubmitted is made once in a replay."""
+
+
 class RecordedCalls:
     """Calls of one function. Nothing is arranged, and no record read, before it is asked for."""
 
@@ -164,9 +168,11 @@ class RecordedCalls:
         for place in places:
             tag = siblings.tags[place]
             key = keys.recorded(place) if tag is None or in_order else tag
-            if siblings.outcomes[place] is None:
+            outcome = siblings.outcomes[place]
+            if outcome in _NO_ANSWERS:
                 self.unfinished.setdefault(key, place)
-                self._open[key].append(place)
+                if outcome is None:
+                    self._open[key].append(place)
             else:
                 self._by_key[key].append(place)
 
@@ -263,5 +269,5 @@ class RecordedCalls:
         return (
             place
             for place in self.places
-            if tags[place] is None and outcomes[place] is not None and not self._taken[place]
+            if tags[place] is None and outcomes[place] not in _NO_ANSWERS and not self._taken[place]
         )

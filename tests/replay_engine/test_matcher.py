@@ -244,3 +244,11 @@ def test_what_never_ended_is_not_answered_by_one_that_differs_in_volatile_parts(
     assert isinstance(first, Missed)
     assert first.reason is MissReason.UNFINISHED
     assert path(second) == "loop.0/1"
+
+
+def test_a_call_that_was_resubmitted_is_made_once() -> None:
+    stuck, again = make_call(0, x=1), make_call(1, x=1)
+    resubmitted = make_result(stuck, outcome=Outcome.RESUBMITTED)
+    matcher = Matcher(MemoryRecording([resubmitted, make_result(again)]), "loop.0")
+    assert path(matcher.match(make_call(0, x=1), Rule())) == "loop.0/1"
+    assert path(matcher.match(make_call(1, x=1), Rule())) is MissReason.EXHAUSTED
