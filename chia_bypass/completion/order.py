@@ -206,10 +206,13 @@ class Order:
 
         Returns the calls of which none is left, so that this one is new.
         """
-        fresh = [call for call in calls if not self._vain.get((lane, call))]
+        fresh = []
         for call in calls:
-            self._vain[lane, call] -= call not in fresh
-            self._vain_then[lane, call] += call in fresh
+            if self._vain.setdefault((lane, call), 0):
+                self._vain[lane, call] -= 1
+            else:
+                self._vain_then[lane, call] += 1
+                fresh.append(call)
         return fresh
 
     def waits_no_more(self, calls: Iterable[str], lane: str) -> None:

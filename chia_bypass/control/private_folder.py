@@ -31,6 +31,8 @@ def discard(folder: Path) -> None:
     Under another name first: what they made at its own, while this lists and removes, would stay.
     """
     gone = folder.with_name(f"{folder.name}.ended")
-    with suppress(OSError):
+    try:
         folder.rename(gone)
+    except OSError:
+        gone = folder
     shutil.rmtree(gone, ignore_errors=True)

@@ -97,5 +97,5 @@ def _reading(session: Session) -> Reading:
     if session.moved_from:
         there = any(Path(one).is_dir() for one in session.moved_from)
         moved = Moved(tuple(session.moved_from), session.working, session.sandboxed or there)
-    grows = session.replay is not None and session.replay.on_miss == "record"
+    grows = session.replay.on_miss == "record"
     return Reading(session.run if grows else "", moved)

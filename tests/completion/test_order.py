@@ -121,7 +121,7 @@ def test_a_turn_that_was_dropped_does_not_count_and_a_later_one_does() -> None:
 def test_waits_in_vain_that_were_not_recorded_are_new() -> None:
     ordered = Order([Seen("loop.0", 0, "main", 0, 0.0, (), vain=("a",), times=2)])
     assert ordered.waited_in_vain(["a", "b"], "main") == ["b"]
-    assert ordered.waited_in_vain(["a"], "main") == []
+    assert ordered.waited_in_vain(iter(["a"]), "main") == []
     assert ordered.waited_in_vain(["a"], "main") == ["a"]
 
 
