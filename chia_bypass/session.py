@@ -76,6 +76,8 @@ class Session:
     record: RecordOptions = field(default_factory=RecordOptions)
     """Of what is recorded. In a replay, of the calls that it adds to its recording, and of all
     that it compares: the rules by which the recording was redacted."""
+    digest_rules: int = 2
+    """What counts in the digests of the recording: the number of `DigestRules`."""
     replay: ReplayOptions = field(default_factory=ReplayOptions)
     calls: NamedCalls = field(default_factory=NamedCalls)
     """Replay: the calls that ``replay`` names."""

@@ -16,10 +16,19 @@ from chia_bypass.errors import UsageError
 from chia_bypass.options import RecordOptions
 from chia_bypass.recording.records import Run
 from chia_bypass.recording.redaction import Redaction, hide_in_command
+from chia_bypass.values.kinds import DigestRules
 
 
-def new_run(folder: Path, command: Sequence[str], options: RecordOptions) -> Run:
-    """The run of ``command``, recorded into ``folder``. Raises UsageError."""
+def new_run(
+    folder: Path,
+    command: Sequence[str],
+    options: RecordOptions,
+    rules: DigestRules = DigestRules.CONTENT,
+) -> Run:
+    """The run of ``command``, recorded into ``folder``; ``rules``: of the runs that are there.
+
+    Raises UsageError.
+    """
     absent = [name for name in options.keep_env if name not in os.environ]
     if absent:
         raise UsageError(f"--keep-env {absent[0]}: there is no such environment variable")
@@ -32,6 +41,7 @@ def new_run(folder: Path, command: Sequence[str], options: RecordOptions) -> Run
         tells_ends=True,
         tells_waits=True,
         tells_methods=True,
+        digest_rules=int(rules),
         revision=_revision(),
         environment=tuple(sorted(os.environ)),
         kept={name: os.environ[name] for name in options.keep_env},

@@ -41,6 +41,7 @@ from chia_bypass.replay_engine.events import events, settled
 from chia_bypass.replay_engine.policy import Policy
 from chia_bypass.replay_engine.resources import together
 from chia_bypass.session import Mode, ReplayNodes, Session
+from chia_bypass.values.kinds import DigestRules
 from chia_bypass.values.redactor import REDACTED
 
 
@@ -96,7 +97,8 @@ class ReplaySession:
         refuse_to_kill(self._calls.faults, nodes, own=self._own_ray)
         self.notes = nodes.notes
         if grows:
-            run = new_run(folder, self._given or self.command, recorded)
+            command = self._given or self.command
+            run = new_run(folder, command, recorded, DigestRules.of(runs[0].digest_rules))
             self._growing = RunFolder.extend(folder, run, socket.gethostname())
             if not foreign:
                 make_own(folder)
@@ -118,6 +120,7 @@ class ReplaySession:
             str(self._control),
             self._growing.run.id if self._growing else self.recording.contents.runs[0].id,
             record=recorded,
+            digest_rules=self.recording.contents.runs[0].digest_rules,
             replay=self._options,
             calls=self._calls,
             yaml=str(self.yaml or self._write_yaml()),

@@ -185,7 +185,8 @@ class Replayed:
 
     @property
     def changed_sources(self) -> tuple[str, ...]:
-        """Functions that were served although their source is not the recorded one."""
+        """Functions that were served although their source, or that of what they use, is not the
+        recorded one."""
         found = (e.function for e in self.events if e.source_changed and e.kind is Kind.SERVED)
         return tuple(dict.fromkeys(found))
 
@@ -206,6 +207,7 @@ class Replayed:
         counts = {
             "inputs that are not here": sum(e.absent for e in self.events) + self.loop.absent,
             "inputs beyond --inputs-limit": sum(event.unchecked for event in self.events),
+            "values that count by their type alone": sum(event.unseen for event in self.events),
             "calls that had not ended": sum(map(self._is_left, self.events)),
         }
         told = Counter(e.message for e in self.events if e.kind is Kind.UNCHECKED)

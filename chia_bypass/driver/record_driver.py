@@ -14,6 +14,7 @@ from chia_bypass.identity.producers import Producers
 from chia_bypass.runtime import shared_facts
 from chia_bypass.runtime.driver_engine import DriverEngine, DriverParent
 from chia_bypass.session import Session
+from chia_bypass.values.kinds import DigestRules
 
 if TYPE_CHECKING:
     from chia_bypass.record_engine.engine import RecordEngine
@@ -23,7 +24,8 @@ def start(session: Session) -> DriverEngine[RecordEngine]:
     """Record the calls of this process from now on."""
     names.set_script(session.script or claims.script_name())
     parent = DriverParent(lambda: _claim(session))
-    producers = Producers(partial(shared_facts.ask_producer, session.run))
+    ask = partial(shared_facts.ask_producer, session.run)
+    producers = Producers(ask, DigestRules.of(session.digest_rules))
 
     def built() -> RecordEngine:
         from chia_bypass.driver.recorder import build_recorder

@@ -12,6 +12,7 @@ from chia_bypass.identity.producers import Producers
 from chia_bypass.runtime import shared_facts
 from chia_bypass.runtime.driver_engine import DriverEngine, DriverParent
 from chia_bypass.session import Session
+from chia_bypass.values.kinds import DigestRules
 
 if TYPE_CHECKING:
     from chia_bypass.driver.replayer import Replayer
@@ -26,7 +27,8 @@ def start(session: Session) -> DriverEngine[ReplayEngine]:
     names.set_script(session.script or claims.script_name())
     opened = _Opened(session)
     parent = DriverParent(lambda: opened.replayer().claim(parent))
-    producers = Producers(partial(shared_facts.ask_producer, session.run))
+    ask = partial(shared_facts.ask_producer, session.run)
+    producers = Producers(ask, DigestRules.of(session.digest_rules))
     return DriverEngine(
         session.run, parent, producers, lambda: opened.replayer().build(parent, producers)
     )

@@ -12,10 +12,13 @@ from chia_bypass.identity.producers import Producers, is_reference
 from chia_bypass.names import function_name
 from chia_bypass.recording.records import Argument, Call
 from chia_bypass.recording.redaction import NO_RULES, Redaction
+from chia_bypass.values.code import code_digest
 from chia_bypass.values.digest import bind, digest, source_digest
-from chia_bypass.values.kinds import Reference
+from chia_bypass.values.kinds import DigestRules, Reference
+from chia_bypass.values.signatures import Bound
 
 _STRATEGY = "scheduling_strategy"
+_ENVIRONMENT = "runtime_env"
 
 
 def describe(
@@ -47,6 +50,7 @@ def describe(
         source=source_digest(dispatch.function),
         dispatched=now,
         unstable=unstable,
+        code=code_digest(dispatch.function),
     )
 
 
@@ -60,7 +64,7 @@ def _arguments(
     arguments: list[Argument] = []
     unstable: list[str] = []
     redactor = redaction.redactor(function)
-    for name, value in bind(dispatch.function, dispatch.args, dispatch.kwargs):
+    for name, value in _counted(dispatch, producers.rules):
         found: list[Reference] = []
 
         def reference(item: object, found: list[Reference] = found) -> Reference | None:
@@ -71,7 +75,9 @@ def _arguments(
                 given.setdefault(actor, item)
             return producer
 
-        summary = digest(value, reference=reference, place=name, redactor=redactor)
+        summary = digest(
+            value, reference=reference, place=name, redactor=redactor, rules=producers.rules
+        )
         unstable.extend(redaction.shown(place, function) for place in summary.unstable)
         shown = _shown(name, value, found, redaction, function)
         references = tuple(dict.fromkeys(found))
@@ -81,11 +87,22 @@ def _arguments(
     return tuple(arguments), tuple(unstable)
 
 
+def _counted(dispatch: Dispatch, rules: DigestRules) -> Bound:
+    """The arguments, and the environment in which the function is to run, like one of them."""
+    bound = bind(dispatch.function, dispatch.args, dispatch.kwargs)
+    environment = dispatch.options.get(_ENVIRONMENT)
+    if not environment or rules < DigestRules.CONTENT or _ENVIRONMENT in dict(bound):
+        return bound
+    return (*bound, (_ENVIRONMENT, environment))
+
+
 def _shown(
     name: str, value: object, found: list[Reference], redaction: Redaction, function: str
 ) -> str:
     if found and is_reference(value):
         return f"result of {found[0].call}"
+    if name == _ENVIRONMENT:
+        return str(_plain_option(name, value))
     return redaction.rendered(value, function, name=name)
 
 

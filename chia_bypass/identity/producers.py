@@ -8,7 +8,8 @@ from typing import Any
 
 from chia_bypass.identity.position import Position
 from chia_bypass.ray_private import REFERENCE_MODULES
-from chia_bypass.values.kinds import Reference
+from chia_bypass.values.kinds import DigestRules, Reference
+from chia_bypass.values.redactor import Redactor
 
 FOREIGN = "foreign"
 """Stands for the call of an object that no recorded call produced: a plain task's, an actor's."""
@@ -36,8 +37,13 @@ def task_of(returned: Any) -> bytes | None:
 class Producers:
     """The calls behind the references that a process has seen."""
 
-    def __init__(self, ask: Callable[[bytes], Reference | None]) -> None:
-        """``ask`` finds a producer that another process made known, by the object's id."""
+    def __init__(
+        self, ask: Callable[[bytes], Reference | None], rules: DigestRules = DigestRules.CONTENT
+    ) -> None:
+        """``ask`` finds a producer that another process made known, by the object's id; ``rules``
+        are those by which the recording counts values.
+        """
+        self.rules = rules
         self._known: dict[bytes, Reference] = {}
         self._ids: dict[Reference, bytes] = {}
         self._plain: OrderedDict[bytes, str] = OrderedDict()
@@ -64,10 +70,14 @@ class Producers:
 
     def learn_put(self, reference: Any, value: Any) -> None:
         """What ``ray.put`` stored counts by its content."""
+        content = self.digest(value).hex()
+        self.learn_object(reference.binary(), Reference(f"{PUT}{content}"))
+
+    def digest(self, value: object, redactor: Redactor | None = None) -> bytes:
+        """The digest of a value by the rules of the recording, references by what they are of."""
         from chia_bypass.values.digest import digest  # dear, and few processes come here
 
-        content = digest(value, reference=self.find).value.hex()
-        self.learn_object(reference.binary(), Reference(f"{PUT}{content}"))
+        return digest(value, reference=self.find, redactor=redactor, rules=self.rules).value
 
     def learn_object(self, object_id: bytes, reference: Reference) -> None:
         """The object with that id is what ``reference`` says."""

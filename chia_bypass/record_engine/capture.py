@@ -29,7 +29,7 @@ from chia_bypass.runtime import shared_facts
 from chia_bypass.tracebacks import hide_our_frames
 from chia_bypass.values.class_lookup import ImportedClasses
 from chia_bypass.values.decode import decode
-from chia_bypass.values.digest import bind, digest
+from chia_bypass.values.digest import bind
 from chia_bypass.values.encode import Encoded, encode
 from chia_bypass.values.kinds import Reference
 
@@ -133,9 +133,7 @@ def _resolved(engine: RecordEngine, call: Call, invocation: Invocation) -> Mappi
     values = dict(bind(*invocation.call))
     redactor = engine.redaction.redactor(call.function)
     return {
-        name: digest(values[name], reference=engine.producers.find, redactor=redactor).value
-        for name in names
-        if name in values
+        name: engine.producers.digest(values[name], redactor) for name in names if name in values
     }
 
 

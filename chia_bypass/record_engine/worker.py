@@ -25,7 +25,7 @@ from chia_bypass.recording.records import Call, attempt_path
 from chia_bypass.recording.schema import unpack as unpack_record
 from chia_bypass.runtime import shared_facts
 from chia_bypass.runtime.registry import Registry
-from chia_bypass.values.kinds import Reference
+from chia_bypass.values.kinds import DigestRules, Reference
 
 if TYPE_CHECKING:
     from chia_bypass.runtime.worker_engine import ToldParent
@@ -103,7 +103,9 @@ def worker(packed_context: bytes) -> RecordEngine:
 def _build_on_worker(packed_context: bytes) -> RecordEngine:
     context = unpack(packed_context)
     ray_api.install()
-    producers = Producers(partial(shared_facts.ask_producer, context.session.run))
+    session = context.session
+    ask = partial(shared_facts.ask_producer, session.run)
+    producers = Producers(ask, DigestRules.of(session.digest_rules))
     engine = build(context, sink_for(context, "worker"), producers)
     engine.notes_at_once = True
     reservations.process.attach(engine.add)

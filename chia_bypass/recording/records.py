@@ -81,6 +81,9 @@ class Call:
     dispatched: float
     unstable: tuple[str, ...] = ()
     """Places in the arguments that have no stable form and are not in the digests."""
+    code: bytes = b""
+    """Digest of the statements of the loop's own modules that the function is made of, itself and
+    what it uses; empty: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +322,9 @@ class Run:
     without a result, in a run that ended in order, is one that never ended."""
     tells_methods: bool = False
     """What its calls called of actors is noted: what has no note was not called."""
+    digest_rules: int = 1
+    """What counts in the digests of its calls: the number of `DigestRules`. All runs of a recording
+    have those of the first."""
 
 
 @dataclass(frozen=True, slots=True)

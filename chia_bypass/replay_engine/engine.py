@@ -61,7 +61,6 @@ from chia_bypass.replay_engine.shared_state import Kind as StateKind
 from chia_bypass.replay_engine.shared_state import States
 from chia_bypass.replay_engine.state_uses import AskAgain, StateUses
 from chia_bypass.runtime import origins, shared_facts
-from chia_bypass.values.digest import digest
 from chia_bypass.values.kinds import Reference
 
 
@@ -396,7 +395,7 @@ class ReplayEngine:
         if self.outcomes is None:
             return
         redactor = self._policy.redaction.redactor(function)
-        seen = digest(value, reference=self.producers.find, redactor=redactor).value.hex()
+        seen = self.producers.digest(value, redactor).hex()
         self._note(Event(Kind.RETURNED, function, path=path, returned=seen))
 
     def flush(self) -> None:

@@ -79,7 +79,7 @@ class Event:
     path: str = ""
     """Its path in this run."""
     source_changed: bool = False
-    """The source of its function is not the one that was recorded."""
+    """The source of its function, or of what that uses, is not the one that was recorded."""
     seen: Mapping[str, str] = field(default_factory=dict)
     """Digests of the arguments that differ, hexadecimal: what a cause is told from."""
     producers: tuple[str, ...] = ()
@@ -94,6 +94,8 @@ class Event:
     """Inputs that are not here, and so could not be compared."""
     unchecked: int = 0
     """Inputs that were compared by size and time at most."""
+    unseen: int = 0
+    """Values in its arguments of which nothing could be compared but their type."""
     put_back: int = 0
     """Files, links and folders that were made, changed or removed as the call had left them."""
     put_back_bytes: int = 0
@@ -280,13 +282,19 @@ def event(
         nearest=recorded.path if recorded is not None and kind is Kind.MISSED else None,
         remedy=remedy,
         path=call.path,
-        source_changed=recorded is not None and _changed(recorded.source, call.source),
+        source_changed=recorded is not None and _is_other_code(recorded, call),
         seen={argument.name: argument.digest.hex() for argument in arguments},
         producers=tuple({p.call: None for a in arguments for p in a.producers}),
         changed=inputs.changed if inputs else (),
         absent=inputs.absent if inputs else 0,
         unchecked=inputs.unchecked if inputs else 0,
+        unseen=len(call.unstable) if kind is Kind.SERVED else 0,
     )
+
+
+def _is_other_code(recorded: Call, call: Call) -> bool:
+    """Whether the function, or what it uses of the loop's own modules, is not what it was."""
+    return _changed(recorded.source, call.source) or _changed(recorded.code, call.code)
 
 
 def _changed(before: bytes, now: bytes) -> bool:

@@ -30,6 +30,7 @@ from chia_bypass.replay_engine.provider import Source
 from chia_bypass.replay_engine.worker import build
 from chia_bypass.runtime.companion import DriverProcess
 from chia_bypass.runtime.driver_engine import DriverParent
+from chia_bypass.values.kinds import DigestRules
 
 _engines: WeakKeyDictionary[Bypass, tuple[Any, ReplayEngine]] = WeakKeyDictionary()
 
@@ -56,10 +57,12 @@ def _build_for(bypass: Bypass) -> ReplayEngine:
     parent = _root()
     foreign = is_foreign(folder)
     # Rules of a stranger do not run over the arguments of this user.
-    rules = NO_RULES if foreign else Redaction.of_runs(index.recording.contents.runs)
-    policy = Policy(closed=False, redaction=rules, foreign=foreign)
+    runs = index.recording.contents.runs
+    redaction = NO_RULES if foreign else Redaction.of_runs(runs)
+    rules = DigestRules.of(runs[0].digest_rules)
+    policy = Policy(closed=False, redaction=redaction, foreign=foreign, digest_rules=rules)
     context = ReplayContext(source, names.script(), bypass.config, policy, invented={})
-    producers = Producers(lambda object_id: None)
+    producers = Producers(lambda object_id: None, rules)
     engine = build(context, index, producers, None, ClassTable(index.classes()).packed)
     argv = hide_in_command(sys.argv)
     recorded = sorted(index.drivers(names.script()), key=lambda d: d.argv != argv)

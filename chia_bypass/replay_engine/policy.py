@@ -13,6 +13,7 @@ from chia_bypass.recording.redaction import NO_RULES, Redaction
 from chia_bypass.replay_engine.faults import FaultPlan
 from chia_bypass.replay_engine.recorded_calls import Rule
 from chia_bypass.session import Session
+from chia_bypass.values.kinds import DigestRules
 
 
 class OnMiss(str, Enum):
@@ -86,6 +87,8 @@ class Policy:
     """How messages say these options."""
     redaction: Redaction = NO_RULES
     """The rules under which the calls were recorded: their digests know nothing else."""
+    digest_rules: DigestRules = DigestRules.CONTENT
+    """What counts in the digests of the recording."""
 
     @staticmethod
     def of(
@@ -135,7 +138,12 @@ class Policy:
             redaction=redaction,
             foreign=session.foreign,
         )
-        return replace(policy, puts_back=session.puts_back, say=Phrasing(session.keywords))
+        return replace(
+            policy,
+            puts_back=session.puts_back,
+            say=Phrasing(session.keywords),
+            digest_rules=DigestRules.of(session.digest_rules),
+        )
 
     @property
     def trusted(self) -> tuple[str, ...] | None:

@@ -36,7 +36,7 @@ from chia_bypass.replay_engine.provider import Answer, Pending
 from chia_bypass.replay_engine.real_calls import RealCall
 from chia_bypass.runtime import shared_facts
 from chia_bypass.runtime.registry import Registry
-from chia_bypass.values.digest import bind, digest
+from chia_bypass.values.digest import bind
 from chia_bypass.values.kinds import Reference
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class ComparingToken:
         redactor = engine.context.policy.redaction.redactor(function)
 
         def digest_of(value: Any) -> bytes:
-            return digest(value, reference=engine.producers.find, redactor=redactor).value
+            return engine.producers.digest(value, redactor)
 
         values = dict(bind(*invocation.call))
         return tuple(c.name for c in self.checks if not c.holds(values.get(c.name), digest_of))
@@ -217,7 +217,8 @@ def _build_on_worker(packed_context: bytes, table: bytes) -> ReplayEngine:
             if context.run
             else lambda object_id: None
         )
-        return build(context, index, Producers(ask), outcomes, lambda: table)
+        producers = Producers(ask, context.policy.digest_rules)
+        return build(context, index, producers, outcomes, lambda: table)
     recorder = recording_worker(context.recorder)
     growth = Growth(recorder, index)
     return build(context, index, recorder.producers, outcomes, lambda: table, growth)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from chia_bypass.values.digest_types import FAMILIES, parts_of
 from chia_bypass.values.digester import Digester, combine
-from chia_bypass.values.kinds import Reference
+from chia_bypass.values.kinds import DigestRules, Reference
 from chia_bypass.values.redactor import Redactor
 from chia_bypass.values.signatures import bind, source_digest
 
@@ -45,13 +45,15 @@ def digest(
     reference: Callable[[object], Reference | None] = no_reference,
     place: str = "",
     redactor: Redactor | None = None,
+    rules: DigestRules = DigestRules.CONTENT,
 ) -> Digest:
     """The digest of `value`. Never raises, changes nothing, consumes nothing.
 
     `reference` says which objects stand for a call's result; `place` is what the names of unstable
-    places begin with; `redactor` is applied to every text and bytes before they count.
+    places begin with; `redactor` is applied to every text and bytes before they count. ``rules``:
+    those of the recording that the digest is compared with.
     """
-    digester = Digester(FAMILIES, reference, place, redactor)
+    digester = Digester(FAMILIES, reference, place, redactor, rules)
     whole = combine("value", digester.digest(value, place))
     masked = b""
     if digester.volatile:

@@ -13,15 +13,17 @@ import subprocess
 import sys
 import threading
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent import futures
 from enum import Enum
 from typing import Any, Final
 
 from chia_bypass.values import numpy_arrays
-from chia_bypass.values.class_shapes import class_name, instance_dict, shape_of
+from chia_bypass.values.class_shapes import class_name, instance_dict, mro, own, shape_of
+from chia_bypass.values.code import class_digest, is_own
 from chia_bypass.values.digest_ignores import left_out
 from chia_bypass.values.digester import Digester, combine
+from chia_bypass.values.kinds import DigestRules
 from chia_bypass.values.pickles import is_live
 from chia_bypass.values.signatures import module_name
 
@@ -64,8 +66,11 @@ def _name_of(cls: type) -> bytes:
 
 
 def of_class(digester: Digester, value: type) -> bytes:
-    """The digest of a class: its name."""
-    return combine("class", _name_of(value))
+    """The digest of a class: its name, and what it is made of if it is the loop's own."""
+    if digester.rules < DigestRules.CONTENT or not is_own(value):
+        return combine("class", _name_of(value))
+    constants = _constants(digester, value, ())
+    return combine("class", _name_of(value), class_digest(value), *constants)
 
 
 def of_module(digester: Digester, value: types.ModuleType) -> bytes:
@@ -81,7 +86,7 @@ def other(digester: Digester, value: Any) -> bytes:
     cls = type(value)
     if issubclass(type(value), type):
         return of_class(digester, value)
-    found = _told_state(cls)
+    found = _told_state(cls, digester.rules)
     if found is not None:
         return combine("told", _name_of(cls), digester.digest(found(value)), state(digester, value))
     if issubclass(cls, BY_TYPE) or is_live(cls):
@@ -90,21 +95,28 @@ def other(digester: Digester, value: Any) -> bytes:
         return of_module(digester, value)
     if issubclass(cls, Enum):
         name = value._name_ if value._name_ is not None else repr(value._value_)
-        return combine("enum", _name_of(cls), text(name))
+        if digester.rules < DigestRules.CONTENT:
+            return combine("enum", _name_of(cls), text(name))
+        return combine("enum", _name_of(cls), text(name), digester.part("value", value._value_))
     numpy = numpy_arrays.numpy_if_loaded()
     if numpy and issubclass(type(value), (numpy.ndarray, numpy.generic, numpy.dtype)):
         return _numpy(digester, value, numpy)
     return _object(digester, value)
 
 
-def _told_state(cls: type) -> Callable[[Any], object] | None:
+def _told_state(cls: type, rules: DigestRules) -> Callable[[Any], object] | None:
     """What tells the state of an object of C that nobody else sees: of a random generator, whose
-    seed may be all that two calls differ in, and of a file in memory.
+    seed may be all that two calls differ in, of a file in memory, and of an element of XML.
     """
     if issubclass(cls, random.Random) and not issubclass(cls, random.SystemRandom):
         return random.Random.getstate
     if issubclass(cls, io.BytesIO | io.StringIO):
         return lambda file: (file.getvalue(), file.tell())
+    if rules >= DigestRules.CONTENT and _is_xml(cls):
+        return lambda element: (
+            *(element.tag, dict(element.attrib), element.text, element.tail),
+            list(element),
+        )
     numpy: Any = sys.modules.get("numpy.random")
     if numpy is None:
         return None
@@ -117,7 +129,23 @@ def _told_state(cls: type) -> Callable[[Any], object] | None:
     return None
 
 
+def _is_xml(cls: type) -> bool:
+    standard: Any = sys.modules.get("xml.etree.ElementTree")
+    lxml: Any = sys.modules.get("lxml.etree")
+    kinds = (*([standard.Element] if standard else ()), *([lxml._Element] if lxml else ()))
+    return issubclass(cls, kinds)
+
+
 def _object(digester: Digester, value: Any) -> bytes:
+    found = _state_of_object(digester, value)
+    if digester.rules < DigestRules.CONTENT or not is_own(type(value)):
+        return found
+    hidden = {name for name, _ in shape_of(type(value)).state(value)} | left_out(type(value))
+    constants = _constants(digester, type(value), hidden)
+    return combine("constants", found, *constants) if constants else found
+
+
+def _state_of_object(digester: Digester, value: Any) -> bytes:
     cls = type(value)
     shape = shape_of(cls)
     if shape.base is None and not (shape.slots or instance_dict(value)):
@@ -135,6 +163,28 @@ def _object(digester: Digester, value: Any) -> bytes:
 def state(digester: Digester, value: Any) -> bytes:
     """Slots and ``__dict__``, whatever the order in which they were set."""
     return combine("state", *sorted(_field(digester, *item) for item in counted_state(value)))
+
+
+def _constants(digester: Digester, cls: type, hidden: Collection[str]) -> list[bytes]:
+    """What a class of the loop's own says of all its instances, in plain values that never change.
+
+    ``hidden``: names that an instance has a value of its own for.
+    """
+    found: dict[str, Any] = {}
+    for parent in reversed(mro(cls)):
+        if is_own(parent):
+            found.update(own(parent))
+    return [
+        _field(digester, name, item)
+        for name, item in sorted(found.items())
+        if not name.startswith("_") and name not in hidden and _never_changes(item)
+    ]
+
+
+def _never_changes(value: object) -> bool:
+    if type(value) in (tuple, frozenset):
+        return all(map(_never_changes, value))  # type: ignore[call-overload]
+    return type(value) in (type(None), bool, int, float, complex, str, bytes)
 
 
 def is_whole(cls: type) -> bool:
@@ -162,7 +212,11 @@ def _numpy(digester: Digester, value: Any, numpy: Any) -> bytes:
         if parts is None:
             return digester.by_type(value, "numpy gives it no stable form")
         return combine("scalar", _name_of(type(value)), digester.digest(parts))
-    head = (_name_of(type(value)), digester.digest(value.shape), text(str(value.dtype)))
+    head = [_name_of(type(value)), digester.digest(value.shape), text(str(value.dtype))]
+    masked = sys.modules.get("numpy.ma") if digester.rules >= DigestRules.CONTENT else None
+    if masked is not None and issubclass(type(value), masked.MaskedArray):
+        head.append(numpy_arrays.hash_elements(masked.getmaskarray(value)))
+        head.append(digester.digest(value.fill_value))
     if value.dtype == object:
         return combine("objects", *head, *digester.parts(list(value.flat)))
     if value.dtype.hasobject or numpy_arrays.describe_dtype(value.dtype) is None:

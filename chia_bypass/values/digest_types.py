@@ -11,6 +11,7 @@ from functools import partial
 from hashlib import sha256
 from typing import Any, Final
 
+from chia_bypass.values.code import function_digest
 from chia_bypass.values.digest_objects import (
     counted_state,
     is_whole,
@@ -21,6 +22,7 @@ from chia_bypass.values.digest_objects import (
     text,
 )
 from chia_bypass.values.digester import Digester, Families, Feed, Token, combine
+from chia_bypass.values.kinds import DigestRules
 from chia_bypass.values.signatures import module_name
 from chia_bypass.values.stdlib_types import LEAVES, Leaf
 from chia_bypass.values.volatile import MASKS
@@ -108,9 +110,11 @@ def _leaf(leaf: Leaf, digester: Digester, value: Any) -> bytes:
 
 def _function(digester: Digester, value: types.FunctionType) -> bytes:
     name = text(f"{module_name(value.__module__)}:{value.__qualname__}")
+    code = (function_digest(value),) if digester.rules >= DigestRules.CONTENT else ()
     return combine(
         "function",
         name,
+        *code,
         digester.part("__defaults__", value.__defaults__),
         digester.part("__kwdefaults__", value.__kwdefaults__),
         *(digester.part("__closure__", _captured(cell)) for cell in value.__closure__ or ()),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from chia_bypass.values.class_shapes import class_name
-from chia_bypass.values.kinds import Reference, place_of
+from chia_bypass.values.kinds import DigestRules, Reference, place_of
 from chia_bypass.values.redactor import Redactor
 from chia_bypass.values.volatile import Mask
 
@@ -50,8 +50,9 @@ class Digester:
         reference: Callable[[object], Reference | None],
         place: str,
         redactor: Redactor | None = None,
+        rules: DigestRules = DigestRules.CONTENT,
     ) -> None:
-        self.redactor = redactor
+        self.redactor, self.rules = redactor, rules
         self.volatile = 0
         """How often something volatile was met."""
         self._masking = False
@@ -81,7 +82,8 @@ class Digester:
 
         It looks only into values of which they are parts.
         """
-        other = Digester(self._families, self.reference, self._place, self.redactor)
+        families, place = self._families, self._place
+        other = Digester(families, self.reference, place, self.redactor, self.rules)
         other._masking = True
         other._alive = self._alive
         other._known = {k: found for k, found in self._known.items() if k not in self._varying}

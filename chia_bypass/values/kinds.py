@@ -37,6 +37,20 @@ BACK: Final = 4
 CONSTANTS: Final = (Ellipsis, NotImplemented)
 
 
+class DigestRules(IntEnum):
+    """What counts in the digests of a recording. Numbers are for ever."""
+
+    NAMES = 1
+    """Functions, classes and members of enumerations count by their names."""
+    CONTENT = 2
+    """They count by what they are made of, and members by their values, too."""
+
+    @staticmethod
+    def of(number: int) -> DigestRules:
+        """Those with that number; the newest that are known where it is of a later program."""
+        return DigestRules(max(DigestRules.NAMES, min(number, DigestRules.CONTENT)))
+
+
 class Kind(IntEnum):
     """What an array with a head is. Numbers are for ever; new kinds get new numbers."""
 

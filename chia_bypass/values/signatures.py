@@ -9,12 +9,28 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from types import CodeType
-from typing import Any, NamedTuple
-
-_parameters: weakref.WeakKeyDictionary[Any, _Parameters] = weakref.WeakKeyDictionary()
-_sources: weakref.WeakKeyDictionary[Any, bytes] = weakref.WeakKeyDictionary()
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 Bound = tuple[tuple[str, object], ...]
+T = TypeVar("T")
+
+
+class OncePerFunction(Generic[T]):
+    """What is found out once for each function."""
+
+    def __init__(self, find: Callable[[Any], T]) -> None:
+        self._find = find
+        self._found: weakref.WeakKeyDictionary[Any, T] = weakref.WeakKeyDictionary()
+
+    def __call__(self, function: Callable[..., Any]) -> T:
+        """What ``find`` returns for it; None is asked for again. Raises what it raises."""
+        try:
+            found = self._found.get(function)
+        except TypeError:  # a callable that cannot be hashed or weakly referenced
+            return self._find(function)
+        if found is None:
+            found = self._found[function] = self._find(function)
+        return found
 
 
 class _Parameters(NamedTuple):
@@ -72,16 +88,6 @@ def _named(bound: inspect.BoundArguments) -> Iterator[tuple[str, object]]:
             yield name, value
 
 
-def _parameters_of(function: Callable[..., Any]) -> _Parameters:
-    try:
-        found = _parameters.get(function)
-        if found is None:
-            found = _parameters[function] = _inspected(function)
-    except TypeError:  # a callable that cannot be hashed or weakly referenced
-        return _inspected(function)
-    return found
-
-
 def _inspected(function: Callable[..., Any]) -> _Parameters:
     signature = inspect.signature(function)
     kinds = {parameter.kind for parameter in signature.parameters.values()}
@@ -89,15 +95,12 @@ def _inspected(function: Callable[..., Any]) -> _Parameters:
     return _Parameters(signature, tuple(signature.parameters) if plain else ())
 
 
+_parameters_of: Final = OncePerFunction(_inspected)
+
+
 def source_digest(function: Callable[..., Any]) -> bytes:
     """SHA-256 of the function's source, else of the structure of its code. Never raises."""
-    try:
-        found = _sources.get(function)
-        if found is None:
-            found = _sources[function] = _source(function)
-    except TypeError:
-        return _source(function)
-    return found
+    return _sources(function)
 
 
 def _source(function: Callable[..., Any]) -> bytes:
@@ -106,14 +109,17 @@ def _source(function: Callable[..., Any]) -> bytes:
         text = inspect.cleandoc("\n" + inspect.getsource(inner))
     except (OSError, TypeError, ValueError, SyntaxError):  # typed in, built by exec, or in C
         code = getattr(getattr(function, "__func__", function), "__code__", None)
-        text = _structure(code) if isinstance(code, CodeType) else type(function).__qualname__
+        text = structure(code) if isinstance(code, CodeType) else type(function).__qualname__
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-def _structure(code: CodeType) -> str:
+_sources: Final = OncePerFunction(_source)
+
+
+def structure(code: CodeType) -> str:
     """What the code does, without where it stands: no file name, no line numbers."""
     constants = (
-        _structure(constant)
+        structure(constant)
         if isinstance(constant, CodeType)
         else repr(sorted(map(repr, constant)))
         if isinstance(constant, frozenset)

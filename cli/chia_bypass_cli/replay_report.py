@@ -75,7 +75,9 @@ def _print_faults(replayed: Replayed, status: int, again: str) -> None:
 def _print_deviations(replayed: Replayed) -> None:
     terminal.some("input changed", (*replayed.loop.changed, *replayed.loop.overwritten))
     for function in replayed.changed_sources:
-        terminal.line(f"drift: the source of {function} has changed", stderr=True)
+        terminal.line(
+            f"drift: the source of {function}, or of what it uses, has changed", stderr=True
+        )
     for cause in replayed.causes:
         terminal.line(cause.sentence, stderr=True)
     for changed in replayed.changed_inputs:

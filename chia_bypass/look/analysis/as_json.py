@@ -92,6 +92,7 @@ def _call(call: Call) -> dict[str, Any]:
         ],
         "options": plain(call.options),
         "source": call.source.hex(),
+        "code": call.code.hex(),
         "dispatched": _number(call.dispatched),
     }
 

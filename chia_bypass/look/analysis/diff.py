@@ -59,8 +59,9 @@ class Change:
 
     @property
     def code_changed(self) -> bool:
-        """Whether the source of the function is another one."""
-        return self.pair.a.call.source != self.pair.b.call.source
+        """Whether the source of the function, or of what it uses, is another one."""
+        a, b = self.pair.a.call, self.pair.b.call
+        return a.source != b.source or (bool(a.code and b.code) and a.code != b.code)
 
 
 @dataclass(frozen=True, slots=True)

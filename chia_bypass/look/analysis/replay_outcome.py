@@ -51,7 +51,7 @@ class ReplayedCall:
     path: str = ""
     """Its own path in this run; empty where it has none."""
     source_changed: bool = False
-    """Whether the source of its function is not the recorded one."""
+    """Whether the source of its function, or of what that uses, is not the recorded one."""
 
 
 @dataclass(frozen=True, slots=True)
