@@ -15,7 +15,7 @@ from chia_bypass.options import RecordOptions
 from chia_bypass_cli import exit_statuses, panels, terminal
 from chia_bypass_cli.command_line import command_of, options_of
 from chia_bypass_cli.help_pages import RecordCommand
-from chia_bypass_cli.live_line import Quiet
+from chia_bypass_cli.shared_options import Quiet
 
 if TYPE_CHECKING:
     from chia_bypass.control.progress import Progress
