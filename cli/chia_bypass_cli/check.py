@@ -6,7 +6,7 @@ import typer
 
 from chia_bypass.exit_status import ExitStatus
 from chia_bypass.options import ReplayOptions, SandboxOptions
-from chia_bypass_cli import exit_statuses, panels
+from chia_bypass_cli import exit_statuses, panels, replay_run
 from chia_bypass_cli import replay_options as given
 from chia_bypass_cli.command_line import command_of, options_of
 from chia_bypass_cli.help_pages import LoopCommand
@@ -51,7 +51,7 @@ def check(
     options = options_of(context, ReplayOptions)
     command = command_of(context)
     raise typer.Exit(
-        given.run(
+        replay_run.run(
             source,
             command,
             options,

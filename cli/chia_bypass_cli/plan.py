@@ -181,9 +181,9 @@ def _simulate(
 
 def _recording(folder: Path | None) -> Recording:
     from chia_bypass.recording.reader import Recording
-    from chia_bypass_cli.replay_options import newest
+    from chia_bypass_cli import newest
 
-    return Recording.open(folder or newest(), tolerant=True)
+    return Recording.open(folder or newest.recording(), tolerant=True)
 
 
 def described(given: str, recording: Recording | None, cpus: Sequence[str]) -> Cluster:
