@@ -205,12 +205,12 @@ def _progress(folder: Path) -> Progress:
 def _check(command: tuple[str, ...], file: Path, beside: Path) -> None:
     """Raises NeverPlaced where the cluster cannot run the loop; tells what is known."""
     from chia_bypass.plan import before_recording, cluster_file
-    from chia_bypass_cli import plan
+    from chia_bypass_cli.plan_checked import told
 
     found, source = before_recording.expected(command, cluster_file.read(file), beside)
     before_recording.refuse(found)
-    for told in plan.told(found):
-        terminal.line(f"chia-bypass: {told}", stderr=True)
+    for finding in told(found):
+        terminal.line(f"chia-bypass: {finding}", stderr=True)
     terminal.line(f"chia-bypass: checked {source}", stderr=True)
 
 
