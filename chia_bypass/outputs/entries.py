@@ -10,10 +10,9 @@ from enum import Enum
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-import msgpack
-
 from chia_bypass.inputs.entries import Entry, Kind
-from chia_bypass.recording.listings import INLINE, ReadBlob
+from chia_bypass.recording.listings import ReadBlob, listing_of
+from chia_bypass.recording.packing import unpacked
 from chia_bypass.recording.records import Blob, Left
 from chia_bypass.recording.schema import Malformed
 
@@ -95,25 +94,22 @@ def pack_entries(
     state: str = "",
 ) -> tuple[Left, bytes]:
     """The record of what a call left in a folder, and what its ``listing`` holds, if it has one."""
-    rows = [_row(entry) for entry in entries]
-    packed = msgpack.packb(rows, unicode_errors="surrogatepass")
-    assert isinstance(packed, bytes), "packb without a stream gives bytes"
-    large = len(packed) >= INLINE
+    listing = listing_of([_row(entry) for entry in entries])
     kept = [entry for entry in entries if entry.trace in (Trace.FILE, Trace.TREE) and entry.kept]
     own = {entry.digest: entry.size for entry in kept if entry.offset == IN_BLOB}
     left = Left(
         root,
-        len(rows),
+        len(entries),
         size=sum(entry.size for entry in kept),
         unkept=sum(not entry.kept for entry in entries),
-        entries=b"" if large else packed,
-        listing=Blob(hashlib.sha256(packed).digest(), len(packed)) if large else None,
+        entries=listing.inline,
+        listing=listing.blob,
         bundle=bundle,
         blobs=tuple(Blob(digest, size) for digest, size in own.items()),
         declared=declared,
         state=state,
     )
-    return left, packed if large else b""
+    return left, listing.data if listing.blob else b""
 
 
 def _row(entry: LeftEntry) -> tuple[Any, ...]:
@@ -125,7 +121,7 @@ def unpack_entries(left: Left, read: ReadBlob) -> list[LeftEntry]:
     """The entries of a listing, in its order. Raises RecordingCorrupt and Malformed."""
     data = read(left.listing) if left.listing is not None else left.entries
     try:
-        rows = msgpack.unpackb(data, unicode_errors="surrogatepass", use_list=False)
+        rows = unpacked(data)
         found = [LeftEntry(row[0], Trace(row[1]), *row[2:10]) for row in rows]
     except Exception as error:  # msgpack documents no narrower base for bad input
         raise Malformed(f"not a listing: {type(error).__name__}: {error}") from None

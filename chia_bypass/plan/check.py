@@ -7,13 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import msgpack
-
 from chia_bypass import demands
 from chia_bypass.demands import Amounts
 from chia_bypass.names import short_name
 from chia_bypass.plan.cluster import Cluster
 from chia_bypass.plan.placing import Finding, Verdict, group_placed, placed
+from chia_bypass.recording.packing import unpacked
 from chia_bypass.recording.reader import Recording
 from chia_bypass.replay_engine.resources import shown, together
 
@@ -93,12 +92,11 @@ def check_options(functions: Mapping[str, Mapping[str, Any]], cluster: Cluster) 
 def _calls(recording: Recording, cluster: Cluster) -> Iterator[Demand]:
     index = recording.index
     kinds = Counter(zip(index.columns["function"], index.columns["options"], strict=True))
-    unpacked: dict[int, Any] = {}
+    known: dict[int, Any] = {}
     for (function, options), count in kinds.items():
-        if options not in unpacked:
-            packed = index.option_kinds[options]
-            unpacked[options] = msgpack.unpackb(packed, unicode_errors="surrogatepass")
-        yield _demand("call", index.strings[function], count, unpacked[options], cluster)
+        if options not in known:
+            known[options] = unpacked(index.option_kinds[options], use_list=True)
+        yield _demand("call", index.strings[function], count, known[options], cluster)
 
 
 def _demand(

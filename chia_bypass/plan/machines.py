@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 
 from chia_bypass.demands import Amounts
@@ -24,14 +24,12 @@ _LITTLE = 1e-9
 class Machine:
     """A node, or a bundle on one."""
 
-    __slots__ = ("available", "classes", "host", "idle", "kind", "number", "running", "total")
+    __slots__ = ("available", "classes", "host", "kind", "number", "running", "total")
 
     def __init__(self, number: int, kind: str, total: Amounts, host: Machine | None = None) -> None:
         self.number, self.kind, self.total = number, kind, dict(total)
         self.available = dict(total)
         self.host = self if host is None else host
-        self.idle = 0
-        """Worker processes that run nothing."""
         self.running: dict[int, int] = {}
         """Calls of each class that hold CPUs here."""
         self.classes: list[int] = []
@@ -87,6 +85,23 @@ class Nodes:
             node.classes.append(number)
         self._room[number] = _Room(able)
         return able
+
+    def standing_for(
+        self, recorded: Mapping[str, Amounts], pinned: Iterable[str]
+    ) -> dict[str, Machine]:
+        """Which node stands for each recorded one that something is pinned to: one with the same
+        resources of its own. ``recorded`` says by id what they offered.
+        """
+        found: dict[str, Machine] = {}
+        taken: set[int] = set()
+        for id_ in dict.fromkeys(filter(None, pinned)):
+            wanted = _own(recorded.get(id_, {}))
+            same = [node for node in self.all if _own(node.total) == wanted]
+            fresh = [node for node in same if node.number not in taken]
+            if same:
+                found[id_] = (fresh or same)[0]
+                taken.add(found[id_].number)
+        return found
 
     def pick(self, number: int, shape: Shape, near: Machine) -> Machine | None:
         """Where Ray places a call now, if it can; ``near``: the node of who dispatched it."""
@@ -169,6 +184,11 @@ class _Room:
         if node.number not in self._at:
             self._at[node.number] = len(self._list)
             self._list.append(node)
+
+
+def _own(offers: Amounts) -> frozenset[str]:
+    common = ("CPU", "GPU", "memory", "object_store_memory")
+    return frozenset(n for n in offers if n not in common and not n.startswith("node:"))
 
 
 def _unsaid(kind: NodeType, amounts: Amounts) -> dict[str, float]:

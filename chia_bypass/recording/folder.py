@@ -29,7 +29,7 @@ from chia_bypass.recording.layout import (
     SMALL,
     is_recording,
 )
-from chia_bypass.recording.reader import read_index, runs_of
+from chia_bypass.recording.opening import read_index, runs_of
 from chia_bypass.recording.records import Closed, Run
 from chia_bypass.recording.segments import Segments
 from chia_bypass.recording.writer import SegmentWriter, append_records, segment_header

@@ -15,8 +15,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
-import msgpack
-
+from chia_bypass.recording.packing import unpacked
 from chia_bypass.recording.records import Argument, Outcome
 
 OUTCOMES: Final = tuple(Outcome)
@@ -113,8 +112,7 @@ class CallIndex:
     @property
     def options(self) -> Iterator[Mapping[str, Any]]:
         """The Ray options that calls were made with, each kind once."""
-        for packed in self.option_kinds:
-            yield msgpack.unpackb(packed, unicode_errors="surrogatepass", use_list=False)
+        return map(unpacked, self.option_kinds)
 
     @cached_property
     def children(self) -> Mapping[str, Sequence[int]]:

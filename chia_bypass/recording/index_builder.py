@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, Final, Generic, TypeVar
 
-import msgpack
-
 from chia_bypass.recording.index import (
     CALL_COLUMNS,
     NO_TAG,
@@ -18,6 +16,7 @@ from chia_bypass.recording.index import (
     CallIndex,
     Spot,
 )
+from chia_bypass.recording.packing import packed
 from chia_bypass.recording.schema import Malformed
 
 _NUMBER: Final = {outcome.value: number for number, outcome in enumerate(OUTCOMES)}
@@ -178,9 +177,7 @@ def _beginning(digest: Any) -> bytes:
 def _packed(options: Any) -> bytes:
     if type(options) is not dict:
         raise TypeError(f"{type(options).__name__} instead of options")
-    packed: Any = msgpack.packb(options, unicode_errors="surrogatepass")
-    assert isinstance(packed, bytes), "packb without a stream gives bytes"
-    return packed
+    return packed(options)
 
 
 def _text(item: Any) -> str:

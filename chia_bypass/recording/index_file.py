@@ -7,8 +7,6 @@ from array import array
 from pathlib import Path
 from typing import Any
 
-import msgpack
-
 from chia_bypass.files import publish
 from chia_bypass.recording.index import (
     CALL_COLUMNS,
@@ -19,6 +17,7 @@ from chia_bypass.recording.index import (
     CallIndex,
     Spot,
 )
+from chia_bypass.recording.packing import packed, unpacked
 from chia_bypass.recording.schema import Malformed
 
 
@@ -31,7 +30,7 @@ _LISTS = ("names", "strings", "paths", "classes")
 
 def pack_index(index: CallIndex) -> bytes:
     """The bytes of an index file; FORMAT.md, "The index", describes them."""
-    packed: Any = msgpack.packb(
+    return packed(
         {
             "kind": "index",
             "segments": index.segments,
@@ -43,17 +42,14 @@ def pack_index(index: CallIndex) -> bytes:
             "masked": index.masked,
             "seen": [list(spot) for spot in index.seen],
             **{name: _swapped(column).tobytes() for name, column in index.columns.items()},
-        },
-        unicode_errors="surrogatepass",
+        }
     )
-    assert isinstance(packed, bytes), "packb without a stream gives bytes"
-    return packed
 
 
 def unpack_index(data: bytes) -> CallIndex:
     """The index in ``data``. Raises Malformed, and Outdated for one of format 0."""
     try:
-        content = msgpack.unpackb(data, unicode_errors="surrogatepass")
+        content = unpacked(data, use_list=True)
         if "lane" not in content:
             raise Outdated("index: of format 0")
         index = CallIndex(
@@ -119,7 +115,7 @@ def _bytes(item: Any) -> bytes:
 def _options(item: Any) -> list[bytes]:
     if type(item) is not list or {*map(type, item)} - {bytes}:
         raise TypeError("not a list of packed options")
-    if not all(type(msgpack.unpackb(one, unicode_errors="surrogatepass")) is dict for one in item):
+    if not all(type(unpacked(one, use_list=True)) is dict for one in item):
         raise TypeError("not the options of a call")
     return item
 

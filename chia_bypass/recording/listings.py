@@ -7,17 +7,16 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-import msgpack
-
 from chia_bypass.inputs.compare import Recorded, Writes
 from chia_bypass.inputs.entries import Entry, Kind
 from chia_bypass.inputs.observe import Change, Looked
 from chia_bypass.inputs.paths import Named
+from chia_bypass.recording.packing import packed, unpacked
 from chia_bypass.recording.records import UNSEEN, Blob, Input, Written
 from chia_bypass.recording.schema import Malformed
 from chia_bypass.values.encode import Buffer
 
-INLINE: Final = 16_384
+_INLINE: Final = 16_384
 """Bytes from which a listing is a blob."""
 
 Hide = Callable[[str], str]
@@ -34,6 +33,11 @@ class Listing(NamedTuple):
     """Its name, where it is a file of its own."""
 
     @property
+    def inline(self) -> bytes:
+        """What stands in the record itself."""
+        return b"" if self.blob else self.data
+
+    @property
     def buffer(self) -> Buffer | None:
         """What has to be written beside the record."""
         return None if self.blob is None else Buffer(self.blob.digest, memoryview(self.data))
@@ -44,12 +48,12 @@ NO_LISTING: Final = Listing(b"", None)
 
 def tree_listing(entry: Entry, hide: Hide) -> Listing:
     """The listing of a folder: all that is in it."""
-    return _listing([_row(hide(name), inner) for name, inner in entry.all() if name])
+    return listing_of([_row(hide(name), inner) for name, inner in entry.all() if name])
 
 
 def changes_listing(changes: Iterable[Change], hide: Hide) -> Listing:
     """The listing of what a call wrote."""
-    return _listing(
+    return listing_of(
         [
             (*_row(hide(one.name), one.after), None if one.before is None else one.before.state)
             for one in changes
@@ -69,15 +73,15 @@ def input_of(looked: Looked, listing: Listing, hide: Hide) -> Input:
         given=hide(named.given) if named.given != named.path else "",
         partial=entry.partial,
         changed=_changed(entry),
-        entries=b"" if listing.blob else listing.data,
+        entries=listing.inline,
         listing=listing.blob,
     )
 
 
 def written_of(named: Named, count: int, listing: Listing, hide: Hide) -> Written:
     """The record of what a call wrote at a path."""
-    inline = b"" if listing.blob else listing.data
-    return Written(hide(named.place), hide(named.path), count, inline, listing.blob)
+    place, path = hide(named.place), hide(named.path)
+    return Written(place, path, count, listing.inline, listing.blob)
 
 
 def recorded(inputs: Iterable[Input], read: ReadBlob) -> tuple[Recorded, ...]:
@@ -126,11 +130,11 @@ def _entry(kind: str, size: int, digest: bytes, changed: int) -> Entry:
     return Entry(Kind(kind), size, digest, changed, bool(changed))
 
 
-def _listing(rows: list[Any]) -> Listing:
-    packed = msgpack.packb(rows, unicode_errors="surrogatepass")
-    assert isinstance(packed, bytes), "packb without a stream gives bytes"
-    large = len(packed) >= INLINE
-    return Listing(packed, Blob(hashlib.sha256(packed).digest(), len(packed)) if large else None)
+def listing_of(rows: list[Any]) -> Listing:
+    """The listing of some rows."""
+    data = packed(rows)
+    large = len(data) >= _INLINE
+    return Listing(data, Blob(hashlib.sha256(data).digest(), len(data)) if large else None)
 
 
 def _rows(one: Input | Written, read: ReadBlob) -> list[Any]:
@@ -138,7 +142,7 @@ def _rows(one: Input | Written, read: ReadBlob) -> list[Any]:
     if not data:
         return []
     try:
-        rows = msgpack.unpackb(data, unicode_errors="surrogatepass", use_list=False)
+        rows = unpacked(data)
         return list(rows)
     except Exception as error:  # msgpack documents no narrower base for bad input
         raise Malformed(f"not a listing: {type(error).__name__}: {error}") from None

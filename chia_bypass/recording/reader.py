@@ -1,4 +1,4 @@
-"""Opening a recording: its index, its runs, and one record or value at a time.
+"""A recording that is open: its index, its runs, and one record or value at a time.
 
 Reading never executes anything and imports nothing that a recording names.
 """
@@ -9,26 +9,27 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path, PurePath
 
 from chia_bypass.errors import RecordingAbsent, RecordingCorrupt
-from chia_bypass.recording.confined import map_in, read_in
-from chia_bypass.recording.contents import Calls, Contents, Load, Problem, Results, Stored
+from chia_bypass.recording.confined import map_in
+from chia_bypass.recording.contents import Contents, Problem, Stored
 from chia_bypass.recording.frames import Frame, FrameType, payload_of
-from chia_bypass.recording.index import CallIndex, Spot
-from chia_bypass.recording.index_builder import IndexBuilder
-from chia_bypass.recording.index_file import unpack_index
+from chia_bypass.recording.index import CallIndex
 from chia_bypass.recording.layout import (
-    INDEX,
     MANIFEST,
-    SEGMENTS,
-    SMALL,
     blob_path,
     is_recording,
-    lengths_of,
     segment_path,
     segments_of,
+)
+from chia_bypass.recording.opening import (
+    contents_of,
+    manifest_of,
+    missing_and_extra,
+    read_index,
+    trusted_index,
 )
 from chia_bypass.recording.records import (
     PLAIN_FORMAT,
@@ -36,13 +37,11 @@ from chia_bypass.recording.records import (
     Call,
     Closed,
     Got,
-    Record,
     Result,
     Run,
     Seen,
     attempt_path,
 )
-from chia_bypass.recording.schema import Malformed
 from chia_bypass.recording.segments import RESTORE, Segments, unreadable
 
 __all__ = [
@@ -52,13 +51,7 @@ __all__ = [
     "Stored",
     "document_of",
     "read_blob",
-    "read_index",
-    "runs_of",
 ]
-
-
-_MORE = 4
-"""How many times longer than its segments an index could be at most."""
 
 
 class Recording:
@@ -95,14 +88,14 @@ class Recording:
     @staticmethod
     def _open(folder: Path, without: str, *, tolerant: bool) -> Recording:
         segments = Segments(folder)
-        manifest = [r for r in _manifest(segments) if not isinstance(r, Run) or r.id != without]
+        manifest = [r for r in manifest_of(segments) if not isinstance(r, Run) or r.id != without]
         closed = [record for record in manifest if isinstance(record, Closed)]
         runs = [record for record in manifest if isinstance(record, Run)]
-        trusted = _trusted(segments, closed, without)
+        trusted = trusted_index(segments, closed, without)
         index = trusted or read_index(segments, [run.id for run in runs], without)
-        recording = Recording(folder, _contents(segments, index, manifest), segments)
+        recording = Recording(folder, contents_of(segments, index, manifest), segments)
         problems = recording.contents.problems
-        problems.extend(_missing_and_extra(segments, runs, closed, without))
+        problems.extend(missing_and_extra(segments, runs, closed, without))
         damage = [p for p in problems if not recording.excuses(p)]
         if damage and not tolerant:
             raise RecordingCorrupt(folder, "; ".join(map(str, damage)), RESTORE)
@@ -289,116 +282,3 @@ def read_blob(folder: Path, digest: bytes, length: int) -> memoryview:
             path, "its bytes do not match the digest in its name", "Restore the file"
         )
     return data
-
-
-def _present(segments: Segments, without: str) -> dict[str, int]:
-    """The lengths of the segments that are there, but for those of the run of that id."""
-    lengths = lengths_of(segments.folder)
-    for name in tuple(segments.written_by(without)) if without else ():
-        lengths.pop(name, None)
-    return lengths
-
-
-def read_index(segments: Segments, runs: list[str], without: str = "") -> CallIndex:
-    """The index made from the segments themselves; what is wrong with them is noted there."""
-    builder = IndexBuilder(runs)
-    for name, length in _present(segments, without).items():
-        header = segments.header(name)
-        builder.begin(name, length, "" if header is None else header.run)
-        for content, spot in segments.maps(name):
-            try:
-                builder.add(content, spot)
-            except Malformed as error:
-                segments.malformed(spot, error)
-    return builder.built()
-
-
-def runs_of(segments: Segments) -> list[Run]:
-    """The runs that the manifest lists, oldest first."""
-    return [record for record in _manifest(segments) if isinstance(record, Run)]
-
-
-def _manifest(segments: Segments) -> list[Record]:
-    segments.header(MANIFEST)
-    found = (segments.build(content, spot) for content, spot in segments.maps(MANIFEST))
-    return [record for record in found if record is not None]
-
-
-def _trusted(segments: Segments, closed: list[Closed], without: str) -> CallIndex | None:
-    """The index on disk, if the last run to close vouches for it and nothing came since, but for
-    the run of that id.
-    """
-    folder = segments.folder
-    expected = closed[-1].files.get(INDEX) if closed else None
-    if expected is None:
-        return None
-    present = _present(segments, without)
-    if present != closed[-1].segments:
-        return None
-    try:
-        data = read_in(folder, INDEX, limit=longest_index(folder))
-        index = unpack_index(data) if hashlib.sha256(data).digest() == expected else None
-    except (OSError, Malformed):  # it is derived: `verify` reports it, reading goes on without
-        return None
-    return index if index is not None and index.segments == present else None
-
-
-def longest_index(folder: Path) -> int:
-    """Bytes that the index of a recording can have: it tells less than the segments do."""
-    return _MORE * (sum(lengths_of(folder).values()) + SMALL)
-
-
-def _contents(segments: Segments, index: CallIndex, manifest: list[Record]) -> Contents:
-    load = _loader(segments)
-    problems = segments.problems
-    contents = Contents(index, Calls(index, load), Results(index, load), problems)
-    for record in manifest:
-        contents.add(record)
-    for spot in index.others:
-        try:
-            other = segments.record(spot)
-        except RecordingCorrupt as error:
-            file = f"{SEGMENTS}/{spot.segment}.seg"
-            if not any((p.file, p.offset) == (file, spot.offset) for p in problems):
-                problems.append(Problem(file, spot.offset, error.problem))
-            continue
-        if other is not None:
-            contents.add(other)
-    return contents
-
-
-def _loader(segments: Segments) -> Load:
-    """Reads calls and results; a spot that holds anything else is damage."""
-
-    @lru_cache(maxsize=64)  # a result and its call are mostly asked for together
-    def load(spot: Spot) -> Call | Result:
-        record = segments.record(spot)
-        if not isinstance(record, Call | Result):
-            path = segments.path(spot.segment)
-            raise RecordingCorrupt(path, f"byte {spot.offset}: holds no call or result", RESTORE)
-        return record
-
-    return load
-
-
-def _missing_and_extra(
-    segments: Segments, runs: list[Run], closed: list[Closed], without: str
-) -> Iterator[Problem]:
-    """Files that should be there and are not, and the reverse, by the last closing record.
-
-    Workers that outlived their driver may have written more than was there when the run closed.
-    """
-    if not closed:
-        return
-    expected: Mapping[str, int] = closed[-1].segments
-    present = _present(segments, without)
-    for name, length in expected.items():
-        if name not in present:
-            yield Problem(f"{SEGMENTS}/{name}.seg", 0, "is missing")
-        elif (size := present[name]) < length:
-            yield Problem(f"{SEGMENTS}/{name}.seg", size, f"has {size} bytes instead of {length}")
-    since = {**{run.id: 0.0 for run in runs}, **{one.run: one.finished for one in closed}}
-    for name in sorted(present.keys() - expected.keys()):
-        header = segments.header(name)
-        if header is not None and header.opened < since.get(header.run, float("inf")):
-            yield Problem(f"{SEGMENTS}/{name}.seg", 0, "belongs to no run of this recording")

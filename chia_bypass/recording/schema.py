@@ -12,6 +12,7 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 import msgpack
 
+from chia_bypass.recording.packing import packed, unpacked
 from chia_bypass.recording.records import (
     ActorCreation,
     ActorMethod,
@@ -168,13 +169,7 @@ KINDS: Mapping[str, type[Record]] = {
 
 def pack(record: Record, **others: object) -> bytes:
     """The msgpack form of ``record``, with ``others`` in place of its fields of these names."""
-    packed: Any = msgpack.packb(
-        {"kind": type(record).__name__.lower(), **given(record), **others},
-        default=_plain,
-        unicode_errors="surrogatepass",
-    )
-    assert isinstance(packed, bytes), "packb without a stream gives bytes"
-    return packed
+    return packed({"kind": type(record).__name__.lower(), **given(record), **others}, _plain)
 
 
 def _plain(item: Any) -> Any:
@@ -233,7 +228,7 @@ def unpack_map(payload: bytes | memoryview) -> dict[str, Any]:
             scout = msgpack.Unpacker(max_buffer_size=0)
             scout.feed(payload)
             scout.skip()
-        content = msgpack.unpackb(payload, unicode_errors="surrogatepass", use_list=False)
+        content = unpacked(payload)
     except Exception as error:  # msgpack documents no narrower base for bad input
         raise Malformed(f"not msgpack: {type(error).__name__}: {error}") from None
     if not isinstance(content, dict) or not isinstance(content.get("kind"), str):

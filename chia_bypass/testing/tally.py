@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from chia_bypass.wording import shown_path
 
 if TYPE_CHECKING:
     from chia_bypass.look.analysis.replay_outcome import ReplayedCall, ReplayOutcome
-
-_NO_CALL: Final = (
-    "the test made no call: remove the marker, or --chia-record=none will find no recording"
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ import typer
 
 from chia_bypass.exit_status import ExitStatus
 from chia_bypass.options import ReplayOptions, SandboxOptions
-from chia_bypass_cli import exit_statuses, panels
+from chia_bypass_cli import exit_statuses, panels, replay_run
 from chia_bypass_cli import replay_options as given
 from chia_bypass_cli.command_line import command_of, options_of
 from chia_bypass_cli.help_pages import LoopCommand
-from chia_bypass_cli.live_line import Quiet
+from chia_bypass_cli.shared_options import Quiet
 
 _EXAMPLE = "Example: chia-bypass check recordings/golden -- python loop.py"
 _STATUSES = sorted((*exit_statuses.REPLAYED, ExitStatus.DRIFTED, ExitStatus.UNUSED))
@@ -51,7 +51,7 @@ def check(
     options = options_of(context, ReplayOptions)
     command = command_of(context)
     raise typer.Exit(
-        given.run(
+        replay_run.run(
             source,
             command,
             options,

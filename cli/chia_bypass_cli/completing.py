@@ -9,7 +9,7 @@ import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -103,15 +103,8 @@ def _typed() -> Path | None:
 
 def _recording(context: typer.Context) -> Recording:
     from chia_bypass.recording.reader import Recording
-    from chia_bypass_cli.replay_options import newest
+    from chia_bypass_cli import newest
 
     named = next((context.params[n] for n in _PARAMETERS if context.params.get(n)), None)
-    folder = Path(named) if named is not None else _typed() or newest()
+    folder = Path(named) if named is not None else _typed() or newest.recording()
     return Recording.open(folder.parent if folder.is_file() else folder, tolerant=True)
-
-
-OneRecording = Annotated[
-    Path,
-    typer.Argument(metavar="DIR", help="A recording.", autocompletion=recordings, readable=False),
-]
-"""The argument of every command that reads one recording."""

@@ -12,6 +12,7 @@ from chia_bypass.exit_status import ExitStatus
 from chia_bypass.wording import CUT, visible
 from chia_bypass_cli import completing, exit_statuses, panels, terminal
 from chia_bypass_cli.help_pages import Command
+from chia_bypass_cli.shared_options import AsJson
 
 if TYPE_CHECKING:
     from chia_bypass.look.analysis.diff import Change, Diff, Drift
@@ -59,7 +60,7 @@ def diff(
     all_rows: Annotated[
         bool, typer.Option("--all", help=f"Show all differences, not only {_LISTED} of each kind.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare two recordings: calls, results field by field, arguments, durations."""
     from chia_bypass.look.analysis.diff import diff as compare

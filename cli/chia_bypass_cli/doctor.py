@@ -10,6 +10,7 @@ import typer
 from chia_bypass.exit_status import ExitStatus
 from chia_bypass_cli import exit_statuses, panels, terminal
 from chia_bypass_cli.help_pages import Command
+from chia_bypass_cli.shared_options import AsJson
 
 _EXAMPLE = """\
 Example: chia-bypass doctor --python .venv/bin/python
@@ -33,7 +34,7 @@ def doctor(
         str,
         typer.Option(metavar="PYTHON", help="The Python of your loops."),
     ] = "python",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check what is installed, and whether recording can work here."""
     import os

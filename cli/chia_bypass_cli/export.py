@@ -9,8 +9,8 @@ import typer
 
 from chia_bypass.look.analysis.formats import Format
 from chia_bypass_cli import panels, terminal
-from chia_bypass_cli.completing import OneRecording
 from chia_bypass_cli.help_pages import Command
+from chia_bypass_cli.shared_options import OneRecording
 
 _EXAMPLE = """\
 Example: chia-bypass export recordings/tuesday --format trace -o tuesday.json

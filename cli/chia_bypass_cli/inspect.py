@@ -10,10 +10,11 @@ import typer
 from chia_bypass.recording.listing_order import Order
 from chia_bypass_cli import completing, panels
 from chia_bypass_cli.help_pages import Command
+from chia_bypass_cli.shared_options import AsJsonOutput
 
-ROWS = 200
-CALLS = "The calls of a recording"
-ONE = "One call"
+_ROWS = 200
+_CALLS = "The calls of a recording"
+_ONE = "One call"
 _EXAMPLE = """\
 Example: chia-bypass inspect recordings/tuesday --function '*.run' --sort time --limit 10
          chia-bypass inspect recordings/tuesday --failed      what went wrong
@@ -23,6 +24,112 @@ Example: chia-bypass inspect recordings/tuesday --function '*.run' --sort time -
 A call is named by its path (loop.0/12), as function#n, or by a tag that no other call has. The
 module chia_bypass.look.analysis.as_json documents the fields of --json."""
 
+Folder = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="DIR",
+        help="A recording, or a folder of them.",
+        show_default="recordings/",
+        autocompletion=completing.recordings,
+        readable=False,
+    ),
+]
+Call = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="CALL",
+        help="A call: its path, function#n or tag.",
+        autocompletion=completing.calls,
+    ),
+]
+Function = Annotated[
+    str | None,
+    typer.Option(
+        metavar="GLOB",
+        help="Show only calls of functions that match GLOB, such as 'GccNode.*'.",
+        rich_help_panel=_CALLS,
+        autocompletion=completing.functions,
+    ),
+]
+Tag = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REGEX",
+        help="Show only calls whose whole tag matches REGEX, such as 'iter0_.*'.",
+        rich_help_panel=_CALLS,
+    ),
+]
+Failed = Annotated[
+    bool,
+    typer.Option(
+        "--failed",
+        help="Show only calls that did not return a value.",
+        rich_help_panel=_CALLS,
+    ),
+]
+Sort = Annotated[
+    Order,
+    typer.Option(
+        help="The order of the rows: with time and size, the largest come first.",
+        rich_help_panel=_CALLS,
+    ),
+]
+Limit = Annotated[
+    int,
+    typer.Option(min=0, metavar="ROWS", help="Show at most so many rows.", rich_help_panel=_CALLS),
+]
+AllRows = Annotated[
+    bool, typer.Option("--all", help="Show all rows, however many.", rich_help_panel=_CALLS)
+]
+Follow = Annotated[
+    bool,
+    typer.Option(
+        "--follow",
+        help="Show calls as they end, while the loop is being recorded.",
+        rich_help_panel=_CALLS,
+    ),
+]
+Raw = Annotated[
+    bool,
+    typer.Option(
+        "--raw",
+        help="Write the bytes or the text that the call returned to standard output.",
+        rich_help_panel=_ONE,
+    ),
+]
+Part = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PART",
+        help="Show only this part of what the call returned, such as 'runs[0].output'.",
+        rich_help_panel=_ONE,
+    ),
+]
+File = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH",
+        help="With --raw: write this file that the call left.",
+        rich_help_panel=_ONE,
+    ),
+]
+History = Annotated[
+    bool,
+    typer.Option(
+        "--history",
+        help="Show all attempts of the call, not only the one that counts.",
+        rich_help_panel=_ONE,
+    ),
+]
+ScanSecrets = Annotated[
+    bool,
+    typer.Option(
+        "--scan-secrets",
+        help="List values that look like keys or passwords.",
+        rich_help_panel=panels.SAFETY,
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -30,118 +137,21 @@ def register(app: typer.Typer) -> None:
 
 
 def inspect(
-    folder: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="DIR",
-            help="A recording, or a folder of them.",
-            show_default="recordings/",
-            autocompletion=completing.recordings,
-            readable=False,
-        ),
-    ] = None,
-    call: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="CALL",
-            help="A call: its path, function#n or tag.",
-            autocompletion=completing.calls,
-        ),
-    ] = None,
-    function: Annotated[
-        str | None,
-        typer.Option(
-            metavar="GLOB",
-            help="Show only calls of functions that match GLOB, such as 'GccNode.*'.",
-            rich_help_panel=CALLS,
-            autocompletion=completing.functions,
-        ),
-    ] = None,
-    tag: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REGEX",
-            help="Show only calls whose whole tag matches REGEX, such as 'iter0_.*'.",
-            rich_help_panel=CALLS,
-        ),
-    ] = None,
-    failed: Annotated[
-        bool,
-        typer.Option(
-            "--failed",
-            help="Show only calls that did not return a value.",
-            rich_help_panel=CALLS,
-        ),
-    ] = False,
-    sort: Annotated[
-        Order,
-        typer.Option(
-            help="The order of the rows: with time and size, the largest come first.",
-            rich_help_panel=CALLS,
-        ),
-    ] = Order.TREE,
-    limit: Annotated[
-        int,
-        typer.Option(
-            min=0, metavar="ROWS", help="Show at most so many rows.", rich_help_panel=CALLS
-        ),
-    ] = ROWS,
-    all_rows: Annotated[
-        bool,
-        typer.Option("--all", help="Show all rows, however many.", rich_help_panel=CALLS),
-    ] = False,
-    follow: Annotated[
-        bool,
-        typer.Option(
-            "--follow",
-            help="Show calls as they end, while the loop is being recorded.",
-            rich_help_panel=CALLS,
-        ),
-    ] = False,
-    raw: Annotated[
-        bool,
-        typer.Option(
-            "--raw",
-            help="Write the bytes or the text that the call returned to standard output.",
-            rich_help_panel=ONE,
-        ),
-    ] = False,
-    part: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PART",
-            help="Show only this part of what the call returned, such as 'runs[0].output'.",
-            rich_help_panel=ONE,
-        ),
-    ] = None,
-    file: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PATH",
-            help="With --raw: write this file that the call left.",
-            rich_help_panel=ONE,
-        ),
-    ] = None,
-    history: Annotated[
-        bool,
-        typer.Option(
-            "--history",
-            help="Show all attempts of the call, not only the one that counts.",
-            rich_help_panel=ONE,
-        ),
-    ] = False,
-    scan_secrets: Annotated[
-        bool,
-        typer.Option(
-            "--scan-secrets",
-            help="List values that look like keys or passwords.",
-            rich_help_panel=panels.SAFETY,
-        ),
-    ] = False,
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", help="Print JSON for scripts.", rich_help_panel=panels.OUTPUT),
-    ] = False,
+    folder: Folder = None,
+    call: Call = None,
+    function: Function = None,
+    tag: Tag = None,
+    failed: Failed = False,
+    sort: Sort = Order.TREE,
+    limit: Limit = _ROWS,
+    all_rows: AllRows = False,
+    follow: Follow = False,
+    raw: Raw = False,
+    part: Part = None,
+    file: File = None,
+    history: History = False,
+    scan_secrets: ScanSecrets = False,
+    as_json: AsJsonOutput = False,
 ) -> None:
     """List recordings, list the calls of a recording, or show everything about one call."""
     from chia_bypass.errors import UsageError
@@ -159,22 +169,35 @@ def inspect(
 
         inspect_secrets.show(folder, as_json=as_json)
     elif call is not None:
-        from chia_bypass_cli import inspect_call
-
-        if file is not None:
-            if not raw:
-                raise UsageError("--file needs --raw", "inspect DIR CALL --raw --file PATH > FILE")
-            inspect_call.write_file(folder, call, file)
-        elif raw:
-            inspect_call.write_raw(folder, call, part)
-        elif history:
-            inspect_call.show_history(folder, call, as_json=as_json)
-        else:
-            inspect_call.show(folder, call, part, as_json=as_json)
+        _show_call(folder, call, part, file, raw=raw, history=history, as_json=as_json)
+    elif follow:
+        inspect_calls.follow(folder, Selection(function, tag, failed, sort), as_json=as_json)
     else:
-        selection = Selection(function, tag, failed, sort)
-        if follow:
-            inspect_calls.follow(folder, selection, as_json=as_json)
-        else:
-            most = None if all_rows else limit
-            inspect_calls.show(folder, selection, most, as_json=as_json)
+        most = None if all_rows else limit
+        inspect_calls.show(folder, Selection(function, tag, failed, sort), most, as_json=as_json)
+
+
+def _show_call(
+    folder: Path,
+    call: str,
+    part: str | None,
+    file: str | None,
+    *,
+    raw: bool,
+    history: bool,
+    as_json: bool,
+) -> None:
+    """Show one call, or what was asked for of it. Raises UsageError."""
+    from chia_bypass.errors import UsageError
+    from chia_bypass_cli import inspect_call
+
+    if file is not None:
+        if not raw:
+            raise UsageError("--file needs --raw", "inspect DIR CALL --raw --file PATH > FILE")
+        inspect_call.write_file(folder, call, file)
+    elif raw:
+        inspect_call.write_raw(folder, call, part)
+    elif history:
+        inspect_call.show_history(folder, call, as_json=as_json)
+    else:
+        inspect_call.show(folder, call, part, as_json=as_json)

@@ -10,25 +10,12 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Final
 
-import typer
-
-from chia_bypass_cli import panels, terminal
+from chia_bypass_cli import terminal
 
 if TYPE_CHECKING:
     from chia_bypass.control.progress import Progress
-
-Quiet = Annotated[
-    bool,
-    typer.Option(
-        "-q",
-        "--quiet",
-        help="Show no live line while the command runs; before it, say only what must be known.",
-        rich_help_panel=panels.OUTPUT,
-    ),
-]
-"""Of every command that runs a loop."""
 
 _BETWEEN: Final = 0.5
 """Seconds between two drawings."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from chia_bypass_cli import completing, panels, terminal
-from chia_bypass_cli.completing import OneRecording
 from chia_bypass_cli.help_pages import Command
+from chia_bypass_cli.shared_options import OneRecording
 
 if TYPE_CHECKING:
     from chia_bypass.look.archive.artifact import Artifact

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,12 +14,10 @@ from chia_bypass.options import RecordOptions
 from chia_bypass_cli import exit_statuses, panels, terminal
 from chia_bypass_cli.command_line import command_of, options_of
 from chia_bypass_cli.help_pages import RecordCommand
-from chia_bypass_cli.live_line import Quiet
+from chia_bypass_cli.shared_options import Quiet
 
 if TYPE_CHECKING:
     from chia_bypass.control.progress import Progress
-    from chia_bypass.control.recorded import Recorded
-    from chia_bypass.recording.summary import FunctionSummary
 
 DEFAULT = RecordOptions()
 _EXAMPLE = "Example: chia-bypass record -o recordings/tuesday -- python loop.py --iterations 3"
@@ -28,6 +25,123 @@ _STATUSES = (
     *(ExitStatus.OK, ExitStatus.USAGE, ExitStatus.SPOILED, ExitStatus.NEVER_PLACED),
     *(ExitStatus.NOT_EXECUTABLE, ExitStatus.NOT_FOUND),
 )
+
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="DIR",
+        help="The folder to make for the recording.",
+        show_default="a new one in recordings/",
+        rich_help_panel=panels.OUTPUT,
+    ),
+]
+TaggedOnly = Annotated[
+    bool,
+    typer.Option(
+        "--tagged-only",
+        help="Record only calls that have a tag.",
+        rich_help_panel=panels.CAPTURED,
+    ),
+]
+Functions = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="GLOB",
+        help="Record only calls of functions that match GLOB.",
+        rich_help_panel=panels.CAPTURED,
+    ),
+]
+Tags = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="REGEX",
+        help="Record only calls whose whole tag matches REGEX.",
+        rich_help_panel=panels.CAPTURED,
+    ),
+]
+Redact = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="REGEX",
+        help="Replace what matches REGEX in arguments and results before they are stored.",
+        rich_help_panel=panels.SAFETY,
+    ),
+]
+RedactIn = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="GLOB=REGEX",
+        help="Replace what matches REGEX only in calls of functions that match GLOB.",
+        rich_help_panel=panels.SAFETY,
+    ),
+]
+KeepEnv = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="VARIABLE",
+        help="Store the value of this environment variable, not only its name.",
+        rich_help_panel=panels.SAFETY,
+    ),
+]
+Inputs = Annotated[
+    allowed.Noting,
+    typer.Option(
+        help="Whether to note the digests of a call's inputs, the files that its arguments name.",
+        rich_help_panel=panels.CAPTURED,
+    ),
+]
+InputsLimit = Annotated[
+    str,
+    typer.Option(
+        metavar="ENTRIES:MB",
+        help="How many files, and how many MB of them, are read for one call.",
+        rich_help_panel=panels.CAPTURED,
+    ),
+]
+BypassYaml = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="A bypass YAML: keep the files that its `files:` say functions leave.",
+        rich_help_panel=panels.CAPTURED,
+    ),
+]
+Files = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FUNCTION=ROOT:GLOB",
+        help="Keep files below ROOT that match GLOB and that calls of FUNCTION leave.",
+        rich_help_panel=panels.CAPTURED,
+    ),
+]
+FilesLimit = Annotated[
+    float,
+    typer.Option(
+        metavar="MB",
+        help="How much is kept of the files that one call leaves.",
+        rich_help_panel=panels.CAPTURED,
+    ),
+]
+SuggestFiles = Annotated[
+    bool,
+    typer.Option(
+        "--suggest-files",
+        help="Watch what calls on this machine write and others read, and name it at the end, "
+        "as a YAML for --bypass.",
+        rich_help_panel=panels.CAPTURED,
+    ),
+]
+ClusterFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="First check that this cluster can run the loop, as far as its last recording or "
+        "its script tell, as `plan` does.",
+        rich_help_panel=panels.SAFETY,
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -42,123 +156,20 @@ def register(app: typer.Typer) -> None:
 
 def record(
     context: typer.Context,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="DIR",
-            help="The folder to make for the recording.",
-            show_default="a new one in recordings/",
-            rich_help_panel=panels.OUTPUT,
-        ),
-    ] = None,
-    tagged_only: Annotated[
-        bool,
-        typer.Option(
-            "--tagged-only",
-            help="Record only calls that have a tag.",
-            rich_help_panel=panels.CAPTURED,
-        ),
-    ] = False,
-    function: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="GLOB",
-            help="Record only calls of functions that match GLOB.",
-            rich_help_panel=panels.CAPTURED,
-        ),
-    ] = None,
-    tag: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="REGEX",
-            help="Record only calls whose whole tag matches REGEX.",
-            rich_help_panel=panels.CAPTURED,
-        ),
-    ] = None,
-    redact: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="REGEX",
-            help="Replace what matches REGEX in arguments and results before they are stored.",
-            rich_help_panel=panels.SAFETY,
-        ),
-    ] = None,
-    redact_in: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="GLOB=REGEX",
-            help="Replace what matches REGEX only in calls of functions that match GLOB.",
-            rich_help_panel=panels.SAFETY,
-        ),
-    ] = None,
-    keep_env: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="VARIABLE",
-            help="Store the value of this environment variable, not only its name.",
-            rich_help_panel=panels.SAFETY,
-        ),
-    ] = None,
-    inputs: Annotated[
-        allowed.Noting,
-        typer.Option(
-            help="Whether to note the digests of a call's inputs, the files that its arguments "
-            "name.",
-            rich_help_panel=panels.CAPTURED,
-        ),
-    ] = DEFAULT.inputs,
-    inputs_limit: Annotated[
-        str,
-        typer.Option(
-            metavar="ENTRIES:MB",
-            help="How many files, and how many MB of them, are read for one call.",
-            rich_help_panel=panels.CAPTURED,
-        ),
-    ] = DEFAULT.inputs_limit,
-    bypass: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="A bypass YAML: keep the files that its `files:` say functions leave.",
-            rich_help_panel=panels.CAPTURED,
-        ),
-    ] = None,
-    files: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FUNCTION=ROOT:GLOB",
-            help="Keep files below ROOT that match GLOB and that calls of FUNCTION leave.",
-            rich_help_panel=panels.CAPTURED,
-        ),
-    ] = None,
-    files_limit: Annotated[
-        float,
-        typer.Option(
-            metavar="MB",
-            help="How much is kept of the files that one call leaves.",
-            rich_help_panel=panels.CAPTURED,
-        ),
-    ] = DEFAULT.files_limit,
-    suggest_files: Annotated[
-        bool,
-        typer.Option(
-            "--suggest-files",
-            help="Watch what calls on this machine write and others read, and name it at the end, "
-            "as a YAML for --bypass.",
-            rich_help_panel=panels.CAPTURED,
-        ),
-    ] = False,
-    cluster: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="First check that this cluster can run the loop, as far as its last recording or "
-            "its script tell, as `plan` does.",
-            rich_help_panel=panels.SAFETY,
-        ),
-    ] = None,
+    output: Output = None,
+    tagged_only: TaggedOnly = False,
+    function: Functions = None,
+    tag: Tags = None,
+    redact: Redact = None,
+    redact_in: RedactIn = None,
+    keep_env: KeepEnv = None,
+    inputs: Inputs = DEFAULT.inputs,
+    inputs_limit: InputsLimit = DEFAULT.inputs_limit,
+    bypass: BypassYaml = None,
+    files: Files = None,
+    files_limit: FilesLimit = DEFAULT.files_limit,
+    suggest_files: SuggestFiles = False,
+    cluster: ClusterFile = None,
     quiet: Quiet = False,
 ) -> None:
     """Run a loop for real and keep the result of every call. The command stands after --."""
@@ -166,7 +177,7 @@ def record(
 
     from chia_bypass.control.record_session import RecordSession
     from chia_bypass.errors import UsageError
-    from chia_bypass_cli import launch, live_line
+    from chia_bypass_cli import launch, live_line, record_report
 
     command = command_of(context)
     if not command:
@@ -179,20 +190,25 @@ def record(
     jobs = output is not None and output.is_absolute()
     with RecordSession(folder, command, options, jobs=jobs) as session:
         if not quiet:
-            terminal.line(f"chia-bypass: recording into {folder}, {_room(folder)}", stderr=True)
-        if session.not_own and not quiet:
-            terminal.line(
-                f"chia-bypass: the recording will count as foreign: {session.not_own}. "
-                f"Give its command to a replay: chia-bypass replay {folder} -- COMMAND",
-                stderr=True,
-            )
+            _tell_start(folder, session.not_own)
         with launch.signals_held():  # what comes when the command has ended must not stop us
             with live_line.shown("recording", partial(_progress, folder), quiet=quiet) as draw:
                 status = launch.run(command, session.environment(os.environ), draw)
             recorded = session.finish(status)
     if recorded is None:  # a job records: where, was said when it was submitted
         raise typer.Exit(status)
-    raise typer.Exit(_report(folder, recorded, status, options))
+    raise typer.Exit(record_report.report(folder, recorded, status, options))
+
+
+def _tell_start(folder: Path, not_own: str) -> None:
+    """Print where the recording goes; with ``not_own``, the reason why it will count as foreign."""
+    terminal.line(f"chia-bypass: recording into {folder}, {_room(folder)}", stderr=True)
+    if not_own:
+        terminal.line(
+            f"chia-bypass: the recording will count as foreign: {not_own}. "
+            f"Give its command to a replay: chia-bypass replay {folder} -- COMMAND",
+            stderr=True,
+        )
 
 
 def _progress(folder: Path) -> Progress:
@@ -205,12 +221,12 @@ def _progress(folder: Path) -> Progress:
 def _check(command: tuple[str, ...], file: Path, beside: Path) -> None:
     """Raises NeverPlaced where the cluster cannot run the loop; tells what is known."""
     from chia_bypass.plan import before_recording, cluster_file
-    from chia_bypass_cli import plan
+    from chia_bypass_cli.plan_checked import told
 
     found, source = before_recording.expected(command, cluster_file.read(file), beside)
     before_recording.refuse(found)
-    for told in plan.told(found):
-        terminal.line(f"chia-bypass: {told}", stderr=True)
+    for finding in told(found):
+        terminal.line(f"chia-bypass: {finding}", stderr=True)
     terminal.line(f"chia-bypass: checked {source}", stderr=True)
 
 
@@ -235,93 +251,3 @@ def _default_folder(command: tuple[str, ...]) -> Path:
     scripts = [Path(part).stem for part in command if part.endswith(".py")]
     script = scripts[0] if scripts else Path(command[0]).stem
     return new_name(Path("recordings"), script, datetime.now(timezone.utc))
-
-
-def _report(folder: Path, recorded: Recorded, status: int, options: RecordOptions) -> int:
-    """Print what was recorded; returns the exit status."""
-    from chia_bypass.recording.summary import by_function
-
-    if not recorded.recording.contents.drivers and not recorded.spoiled:
-        terminal.line(f"chia-bypass: nothing was recorded: {_why_nothing(recorded)}", stderr=True)
-        return status or 2
-    rows = by_function(recorded.recording)
-    _print_table(rows)
-    for counted in recorded.recording.contents.uncaptured.values():
-        terminal.line(
-            f"not captured, so a replay cannot serve it: {counted.function}, "
-            f"{counted.count} × {counted.how}",
-            stderr=True,
-        )
-    terminal.some(terminal.SPOILED, recorded.spoiled)
-    _print_files(recorded)
-    _print_suggestions(recorded, options)
-    terminal.line(_final_line(folder, rows), stderr=True)
-    return recorded.exit_status(status)
-
-
-def _print_files(recorded: Recorded) -> None:
-    """What was kept of the files that calls left, and what was not."""
-    from chia_bypass.outputs.summary import files_kept
-
-    kept = files_kept(recorded.recording)
-    if kept.count or kept.unkept:
-        terminal.line(f"files: {kept.sentence(terminal.size)}", stderr=True)
-
-
-def _print_suggestions(recorded: Recorded, options: RecordOptions) -> None:
-    """What files: the user could say, if asked for."""
-    if not options.suggest_files:
-        return
-    from chia_bypass.control.file_suggestions import yaml_of
-
-    for one in recorded.suggested:
-        terminal.line(str(one), stderr=True)
-    if recorded.suggested:
-        terminal.line(f"For the YAML of record --bypass FILE:\n{yaml_of(recorded.suggested)}")
-    else:
-        terminal.line("files: nothing to suggest that is not kept", stderr=True)
-
-
-def _why_nothing(recorded: Recorded) -> str:
-    if recorded.troubles:
-        return "; ".join(recorded.troubles)
-    if recorded.entered:
-        return "the command made no ChiaFunction call"
-    return (
-        "no Python process of the command loaded the hook. `python -I`, -E and -S, a cleared "
-        "environment or an overwritten PYTHONPATH keep the hook out: run without them"
-    )
-
-
-def _print_table(rows: Sequence[FunctionSummary]) -> None:
-    terminal.table(
-        ("function", "calls", "raised", "not kept", "no result", "bytes", "time"),
-        (
-            (
-                s.function,
-                s.calls,
-                s.raised,
-                s.unkept,
-                s.unfinished,
-                terminal.size(s.size),
-                terminal.seconds(s.seconds),
-            )
-            for s in rows
-        ),
-        numbers=("calls", "raised", "not kept", "no result", "bytes", "time"),
-        stderr=True,
-    )
-
-
-def _final_line(folder: Path, rows: Sequence[FunctionSummary]) -> str:
-    stored = sum(row.stored for row in rows)
-    missing = sum(row.calls for row in rows) - stored
-    size = terminal.size(sum(row.size for row in rows))
-    spent = terminal.seconds(sum(row.seconds for row in rows))
-    failed = {"failed": sum(row.raised for row in rows), "without a result": missing}
-    told = ", ".join(f"{count} {what}" for what, count in failed.items() if count)
-    look = f"{told}: chia-bypass inspect {folder} --failed · " if told else ""
-    return (
-        f"{stored} recorded · {size} · {spent} of work · {look}"
-        f"replay with: chia-bypass replay {folder}"
-    )

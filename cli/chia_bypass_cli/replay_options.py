@@ -1,26 +1,20 @@
-"""What `replay`, `resume` and `check` have in common: their options, and how they run a command.
+"""The options that `replay`, `resume` and `check` have in common. `replay_run` acts on them.
 
 A parameter of theirs that is named as a field of ReplayOptions becomes that field by itself.
 """
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from chia_bypass import options as allowed
-from chia_bypass.options import ReplayOptions, SandboxOptions
+from chia_bypass.options import ReplayOptions
 from chia_bypass_cli import completing
 from chia_bypass_cli.panels import FAULTS, MATCHING, OUTPUT, REAL, SAFETY, SERVED, TIME
 
-if TYPE_CHECKING:
-    from chia_bypass.control.unpacked_artifact import UnpackedArtifact
-
-_PACKED = (".tar.gz", ".tgz")
 DEFAULT = ReplayOptions()
 Globs = list[str] | None
 
@@ -303,97 +297,3 @@ Yes = Annotated[
         rich_help_panel=SAFETY,
     ),
 ]
-
-
-def newest() -> Path:
-    """The newest recording in the working directory. Raises UsageError."""
-    from chia_bypass.errors import UsageError
-    from chia_bypass.recording import summary
-
-    found = summary.newest(Path("recordings"))
-    if found is None:
-        raise UsageError("there is no recording in recordings/", "Name one: DIR")
-    return found
-
-
-def run(
-    source: Path | None,
-    command: tuple[str, ...] | None,
-    options: ReplayOptions,
-    *,
-    resume: bool = False,
-    sandbox: SandboxOptions | None = None,
-    strict: bool = False,
-    dry_run: bool = False,
-    outcome: Path | None = None,
-    grace: float = GRACE,
-    yes: bool = False,
-    quiet: bool = False,
-) -> int:
-    """Replay, print what happened, and return the exit status. Raises ChiaBypassError.
-
-    ``outcome`` is the file of --report.
-    """
-    import os
-
-    from chia_bypass.control.grace import Grace as Patience
-    from chia_bypass.control.progress import ReplayProgress
-    from chia_bypass.control.replay_session import ReplaySession
-    from chia_bypass_cli import consent, launch, live_line, replay_file, replay_report, terminal
-
-    with ExitStack() as scratch:
-        artifact = _artifact(source, scratch)
-        session = ReplaySession(
-            source or newest() if artifact is None else artifact.recording,
-            options,
-            command,
-            resume=resume,
-            sandbox=sandbox,
-            artifact=artifact,
-        )
-        if dry_run:
-            consent.tell(session)
-            replay_report.print_forecast(session)
-            return 0
-        outcome = replay_file.claim(outcome)
-        consent.obtain(session, yes=yes)
-        with session:
-            for note in session.notes:
-                terminal.line(f"chia-bypass: {note}", stderr=True)
-            os.chdir(session.directory)
-            if session.files.refused:
-                terminal.line(f"chia-bypass: {session.files.refused}", stderr=True)
-            patience = Patience(
-                session.session.file,
-                grace,
-                lambda text: terminal.line(f"chia-bypass: {text}", stderr=True),
-            )
-            with launch.signals_held():  # what comes when the command has ended must not stop us
-                with replay_file.of_failure(outcome, session):
-                    environment = session.environment(os.environ)
-                    progress = partial(ReplayProgress, session.session.file.parent)
-                    with live_line.shown("replaying", progress, quiet=quiet) as draw:
-
-                        def look() -> None:
-                            patience.look()
-                            draw()
-
-                        status = launch.run(session.command, environment, look, session.files.enter)
-                replayed = session.finish(status)
-        exit_status = replay_report.report(
-            replayed, status, strict=strict, files=session.files, faults=session.faults_line
-        )
-        replay_file.write(outcome, replayed, session.command, status, exit_status)
-        return exit_status
-
-
-def _artifact(source: Path | None, scratch: ExitStack) -> UnpackedArtifact | None:
-    """What is in ``source``, if that is a packed file; gone with ``scratch``."""
-    import tempfile
-
-    from chia_bypass.control.unpacked_artifact import UnpackedArtifact
-
-    if source is None or not source.is_file() or not source.name.endswith(_PACKED):
-        return None
-    folder = tempfile.TemporaryDirectory(prefix="chia-bypass-artifact-")
-    return UnpackedArtifact.of(source, Path(scratch.enter_context(folder)))

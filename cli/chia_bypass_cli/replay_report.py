@@ -29,12 +29,7 @@ def report(
     ``faults``: the options that inject the same faults again.
     """
     if not replayed.entered:
-        terminal.line(
-            "chia-bypass: nothing was replayed: no Python process of the command loaded the hook. "
-            "`python -I`, -E and -S, a cleared environment or an overwritten PYTHONPATH keep the "
-            "hook out: run without them",
-            stderr=True,
-        )
+        terminal.line(f"chia-bypass: nothing was replayed: {terminal.NOT_ENTERED}", stderr=True)
         return status or 2
     _print_table(replayed)
     _print_deviations(replayed)

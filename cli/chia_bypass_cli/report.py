@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from chia_bypass_cli import completing, panels, terminal
-from chia_bypass_cli.completing import OneRecording
 from chia_bypass_cli.help_pages import Command
+from chia_bypass_cli.shared_options import OneRecording
 
 _EXAMPLE = """\
 Example: chia-bypass report recordings/tuesday -o tuesday.html

@@ -5,11 +5,11 @@ from __future__ import annotations
 import typer
 
 from chia_bypass.options import ReplayOptions
-from chia_bypass_cli import exit_statuses, panels
+from chia_bypass_cli import exit_statuses, panels, replay_run
 from chia_bypass_cli import replay_options as given
 from chia_bypass_cli.command_line import command_of, options_of
 from chia_bypass_cli.help_pages import LoopCommand
-from chia_bypass_cli.live_line import Quiet
+from chia_bypass_cli.shared_options import Quiet
 
 _EXAMPLE = "Example: chia-bypass resume recordings/tuesday --dry-run"
 
@@ -51,7 +51,7 @@ def resume(
     options = options_of(context, ReplayOptions, on_miss="record")
     command = command_of(context)
     raise typer.Exit(
-        given.run(
+        replay_run.run(
             source,
             command,
             options,

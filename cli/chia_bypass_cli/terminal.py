@@ -41,6 +41,11 @@ _SOME = 20
 """Lines of one kind, as many as fit a screen."""
 SPOILED = "chia-bypass: SPOILED, a result is missing"
 """Label of the reasons, see :func:`some`."""
+NOT_ENTERED = (
+    "no Python process of the command loaded the hook. `python -I`, -E and -S, a cleared "
+    "environment or an overwritten PYTHONPATH keep the hook out: run without them"
+)
+"""Why nothing was recorded or replayed, where we got into no driver."""
 
 
 def stream(*, stderr: bool = False) -> TextIO:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import typer
 
 from chia_bypass_cli import panels
-from chia_bypass_cli.completing import OneRecording
 from chia_bypass_cli.help_pages import Command
+from chia_bypass_cli.shared_options import OneRecording
 
 _EXAMPLE = "Example: chia-bypass trust recordings/from-a-colleague"
 

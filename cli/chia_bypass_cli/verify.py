@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from chia_bypass.exit_status import ExitStatus
 from chia_bypass_cli import exit_statuses, panels, terminal
-from chia_bypass_cli.completing import OneRecording
 from chia_bypass_cli.help_pages import Command
+from chia_bypass_cli.shared_options import AsJson, OneRecording
 
 if TYPE_CHECKING:
     from chia_bypass.look.archive.verify import Verified
@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 def verify(
     folder: OneRecording,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check every byte of a recording."""
     from chia_bypass.look.archive import verify as library

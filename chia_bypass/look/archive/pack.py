@@ -109,7 +109,7 @@ def leaving(recording: Recording, choice: Choice) -> Leaving:
         tags=len({index.tag(number) for number in range(len(index))} - {None}),
         command=runs[0].command if runs else (),
         paths=_unique(*(r.directory for r in runs), *(d.argv[0] for d in contents.drivers)),
-        hosts=_hosts(recording, chosen),
+        hosts=_hosts(recording),
         environment=len({name for run in runs for name in run.environment}),
         kept=_unique(*(name for run in runs for name in run.kept)),
         secrets=(*secrets_in(recording, chosen), *secrets_of_tags(recording)),
@@ -131,7 +131,7 @@ def _unique(*texts: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(texts))
 
 
-def _hosts(recording: Recording, chosen: frozenset[str]) -> tuple[str, ...]:
+def _hosts(recording: Recording) -> tuple[str, ...]:
     contents = recording.contents
     nodes = (str(node.get("host")) for cluster in contents.clusters for node in cluster.nodes)
     return _unique(*(driver.host for driver in contents.drivers), *nodes)

@@ -30,7 +30,8 @@ from chia_bypass.recording.layout import (
     lengths_of,
     strangers,
 )
-from chia_bypass.recording.reader import Recording, Stored, longest_index
+from chia_bypass.recording.opening import longest_index
+from chia_bypass.recording.reader import Recording, Stored
 from chia_bypass.recording.records import Left, LoopFile, Result, Run
 from chia_bypass.recording.schema import Malformed
 from chia_bypass.recording.segments import Segments
