@@ -30,6 +30,10 @@ os.environ.setdefault("RAY_LOG_TO_DRIVER", "0")  # what workers print, among it 
 # Workers that no job of a recording can use, a second of work each.
 os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
 os.environ.pop("RAY_ADDRESS", None)
+# Statistics that no test looks at, of which a Ray's agent gathers a twentieth of a core's work.
+os.environ.setdefault("REPORTER_UPDATE_INTERVAL_MS", "60000")
+# Each of the thousand processes of a run would compile us anew, half a second of work each.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # What a shell starts in its background ignores SIGINT, and hands that on to all that it starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
