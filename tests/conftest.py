@@ -30,6 +30,10 @@ os.environ.setdefault("RAY_LOG_TO_DRIVER", "0")  # what workers print, among it 
 # Workers that no job of a recording can use, a second of work each.
 os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
 os.environ.pop("RAY_ADDRESS", None)
+# Statistics that no test looks at, of which a Ray's agent gathers a twentieth of a core's work.
+os.environ.setdefault("REPORTER_UPDATE_INTERVAL_MS", "60000")
+# Each of the thousand processes of a run would compile us anew, half a second of work each.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # What a shell starts in its background ignores SIGINT, and hands that on to all that it starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -164,12 +168,24 @@ def bypass(tmp_path: Path) -> MakeBypass:
 @pytest.fixture
 def script_env(ray_session: str) -> dict[str, str]:
     """Environment for a child process that joins the shared Ray."""
+    return _script_env(ray_session)
+
+
+def _script_env(address: str) -> dict[str, str]:
     root = Path(__file__).resolve().parents[1]
     path = os.pathsep.join([str(root), str(root / "cli"), os.environ.get("PYTHONPATH", "")])
-    return {**os.environ, "RAY_ADDRESS": ray_session, "PYTHONPATH": path.rstrip(os.pathsep)}
+    return {**os.environ, "RAY_ADDRESS": address, "PYTHONPATH": path.rstrip(os.pathsep)}
 
 
 @pytest.fixture
 def loops(tmp_path: Path, ray_session: str, script_env: dict[str, str]) -> Loops:
     """A folder for loops that run under the command line, on the shared Ray."""
     return Loops(tmp_path, {**script_env, "COLUMNS": "200"}, ray_session)
+
+
+@pytest.fixture(scope="module")
+def loops_for_all(tmp_path_factory: pytest.TempPathFactory, ray_session: str) -> Loops:
+    """As ``loops``, for a recording that the tests of a module share."""
+    folder = tmp_path_factory.mktemp("loops") / "folder"  # what is real is noted beside it
+    folder.mkdir()
+    return Loops(folder, {**_script_env(ray_session), "COLUMNS": "200"}, ray_session)

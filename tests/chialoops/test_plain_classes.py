@@ -10,7 +10,3 @@ def test_plain_classes_of_script_and_module_share_and_circle_as_recorded(
     chia_loops: ChiaLoops,
 ) -> None:
     plain_class_loops.sharing(chia_loops)
-
-
-def test_what_only_pickle_keeps_of_the_script_is_loaded_when_allowed(chia_loops: ChiaLoops) -> None:
-    plain_class_loops.pickled(chia_loops)

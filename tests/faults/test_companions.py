@@ -29,30 +29,27 @@ seen = []
 for x in range(6):
     seen.append(get(f.chia_remote(x)))
     if x in (1, 3):
-        killed = kill_for_good({kind!r})
+        killed = kill_for_good("recorder-"), kill_for_good("replay-")
 print(killed, [s[1].hex() for s in seen], [len(s[2]) for s in seen])
 """
 
 
-def test_a_recorder_that_is_killed_for_good_is_replaced(loops: Loops) -> None:
-    write(loops, LOOP.format(kind="recorder-"))
+def test_what_is_killed_for_good_is_replaced(loops: Loops) -> None:
+    write(loops, LOOP)
     recorded = loops.record()
     assert recorded.returncode == 0, recorded.stderr
     assert "6 recorded" in recorded.stderr
+    assert recorded.stdout.splitlines()[-1].startswith("(1, 0) ")
+    assert len(loops.real_runs()) == 6
     recording = Recording.open(loops.folder / "r")
     roles = [path.name.partition("-")[0] for path in (loops.folder / "r/segments").iterdir()]
     assert sorted(roles) == ["command", "driver", "recorder", "recorder", "recorder"]
     assert all(len(recording.contents.results[call.path]) == 1 for call in recording.calls())
 
-
-def test_a_replay_server_that_is_killed_for_good_is_replaced(loops: Loops) -> None:
     # Served values larger than what rides along with the dispatch come from the server.
-    write(loops, LOOP.format(kind="replay-"))
-    loops.recorded()
-    assert len(loops.real_runs()) == 6
     replayed = loops.replay()
     assert replayed.returncode == 0, replayed.stderr
-    assert replayed.stdout.splitlines()[-1].startswith("1 ")
+    assert replayed.stdout.splitlines()[-1].startswith("(0, 1) ")
     assert "6 replayed · 0 real · 0 missed" in replayed.stderr
     assert loops.real_runs() == []
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
-import pytest
 from support.loop_runner import Loops
 
 LOOP = """
@@ -46,21 +43,53 @@ def prepared(loops: Loops) -> None:
     assert loops.real_runs() == ["evaluate", "measure", "build"]
 
 
-def test_what_changed_is_drift_a_miss_or_runs_for_real(loops: Loops) -> None:
-    prepared(loops)
-    for command in (["check", "r", "--address", loops.address], ["resume", "r"]):
-        unchanged = loops.chia_bypass(*command)  # the recorded run's own output is no change
-        assert unchanged.returncode == 0, unchanged.stderr
-        assert "input changed" not in unchanged.stderr
+def unchanged(loops: Loops) -> None:
+    """The recorded run's own output is no change."""
+    for done in (loops.check(), loops.chia_bypass("resume", "r")):
+        assert done.returncode == 0, done.stderr
+        assert "input changed" not in done.stderr
         assert loops.real_runs() == []
 
+
+def gone(loops: Loops) -> None:
+    """What is not here is served and counted."""
+    tree = loops.folder / "tree"
+    tree.rename(loops.folder / "elsewhere")
+    served = loops.replay()
+    assert served.returncode == 0, served.stderr
+    assert "not checked: 2 inputs that are not here" in served.stderr
+    assert loops.real_runs() == []
+    (loops.folder / "elsewhere").rename(tree)
+
+
+def accepted(loops: Loops) -> None:
+    """A tagged call is served with drift, and globs accept changes."""
+    yaml = loops.folder / "r" / "bypass.yaml"
+    before = yaml.read_text()
+    yaml.write_text(before.replace("  evaluate:", "  evaluate:\n    ignore_inputs: ['*.v']"))
+    served = loops.replay()
+    assert served.returncode == 0, served.stderr
+    assert "drift: loop:measure (tag first)" in served.stderr
+    assert "input changed: job['netlist']" in served.stderr
+    yaml.write_text(before)
+    checked = loops.check("--ignore-inputs")
+    assert checked.returncode == 0, checked.stderr
+    assert loops.real_runs() == []
+
+
+def test_what_changed_is_drift_a_miss_or_runs_for_real(loops: Loops) -> None:
+    prepared(loops)
+    unchanged(loops)
+    gone(loops)
     (loops.folder / "tree" / "a.v").write_text("module A")  # of the same length
+    accepted(loops)
+
     missed = loops.replay()
     assert missed.returncode == 20, missed.stderr
     assert "a.v changed" in missed.stderr
     assert "tree" in missed.stderr
     assert "ignore_inputs" in missed.stderr
-    checked = loops.chia_bypass("check", "r", "--address", loops.address)
+    checked = loops.check()
     assert checked.returncode == 21, checked.stderr
     assert loops.real_runs() == []
 
@@ -72,31 +101,6 @@ def test_what_changed_is_drift_a_miss_or_runs_for_real(loops: Loops) -> None:
     again = loops.replay()
     assert again.returncode == 0, again.stderr
     assert again.stdout == resumed.stdout
-
-
-def test_a_tagged_call_is_served_with_drift_and_globs_accept_changes(loops: Loops) -> None:
-    prepared(loops)
-    (loops.folder / "tree" / "a.v").write_text("module A")
-    yaml = loops.folder / "r" / "bypass.yaml"
-    before = yaml.read_text()
-    yaml.write_text(before.replace("  evaluate:", "  evaluate:\n    ignore_inputs: ['*.v']"))
-    served = loops.replay()
-    assert served.returncode == 0, served.stderr
-    assert "drift: loop:measure (tag first)" in served.stderr
-    assert "input changed: job['netlist']" in served.stderr
-    yaml.write_text(before)
-    accepted = loops.chia_bypass("check", "r", "--address", loops.address, "--ignore-inputs")
-    assert accepted.returncode == 0, accepted.stderr
-    assert loops.real_runs() == []
-
-
-def test_what_is_not_here_is_served_and_counted(loops: Loops) -> None:
-    prepared(loops)
-    shutil.rmtree(loops.folder / "tree")
-    served = loops.replay()
-    assert served.returncode == 0, served.stderr
-    assert "not checked: 2 inputs that are not here" in served.stderr
-    assert loops.real_runs() == []
 
 
 REUSED = """
@@ -115,17 +119,17 @@ for design in ORDER:
 """
 
 
-@pytest.mark.parametrize("order", ["abc", "cab"])
-def test_candidates_are_told_apart_by_what_they_read(loops: Loops, order: str) -> None:
+def test_candidates_are_told_apart_by_what_they_read(loops: Loops) -> None:
     loops.write(REUSED.replace("ORDER", "'abc'"))
     done = loops.record()
     assert done.returncode == 0, done.stderr
     loops.real_runs()
-    loops.write(REUSED.replace("ORDER", repr(order)))
-    replayed = loops.replay()
-    assert replayed.returncode == 0, replayed.stderr
-    assert sorted(replayed.stdout.splitlines()) == done.stdout.splitlines()
-    assert [line[0] for line in replayed.stdout.splitlines()] == list(order)
+    for order in ("abc", "cab"):
+        loops.write(REUSED.replace("ORDER", repr(order)))
+        replayed = loops.replay()
+        assert replayed.returncode == 0, replayed.stderr
+        assert sorted(replayed.stdout.splitlines()) == done.stdout.splitlines()
+        assert [line[0] for line in replayed.stdout.splitlines()] == list(order)
     loops.write(REUSED.replace("ORDER", "'abd'"))
     missed = loops.replay()
     assert missed.returncode == 20, missed.stdout

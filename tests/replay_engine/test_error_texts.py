@@ -173,9 +173,7 @@ show("future", lambda: plain.chia_remote(6).future().result())
 """
 )
 
-AGENT = (
-    SHOWN
-    + """
+AGENT = """
 @ChiaFunction()
 def build(prompt):
     real("build")
@@ -199,7 +197,7 @@ for step in range(3):
         prompt = traceback.format_exc()
     say("prompt", prompt)
 """
-)
+"""What follows the errors: each text of an error is an argument of the next call."""
 
 
 def said(printed: str) -> list[str]:
@@ -231,25 +229,20 @@ def test_errors_are_told_as_in_the_plain_run(kind: str, loops: Loops) -> None:
     loops = of_kind(kind, loops, ERRORS)
     plain = loops.python("loop.py")
     assert plain.returncode == 0, plain.stderr
+    of_kind(kind, loops, ERRORS + AGENT)
+    loops.real_runs()
     recorded = loops.record()
     assert recorded.returncode == 0, recorded.stderr
     assert "_bypass/record_engine" not in recorded.stdout
-    assert masked(said(recorded.stdout)) == masked(said(plain.stdout))
-    assert loops.real_runs().count("retried") == 4
+    shown = len(said(plain.stdout))
+    assert masked(said(recorded.stdout)[:shown]) == masked(said(plain.stdout))
+    real = loops.real_runs()
+    assert (real.count("retried"), real.count("build")) == (2, 6)
     replayed = loops.replay()
     assert replayed.returncode == 0, replayed.stderr
     assert loops.real_runs() == []
     assert said(replayed.stdout) == said(recorded.stdout)
-
-
-@pytest.mark.parametrize("kind", ["ours", "chia"])
-def test_the_next_call_that_is_given_the_text_is_found(kind: str, loops: Loops) -> None:
-    loops = of_kind(kind, loops, AGENT)
-    loops.recorded()
-    assert loops.real_runs().count("build") == 6
-    replayed = loops.replay()
-    assert replayed.returncode == 0, replayed.stderr
-    assert loops.real_runs() == []
+    # The next call that is given the text is found.
     assert " 0 real · 0 missed · 0 unused" in replayed.stderr
     assert "drift" not in replayed.stderr
 

@@ -101,16 +101,12 @@ def test_each_kind_of_fault(loops: Loops) -> None:
     lost = replayed(loops, "build#1=lost@1")
     assert lost == WELL.replace("1 =", "1 ObjectFreedError\n1 =")
 
-
-@pytest.mark.parametrize("rule", ["build=node", "build#1=node@1"])
-def test_no_node_of_others_is_killed(loops: Loops, rule: str) -> None:
-    with chia_bypass.record(loops.folder / "r", script="loop"):
-        loops.here(LOOP.replace("LIMIT", "20").replace("FORCE", "False"))
-    with (
-        pytest.raises(chia_bypass.UsageError, match="one node, the driver's, and none is killed"),
-        chia_bypass.replay(loops.folder / "r", script="loop", faults=[rule]),
-    ):
-        pass
+    for rule in ("build=node", "build#1=node@1"):  # no node of others is killed
+        with (
+            pytest.raises(chia_bypass.UsageError, match="one node, the driver's, and none is k"),
+            chia_bypass.replay(loops.folder / "r", script="loop", faults=[rule]),
+        ):
+            pass
 
 
 MANY = """

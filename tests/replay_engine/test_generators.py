@@ -88,45 +88,37 @@ show("awaited", lambda: asyncio.run(awaited()))
 show("with calls", lambda: every(with_calls.chia_remote(2)))
 """
 
+BY_ITSELF = """
+@ChiaFunction(num_cpus=0)
+def by_itself():
+    real("by_itself")
+    yield from (1, 2)
 
-def the_same_again(loops: Loops, *, live: bool) -> None:
-    checked = loops.chia_bypass("check", "r", "--address", loops.address)
-    assert checked.returncode == 0, checked.stderr
-    assert loops.real_runs() == []
-    if live:  # a generator that runs for real has its calls served
-        assert loops.replay("--live", "with_calls").returncode == 0
-        assert set(loops.real_runs()) == {"with_calls"}
+show("by itself", lambda: [get(item) for item in by_itself.chia_remote()])
+"""
+"""Our generator functions stream without being asked to."""
 
 
 def test_they_yield_and_raise_as_recorded(loops: Loops) -> None:
-    recorded, replayed = loops.round_trip(BODY)
-    assert replayed == recorded
+    recorded, checked = loops.round_trip(BODY + BY_ITSELF, check=True)
+    assert checked == recorded
     assert "raised at once (<class 'ray.exceptions.RayTaskError(ValueError)'>" in recorded
-    the_same_again(loops, live=True)
+    assert "by itself [1, 2]" in recorded
     recording = Recording.open(loops.folder / "r")
     counts = [call.path for call in recording.calls() if call.function == "loop:count"]
     yielded = [stored.result.yielded for path in counts if (stored := recording.result(path))]
     assert sorted(yielded) == [0, 0, 2, 2, 2, 2, 2, 3, 3]
+    # A generator that runs for real has its calls served.
+    mixed = loops.replay("--live", "with_calls")
+    assert (mixed.returncode, mixed.stdout) == (0, recorded), mixed.stderr
+    assert set(loops.real_runs()) == {"with_calls"}
 
 
 def test_they_yield_and_raise_as_recorded_by_chia(loops: Loops) -> None:
     pytest.importorskip("chia")
     chia_loops = ChiaLoops(loops.folder, loops.environment, loops.address)
-    printed = chia_loops.same(BODY.replace("import asyncio", "import asyncio\nray.init()"))
-    assert "until then [([b''], " in printed
-    the_same_again(chia_loops, live=False)
-
-
-def test_a_generator_function_streams_by_itself(loops: Loops) -> None:
-    recorded, replayed = loops.round_trip("""
-@ChiaFunction(num_cpus=0)
-def count():
-    real("count")
-    yield from (1, 2)
-
-print([get(item) for item in count.chia_remote()])
-""")
-    assert recorded == replayed == "[1, 2]\n"
+    body = BODY.replace("import asyncio", "import asyncio\nray.init()")
+    assert "until then [([b''], " in chia_loops.same(body, check=True)
 
 
 CUT_OFF = """

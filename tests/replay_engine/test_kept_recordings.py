@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from nodes.namespaces import allowed
@@ -29,16 +27,9 @@ for seed in range(3):
 
 
 @pytest.fixture(scope="module")
-def recorded(ray_session: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Loops, str]:
+def recorded(loops_for_all: Loops) -> tuple[Loops, str]:
     """A loop that makes up new arguments in every run, recorded in ``r``, and what it printed."""
-    root = Path(__file__).resolve().parents[2]
-    environment = {
-        **os.environ,
-        "RAY_ADDRESS": ray_session,
-        "PYTHONPATH": os.pathsep.join((str(root), str(root / "cli"))),
-        "COLUMNS": "200",
-    }
-    loops = Loops(tmp_path_factory.mktemp("kept"), environment, ray_session)
+    loops = loops_for_all
     loops.write(LOOP)
     done = loops.record()
     assert done.returncode == 0, done.stderr

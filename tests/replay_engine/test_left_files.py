@@ -7,6 +7,7 @@ import sys
 
 from support.loop_runner import Loops
 
+import chia_bypass
 from chia_bypass.recording.layout import segments_of
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import PLAIN_FORMAT
@@ -99,9 +100,9 @@ get(f.chia_remote(1))
 def test_without_files_a_recording_is_of_the_format_that_earlier_readers_know(
     loops: Loops,
 ) -> None:
-    loops.write(PLAIN)
-    loops.recorded()
-    segments = Segments(loops.folder / "r")
+    with chia_bypass.record(loops.folder / "r", script="loop") as folder:
+        loops.here(PLAIN)
+    segments = Segments(folder)
     headers = [segments.header(name) for name in segments_of(segments.folder)]
     assert {header.format for header in headers if header} == {PLAIN_FORMAT}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from support.loop_runner import Loops
 
 BODY = """
@@ -34,10 +35,17 @@ print(get(leaf.chia_remote(1)), get(middle.chia_remote(2)), get(leaf.chia_remote
 """
 
 
-def test_it_serves_its_recording_and_runs_what_it_does_not_name(loops: Loops) -> None:
-    loops.write(BODY)
-    loops.recorded()
-    assert sorted(loops.real_runs()) == ["leaf", "leaf", "leaf", "middle"]
+@pytest.fixture(scope="module")
+def recorded(loops_for_all: Loops) -> Loops:
+    """The loop, recorded in ``r``."""
+    loops_for_all.write(BODY)
+    loops_for_all.recorded()
+    assert sorted(loops_for_all.real_runs()) == ["leaf", "leaf", "leaf", "middle"]
+    return loops_for_all
+
+
+def test_it_serves_its_recording_and_runs_what_it_does_not_name(recorded: Loops) -> None:
+    loops = recorded
     loops.write(BODY + "\nprint(get(not_recorded.chia_remote(3)))")
     plain = loops.python("loop.py", "r/bypass.yaml")
     assert plain.returncode == 0, plain.stderr
@@ -45,22 +53,19 @@ def test_it_serves_its_recording_and_runs_what_it_does_not_name(loops: Loops) ->
     assert loops.real_runs() == ["not_recorded"]
 
 
-def test_a_real_call_has_its_children_served(loops: Loops) -> None:
+def test_a_real_call_has_its_children_served(recorded: Loops) -> None:
+    loops = recorded
     loops.write(BODY)
-    loops.recorded()
-    yaml = loops.folder / "r" / "bypass.yaml"
+    yaml = loops.folder / "r" / "another.yaml"
     yaml.write_text("bypass:\n  leaf:\n    bypass: true\n    data: .\n  middle: false\n")
-    loops.real_runs()
-    done = loops.python("loop.py", "r/bypass.yaml")
+    done = loops.python("loop.py", "r/another.yaml")
     assert done.returncode == 0, done.stderr
     assert loops.real_runs() == ["middle"]
 
 
-def test_more_calls_than_recorded_are_a_miss(loops: Loops) -> None:
-    loops.write(BODY)
-    loops.recorded()
+def test_more_calls_than_recorded_are_a_miss(recorded: Loops) -> None:
+    loops = recorded
     loops.write(BODY + "\nprint(get(leaf.chia_remote(1)))")
-    loops.real_runs()
     done = loops.python("loop.py", "r/bypass.yaml")
     assert done.returncode == 1
     assert "it was recorded 2 times and is called once more" in done.stderr

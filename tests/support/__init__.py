@@ -20,6 +20,7 @@ On the Ray of the test session (the fixtures are in ``conftest.py``):
 =======================  =======================================================================
 `fixture_types`          types of the fixtures, for annotations
 `loop_runner`            writes a loop, records it, replays it: fixture ``loops``
+                         and, for a recording that a module shares, ``loops_for_all``
 `chia_loop_runner`       the same for loops of CHIA's own ChiaFunction: fixture ``chia_loops``
 `remote_worker_loops`    loops whose workers cannot see the recording folder
 `plain_class_loops`      loops whose results are objects of plain classes, shared and in rings

@@ -53,13 +53,16 @@ class ChiaLoops(Loops):
         path.write_text(PREAMBLE.format(log=str(self.log)) + body)
         return path
 
-    def same(self, body: str, *options: str, status: int = 0) -> str:
-        """Record and replay ``body``: same output and status, nothing real. Returns the output."""
+    def same(self, body: str, *options: str, status: int = 0, check: bool = False) -> str:
+        """Record ``body``, replay or check it: same output and status, nothing real.
+
+        Returns the output.
+        """
         self.write(body)
         recorded = self.record()
         assert recorded.returncode == status, recorded.stdout + recorded.stderr
         assert self.real_runs() != []
-        replayed = self.replay(*options)
+        replayed = self.check(*options) if check else self.replay(*options)
         assert replayed.returncode == status, replayed.stdout + replayed.stderr
         assert self.real_runs() == []
         assert " 0 real · 0 missed · 0 unused" in replayed.stderr, replayed.stderr

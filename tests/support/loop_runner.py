@@ -109,13 +109,17 @@ class Loops:
         """Replay ``r`` on the Ray of the session."""
         return self.chia_bypass("replay", "r", "--address", self.address, *options)
 
-    def round_trip(self, body: str, *options: str) -> tuple[str, str]:
-        """Record ``body``, replay it, check that nothing real ran; returns both outputs."""
+    def check(self, *options: str) -> subprocess.CompletedProcess[str]:
+        """Check ``r`` on the Ray of the session: a replay that fails at every deviation."""
+        return self.chia_bypass("check", "r", "--address", self.address, *options)
+
+    def round_trip(self, body: str, *options: str, check: bool = False) -> tuple[str, str]:
+        """Record ``body``, replay or check it; nothing real may run. Returns both outputs."""
         self.write(body)
         recorded = self.record()
         assert recorded.returncode == 0, recorded.stderr
         assert self.real_runs() != []
-        replayed = self.replay(*options)
+        replayed = self.check(*options) if check else self.replay(*options)
         assert replayed.returncode == 0, replayed.stderr
         assert self.real_runs() == []
         assert " 0 real · 0 missed · " in replayed.stderr
