@@ -14,7 +14,7 @@ import ray
 from ray.exceptions import TaskCancelledError
 
 from chia_bypass.engine import Invocation
-from chia_bypass.errors import CannotKeep
+from chia_bypass.errors import CannotKeep, Miss
 from chia_bypass.identity.producers import FOREIGN, is_reference
 from chia_bypass.outputs.keep import NOTHING_KEPT, Kept
 from chia_bypass.ray_private import attempt_number, is_cancelled
@@ -98,6 +98,8 @@ def captured(
 
     try:
         value = body()
+    except Miss:  # it met what a replay must not answer: that is no outcome of the call
+        raise
     except (Exception, KeyboardInterrupt) as error:
         hide_our_frames(error)
         keep(_outcome_of(error), error)
@@ -117,6 +119,8 @@ def _drained(
         for value in values:
             yielded.add(value)
             yield value
+    except Miss:
+        raise
     except (Exception, KeyboardInterrupt) as error:
         hide_our_frames(error)
         keep(_outcome_of(error), error, yielded)

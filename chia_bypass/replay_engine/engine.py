@@ -256,6 +256,9 @@ class ReplayEngine:
             try:
                 if isinstance(verdict, Serve):
                     self._note_served(asked, given, verdict.drift, found.inputs)
+                    recorded = verdict.result.call.path
+                    if recorded in self._called_actors:
+                        self._methods.served(given, asked.call, recorded)
                     return asked
                 self._note_real(verdict, asked, given, found)
                 return None

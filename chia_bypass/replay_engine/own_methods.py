@@ -1,9 +1,9 @@
 """What a loop asks of actors by itself, where served calls would have changed them.
 
-A served call was given an actor and did nothing to it. What its methods return afterwards may not
-be what they returned when the loop was recorded. A replay that runs nothing for real says so. One
-that goes on for real refuses to hand out such a result, as it refuses to let real calls meet the
-actor.
+A served call was given an actor, or would have found one by its name, and did nothing to it. What
+its methods return afterwards may not be what they returned when the loop was recorded. A replay
+that runs nothing for real says so. One that goes on for real refuses to hand out such a result, to
+the driver and to real calls, as it refuses to let real calls be given the actor.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
+from chia_bypass import ray_private
 from chia_bypass.errors import Miss
 from chia_bypass.identity import position
 from chia_bypass.identity.handles import Given, actor_of
@@ -30,7 +31,15 @@ REMEMBERED: Final = 20_000
 NOTED: Final = 1_000
 """How often a process notes the same method."""
 UNORDERED: Final = "waits that told which of several plain actors or tasks ended first"
+_CHANGES_NOTHING: Final = ("chia.base.cache", "chia.base.pid_registry", "chia.trace.")
+"""Modules of CHIA whose actors need not know what served calls would have told them: caches may
+lack anything, and lists of processes and traces are of the run at hand."""
 ASKED: Final = "results of methods of actors that served calls would have changed"
+
+
+def _state_at(path: str) -> str:
+    """An actor as a state of those who were not given it."""
+    return f"actor at {path}"
 
 
 class OwnMethods:
@@ -51,14 +60,26 @@ class OwnMethods:
         self._used: dict[str, str] = {}
         self._reached: set[str] = set()
         """Paths of actors that served calls had called, given to them or not."""
+        self._ever = frozenset(path for paths in called.values() for path in paths)
         self._noted: Counter[str] = Counter()
         self._refused: OrderedDict[Any, tuple[str, str]] = OrderedDict()
 
-    def served(self, given: Iterable[Given], call: Call, recorded: str) -> None:
-        """``call``, which was given these, is served with the answer of the ``recorded`` one."""
+    def served(self, given: Mapping[Given, Any], call: Call, recorded: str) -> None:
+        """``call``, which was given these, is served with the answer of the ``recorded`` one.
+
+        ``given``: with a handle of each. What is said of them as states is said elsewhere.
+        """
         for actor in given:
             self._used.setdefault(actor.id, misses.shown(call))
-        self._reached.update(self._called.get(recorded, ()))
+        reached = self._called.get(recorded, ())
+        self._reached.update(reached)
+        if self._states is None or not reached:
+            return
+        known = {self._path_of(h) for h in given.values() if ray_private.is_actor_handle(type(h))}
+        use = Use(StateKind.SERVED, misses.shown(call))
+        for path in reached:
+            if path not in known:
+                self._states.use({_state_at(path)}, use)
 
     def asked(self, handle: Any, method: str, returned: Any) -> None:
         """The loop has called a method of an actor, and was given ``returned`` for it."""
@@ -66,10 +87,12 @@ class OwnMethods:
         if self._outcomes is None or (self._states is None and not used):
             return
         actor = actor_of(handle)
-        why = "" if actor is None else self._why(actor)
+        if actor is None or ray_private.actor_class_name(handle).startswith(_CHANGES_NOTHING):
+            return
         # A call may find an actor by its name, or in a variable.
-        reached = bool(self._reached) and self._path_of(handle) in self._reached
-        if actor is None or not (why or reached):
+        path = self._path_of(handle) if self._ever else ""
+        why = self._why(actor) or self._why_reached(actor, path)
+        if not (why or path in self._reached):
             return
         name = f"{actor.kind}.{method}"
         if named(name, self._policy.stale):
@@ -105,6 +128,14 @@ class OwnMethods:
             return Use(StateKind.SERVED, call).why_stale(state) if call else ""
         first = self._states.known(state)
         return first.why_stale(state) if first and first.kind is StateKind.SERVED else ""
+
+    def _why_reached(self, actor: Given, path: str) -> str:
+        """The same of served calls that had found it by themselves; empty also if it is not said
+        for sure, since nothing runs for real."""
+        if self._states is None or path not in self._ever:
+            return ""
+        first = self._states.known(_state_at(path))
+        return first.why_stale(state_of(actor)) if first else ""
 
     def refuse(self, references: Iterable[Any]) -> None:
         """The loop is about to be given ``references``: raises Miss if it must not."""

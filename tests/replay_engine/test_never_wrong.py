@@ -284,8 +284,7 @@ print(get(refs))
     assert (replayed.returncode, replayed.stdout) == (0, "[137, 978]\n"), replayed.stderr
 
 
-def test_answers_of_actors_that_served_calls_found_by_themselves_are_told(loops: Loops) -> None:
-    body = """
+RESULTS = """
 @ray.remote(num_cpus=0)
 class Results:
     def __init__(self):
@@ -301,15 +300,45 @@ def simulate(x):
     ray.get(ray.get_actor("results").put.remote(x, 10 * x))
     return x
 
+@ChiaFunction(num_cpus=0)
+def report():
+    real("report")
+    return ray.get(ray.get_actor("results").best.remote())
+
 results = Results.options(name="results").remote()
-print([get(simulate.chia_remote(x)) for x in range(3)])
-print(ray.get(results.best.remote()))
-ray.kill(results)
+print([get(simulate.chia_remote(x)) for x in range(3)], flush=True)
 """
+ASKED_HERE = "print(ray.get(results.best.remote()))\nray.kill(results)\n"
+ASKED_BY_A_CALL = "print(get(report.chia_remote()))\nray.kill(results)\n"
+
+
+def test_answers_of_actors_that_served_calls_found_by_themselves_are_told(loops: Loops) -> None:
     with chia_bypass.record(loops.folder / "r", script="loop") as folder:
-        assert loops.here(body) == "[0, 1, 2]\n20\n"
+        assert loops.here(RESULTS + ASKED_HERE) == "[0, 1, 2]\n20\n"
     loops.real_runs()
     with chia_bypass.replay(folder, script="loop") as replaying:
-        assert loops.here(body) == "[0, 1, 2]\nNone\n"
+        assert loops.here(RESULTS + ASKED_HERE) == "[0, 1, 2]\nNone\n"
     assert loops.real_runs() == []
     assert replaying.outcome.not_checked == {ASKED: 1}
+
+
+def test_a_resume_hands_out_no_answer_of_an_actor_that_served_calls_had_found(
+    loops: Loops,
+) -> None:
+    loops.write(RESULTS + "ray.kill(results)\n")
+    loops.recorded()
+    assert loops.real_runs() == ["simulate"] * 3
+    for asked, ran in ((ASKED_HERE, []), (ASKED_BY_A_CALL, ["report"])):
+        loops.write(RESULTS + asked)
+        resumed = loops.chia_bypass("resume", "r")
+        assert resumed.returncode == ExitStatus.STALE, resumed.stdout + resumed.stderr
+        assert resumed.stdout == "[0, 1, 2]\n"
+        assert "simulate" in resumed.stderr
+        assert "--stale Results.best" in resumed.stderr
+        assert loops.real_runs() == ran
+
+    # What met the actor was not kept as an answer: all run again, and then it is right.
+    redone = loops.chia_bypass("resume", "r", "--redo", "simulate#0")
+    assert redone.returncode == 0, redone.stderr
+    assert redone.stdout == "[0, 1, 2]\n20\n"
+    assert loops.real_runs() == ["simulate"] * 3 + ["report"]
