@@ -29,8 +29,6 @@ from chia_bypass.values.program_text import (
 
 MOST_BYTES: Final = 2_000_000
 """Length up to which a source is looked into: what is longer was generated."""
-_MOST_STEPS: Final = 20
-"""Imports that are followed from name to name: modules may import each other."""
 
 
 def is_own(file: str) -> bool:
@@ -61,16 +59,16 @@ def of_function(file: str, name: str, line: int) -> frozenset[str]:
     return _texts(module, module.functions(name, line)) if module else frozenset()
 
 
-def shares_its_line(file: str, name: str, line: int) -> bool:
-    """Whether functions of that name begin there that a line does not tell apart: two lambdas."""
-    module = _own_module(file)
-    return module is not None and len(module.functions(name, line)) > 1
-
-
 def of_class(file: str, qualname: str) -> frozenset[str]:
     """The same of a class that stands in ``file``."""
     module = _own_module(file)
     return _texts(module, module.classes(qualname)) if module else frozenset()
+
+
+def shares_its_line(file: str, name: str, line: int) -> bool:
+    """Whether functions of that name begin there that a line does not tell apart: two lambdas."""
+    module = _own_module(file)
+    return module is not None and len(module.functions(name, line)) > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,55 +84,58 @@ class _Place:
 def _texts(module: Module, starts: Iterable[Start]) -> frozenset[str]:
     """Of ``starts``, what they read, what that reads, and so on through the loop's own modules."""
     texts: set[str] = set()
-    done: set[tuple[str, str, int]] = set()
+    done: set[tuple[str, int]] = set()
     waiting: list[_Place] = []
     for start in starts:
         place = _Place(module, start.scope, start.statement, start.owner)
         waiting.append(place)
         for name in start.bases:
-            waiting.extend(_found(place, name, 0))
+            waiting.extend(_found(place, name, set()))
     while waiting:
         place = waiting.pop()
         texts.add(place.statement.text)
         for name in place.statement.reads:
             of_class = place.owner if of_self(name) else None
-            key = (place.module.source.file, name, id(of_class or place.scope))
+            local = name.partition(".")[0] in place.statement.imports
+            key = (name, id(place.statement if local else of_class or place.scope))
             if key in done:
                 continue
-            if name.partition(".")[0] not in place.statement.imports:
-                done.add(key)
+            done.add(key)
             if of_class is not None:
                 members = of_class.named.get(name.split(".")[1], ())
                 made = (_Place(place.module, place.scope, one, of_class) for one in members)
                 waiting.extend(made)
             else:
-                waiting.extend(_found(place, name, 0))
+                waiting.extend(_found(place, name, set()))
     return frozenset(texts)
 
 
-def _found(place: _Place, name: str, steps: int) -> Iterator[_Place]:
-    """The statements that a name stands for, after so many steps from import to import."""
+def _found(place: _Place, name: str, seen: set[tuple[str, str]]) -> Iterator[_Place]:
+    """The statements that a name stands for; ``seen``: where it was looked for on the way here,
+    since modules may import each other.
+    """
     head, _, rest = name.partition(".")
     made = place.scope.find(head)
     for statement in made:
         yield _Place(place.module, place.scope, statement)
     local, of_module = place.statement.imports, place.module.imports
     for one in (*local.get(head, ()), *of_module.get(head, ())):
-        yield from _imported(one.module, ".".join(filter(None, (one.name, rest))), steps + 1)
+        yield from _imported(one.module, ".".join(filter(None, (one.name, rest))), seen)
     if not made:
         for one in of_module.get(ALL, ()):
-            yield from _imported(one.module, name, steps + 1)
+            yield from _imported(one.module, name, seen)
 
 
-def _imported(package: str, name: str, steps: int) -> Iterator[_Place]:
+def _imported(package: str, name: str, seen: set[tuple[str, str]]) -> Iterator[_Place]:
     """What ``name`` is in a module, or in a module of that package."""
-    head, _, rest = name.partition(".")
-    if not head or steps > _MOST_STEPS:
+    if not name or (package, name) in seen:
         return
+    seen.add((package, name))
     module = _own_module(_file_of(package))
     if module is not None:
-        yield from _found(_Place(module, module.scope, _NOTHING), name, steps)
-    yield from _imported(f"{package}.{head}", rest, steps + 1)
+        yield from _found(_Place(module, module.scope, _NOTHING), name, seen)
+    head, _, rest = name.partition(".")
+    yield from _imported(f"{package}.{head}", rest, seen)
 
 
 _NOTHING: Final = Statement(ast.Pass(), Source("", "", (), ""))

@@ -80,6 +80,13 @@ class Build(Base):
 def makes():
     return Build()
 
+def here_and_there(x):
+    from .tools import there_and_here
+    return there_and_here(x)
+
+def absent(x):
+    return nowhere + tools.nowhere
+
 def outer():
     local = WIDTH
     def inner():
@@ -92,11 +99,15 @@ anonymous = lambda x: x + OTHER
 FILES = {
     "loop.py": LOOP,
     "__init__.py": "",
-    "tools.py": "from . import loop\nSCALE = 2\n\ndef area(x):\n    return x * SCALE\n",
-    "table.py": "ROW = 1\nCOLUMN = 2\n",
+    "tools.py": (
+        "from .table import *\nSCALE = 2\n\ndef area(x):\n    return x * SCALE\n\n"
+        "def there_and_here(x):\n    from .loop import here_and_there\n"
+        "    return here_and_there(x) - 1\n"
+    ),
+    "table.py": "from .tools import *\nfrom .near import *\nROW = 1\nCOLUMN = 2\n",
     "deep/__init__.py": "from .below import *\nDEPTH = 5\n",
     "deep/below.py": "STAR = 6\nDARK = 7\n",
-    "near.py": "def close():\n    return 0\n",
+    "near.py": "from .table import *\nfrom .tools import *\n\ndef close():\n    return 0\n",
 }
 
 Load = Callable[..., ModuleType]
@@ -157,6 +168,8 @@ EDITS = {
     },
     "Build.alone": {"return self.step()": False, "return 1\n": True},
     "makes": {"return 1\n": True, "LENGTH = 4": True, "STAR = 6": False},
+    "here_and_there": {"there_and_here(x)\n": True, "(x) - 1": True, "SCALE = 2": False},
+    "absent": {"SCALE = 2": False},
     "anonymous": {"lambda x: x + OTHER": True, "OTHER = 9": True, "WIDTH = 8": False},
 }
 CASES = [(name, old, matters) for name, edits in EDITS.items() for old, matters in edits.items()]
