@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import sys
 import tokenize
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from chia_bypass.values.program_text import (
     of_self,
 )
 
+MOST_STATEMENTS: Final = 2_000
+"""So many statements count for a function, the nearest ones: half a second of work, once."""
 MOST_BYTES: Final = 2_000_000
 """Length up to which a source is looked into: what is longer was generated."""
 
@@ -85,16 +88,16 @@ def _texts(module: Module, starts: Iterable[Start]) -> frozenset[str]:
     """Of ``starts``, what they read, what that reads, and so on through the loop's own modules."""
     texts: set[str] = set()
     done: set[tuple[str, int]] = set()
-    waiting: list[_Place] = []
+    waiting: deque[_Place] = deque()
     for start in starts:
         place = _Place(module, start.scope, start.statement, start.owner)
         waiting.append(place)
-        for name in start.bases:
+        for name in sorted(start.bases):
             waiting.extend(_found(place, name, set()))
-    while waiting:
-        place = waiting.pop()
+    while waiting and len(texts) < MOST_STATEMENTS:
+        place = waiting.popleft()
         texts.add(place.statement.text)
-        for name in place.statement.reads:
+        for name in sorted(place.statement.reads):
             of_class = place.owner if of_self(name) else None
             local = name.partition(".")[0] in place.statement.imports
             key = (name, id(place.statement if local else of_class or place.scope))

@@ -232,3 +232,15 @@ def test_what_is_no_program_has_no_statements(tmp_path: Path, text: str) -> None
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
     assert statements.of_function(str(file), "f", 1) == frozenset()
     assert statements.of_function(str(tmp_path / "absent.py"), "f", 1) == frozenset()
+
+
+def test_the_nearest_statements_count_where_there_are_very_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statements, "MOST_STATEMENTS", 5)
+    file = tmp_path / "long.py"
+    functions = [f"def f{n}(x):\n    return f{n + 1}(x) + A{n}" for n in range(50)]
+    variables = [f"A{n} = {n}" for n in range(50)]
+    file.write_text("\n".join((*functions, *variables)))
+    found = statements.of_function(str(file), "f0", 1)
+    assert found == {*functions[:3], *variables[:2]}
