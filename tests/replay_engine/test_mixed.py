@@ -275,7 +275,7 @@ if len(sys.argv) < 3:
     script.write_text(script.read_text().replace('real("g")', 'real("G")'))
     edited = loops.chia_bypass(*where)
     assert edited.returncode == 21
-    assert "drift: the source of loop:g has changed" in edited.stderr
+    assert "drift: the source of loop:g, or of what it uses, has changed" in edited.stderr
     assert loops.real_runs() == []
 
 
