@@ -34,6 +34,9 @@ _ATTRIBUTE = "_chia_bypass_position"
 class Parent:
     """Something that dispatches calls, with the counter that numbers them."""
 
+    was_refused = False
+    """Whether a miss was raised to it: whatever it ends with then is no outcome to keep."""
+
     def __init__(self, path: str, *, first: int = 0) -> None:
         """``path``: its path in this run; ``first``: the number of its first dispatch."""
         self._path = path

@@ -15,6 +15,7 @@ from ray.exceptions import TaskCancelledError
 
 from chia_bypass.engine import Invocation
 from chia_bypass.errors import CannotKeep, Miss
+from chia_bypass.identity import position
 from chia_bypass.identity.producers import FOREIGN, is_reference
 from chia_bypass.outputs.keep import NOTHING_KEPT, Kept
 from chia_bypass.ray_private import attempt_number, is_cancelled
@@ -81,6 +82,9 @@ def captured(
     clock = time.perf_counter()
 
     def keep(outcome: Outcome, value: object, yielded: Yielded | None = None) -> None:
+        here = position.current()
+        if here is not None and here.parent.was_refused:  # even if the function caught the miss
+            return
         finished = started + time.perf_counter() - clock
         node, host, pid = _place(os.getpid())
         make = partial(

@@ -355,6 +355,9 @@ class ReplayEngine:
         return self._provision.serve(result), reference.index if several else None
 
     def _missed(self, call: Call, missed: Missed) -> Miss:
+        here = position.current()
+        if here is not None:
+            here.parent.was_refused = True
         yaml = self.context.config.path or "the bypass YAML"
         error = misses.miss(
             call, missed, yaml, invented=bool(self.context.invented), say=self._policy.say

@@ -149,6 +149,8 @@ class OwnMethods:
     def _miss(self, name: str, why: str) -> Miss:
         here = position.current()
         parent = here.parent.path if here else "the driver"
+        if here is not None:
+            here.parent.was_refused = True
         reason = MissReason.STALE.value
         say = self._policy.say
         remedy = (

@@ -303,7 +303,10 @@ def simulate(x):
 @ChiaFunction(num_cpus=0)
 def report():
     real("report")
-    return ray.get(ray.get_actor("results").best.remote())
+    try:
+        return ray.get(ray.get_actor("results").best.remote())
+    except Exception:  # as agents do, which tell a model of it
+        return "failed"
 
 results = Results.options(name="results").remote()
 print([get(simulate.chia_remote(x)) for x in range(3)], flush=True)
@@ -332,7 +335,7 @@ def test_a_resume_hands_out_no_answer_of_an_actor_that_served_calls_had_found(
         loops.write(RESULTS + asked)
         resumed = loops.chia_bypass("resume", "r")
         assert resumed.returncode == ExitStatus.STALE, resumed.stdout + resumed.stderr
-        assert resumed.stdout == "[0, 1, 2]\n"
+        assert resumed.stdout == "[0, 1, 2]\n" + ("failed\n" if ran else "")
         assert "simulate" in resumed.stderr
         assert "--stale Results.best" in resumed.stderr
         assert loops.real_runs() == ran
