@@ -68,6 +68,7 @@ def of_class(file: str, qualname: str) -> frozenset[str]:
     return _texts(module, module.classes(qualname)) if module else frozenset()
 
 
+@cache  # asked for each function that is an argument, and it looks through the module
 def shares_its_line(file: str, name: str, line: int) -> bool:
     """Whether functions of that name begin there that a line does not tell apart: two lambdas."""
     module = _own_module(file)
