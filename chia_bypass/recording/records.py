@@ -86,6 +86,11 @@ class Call:
     what it uses; empty: not known."""
 
 
+def known_to_differ(one: bytes, other: bytes) -> bool:
+    """Whether two digests differ; not where one is empty, and so not known."""
+    return bool(one and other) and one != other
+
+
 @dataclass(frozen=True, slots=True)
 class Blob:
     """Bytes that are a file of their own, named by their digest."""

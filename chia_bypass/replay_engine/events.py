@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from chia_bypass import files
 from chia_bypass.record_engine.batches import Notes
-from chia_bypass.recording.records import Call
+from chia_bypass.recording.records import Call, known_to_differ
 from chia_bypass.recording.schema import given
 
 if TYPE_CHECKING:
@@ -294,9 +294,6 @@ def event(
 
 def _is_other_code(recorded: Call, call: Call) -> bool:
     """Whether the function, or what it uses of the loop's own modules, is not what it was."""
-    return _changed(recorded.source, call.source) or _changed(recorded.code, call.code)
-
-
-def _changed(before: bytes, now: bytes) -> bool:
-    """Not where one is not known."""
-    return bool(before and now) and before != now
+    return known_to_differ(recorded.source, call.source) or known_to_differ(
+        recorded.code, call.code
+    )

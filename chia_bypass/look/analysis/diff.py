@@ -17,7 +17,7 @@ from chia_bypass.look.analysis.fields import Difference, differences
 from chia_bypass.look.analysis.left_files import differing_files
 from chia_bypass.look.analysis.pairing import Ended, Pair, pair
 from chia_bypass.recording.reader import Recording
-from chia_bypass.recording.records import Argument, Outcome, Result
+from chia_bypass.recording.records import Argument, Outcome, Result, known_to_differ
 from chia_bypass.recording.sketched import rebuilt
 from chia_bypass.values.class_lookup import Sketch
 from chia_bypass.values.digest import digest
@@ -61,7 +61,7 @@ class Change:
     def code_changed(self) -> bool:
         """Whether the source of the function, or of what it uses, is another one."""
         a, b = self.pair.a.call, self.pair.b.call
-        return a.source != b.source or (bool(a.code and b.code) and a.code != b.code)
+        return a.source != b.source or known_to_differ(a.code, b.code)
 
 
 @dataclass(frozen=True, slots=True)
