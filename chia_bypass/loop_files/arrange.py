@@ -17,6 +17,10 @@ def arrange(state: LoopState, folders: Sequence[str], recording: Recording) -> N
         if _inside(path, folders):
             with suppress(FileNotFoundError):
                 Path(path).unlink()
+    for path in state.emptied:
+        if _inside(path, folders):
+            with suppress(OSError):  # something is left in it
+                Path(path).rmdir()
     for one in state.restored:
         if _inside(one.path, folders):
             _restore(one, recording)

@@ -8,17 +8,31 @@ import stat
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from chia_bypass.loop_files import watch
 from chia_bypass.loop_files.reading import AsRead, Room, digest_of, read
+from chia_bypass.loop_files.watch import FOLDER_MADE, NEW, SUFFIX, WROTE
 from chia_bypass.recording.records import LoopFile, Surroundings
 
 _ENTRIES: Final = 20_000
 """How many entries of the working directory are looked at."""
 _WRITTEN: Final = 2_000
 """How many written files are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What the drivers of a run themselves wrote, by the paths that records have."""
+
+    written: frozenset[str]
+    """Files that they wrote or removed."""
+    new: frozenset[str]
+    """Of these, what was not there when the run began."""
+    folders: frozenset[str]
+    """Folders that they made, and that were not there when the run began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,38 +97,53 @@ class Begun:
 
         ``started``: when the command was, in Unix seconds.
         """
-        found = {one.path: one for one in self._read(started, drivers)}
-        written = dict(self._written(started))
         own = self._own(drivers)
+        found = {one.path: one for one in self._read(started, drivers, own)}
+        written = dict(self._written(started, own))
         for name, digest in list(written.items())[:_WRITTEN]:
-            before = self.names is None or name in self.names
-            known = found.get(name, LoopFile(name, read=False, before=before))
+            known = found.get(name, LoopFile(name, read=False, before=self._was_there(name, own)))
             if not known.read or known.digest != digest:
-                found[name] = replace(known, written=True, left=digest, driver=name in own)
+                is_own = name in own.written
+                found[name] = replace(known, written=True, left=digest, driver=is_own)
+        for name in sorted(own.folders)[:_WRITTEN]:
+            if stat.S_ISDIR(_mode(Path(self.working, name))):
+                found[name] = LoopFile(
+                    name, read=False, before=False, written=True, driver=True, folder=True
+                )
         return tuple(found[name] for name in sorted(found))
 
-    def _own(self, drivers: Collection[int]) -> frozenset[str]:
-        """What drivers themselves wrote."""
-        found: set[str] = set()
+    def _was_there(self, name: str, own: Own) -> bool:
+        """Whether a file was there when the run began."""
+        if self.names is None or _is_hidden(name):
+            return name not in own.new
+        return name in self.names
+
+    def _own(self, drivers: Collection[int]) -> Own:
+        found: dict[str, set[str]] = {kind: set() for kind in (WROTE, NEW, FOLDER_MADE)}
         for pid in drivers:
             with suppress(OSError):
-                paths = (self.control / watch.FOLDER / f"{pid}.wrote").read_bytes().split(b"\0")
-                found.update(self._shown(os.fsdecode(path)) for path in paths)
-        return frozenset(found)
+                notes = (self.control / watch.FOLDER / f"{pid}.{SUFFIX}").read_bytes()
+                for note in os.fsdecode(notes).split("\0")[:-1]:
+                    found[note[0]].add(self._shown(note[1:]))
+        new = frozenset(found[NEW])
+        return Own(new | found[WROTE], new, frozenset(found[FOLDER_MADE]))
 
-    def _read(self, started: float, drivers: Collection[int]) -> Iterator[LoopFile]:
+    def _read(self, started: float, drivers: Collection[int], own: Own) -> Iterator[LoopFile]:
         folder = self.control / watch.FOLDER
         names = (*map(str, drivers), "command")
         notes = [note for name in names for note in _notes(folder / name)]
         sources = {path for path, _, source in notes if source and path.endswith(".py")}
         met: set[str] = set()
         for path, noted, source in notes:
-            # A source is read for tracebacks and the like, too. And what was changed since the
-            # start is the run's own: a result of its calls, say.
-            if path not in met and (source or (path not in sources and noted.changed < started)):
+            # A source is read for tracebacks and the like, too. What was changed since the start
+            # is the run's own: a result of its calls, say. And a hidden file that the loop does not
+            # write may hold secrets, or belong to a tool.
+            counts = source or (path not in sources and noted.changed < started)
+            shown = self._shown(path)
+            if path not in met and counts and (not _is_hidden(shown) or shown in own.written):
                 met.add(path)
                 yield LoopFile(
-                    self._shown(path),
+                    shown,
                     noted.size,
                     bytes.fromhex(noted.digest),
                     noted.mode,
@@ -122,9 +151,9 @@ class Begun:
                     source=source,
                 )
 
-    def _written(self, started: float) -> Iterator[tuple[str, bytes]]:
+    def _written(self, started: float, own: Own) -> Iterator[tuple[str, bytes]]:
         left, now = watch.READ_AT_MOST, set()
-        for name, status in self.walk():
+        for name, status in chain(self.walk(), self._hidden(own)):
             now.add(name)
             if status.st_ctime >= started and stat.S_ISREG(status.st_mode):
                 digest = digest_of(f"{self.working}/{name}", left)
@@ -132,8 +161,15 @@ class Begun:
                 if digest:
                     yield name, bytes.fromhex(digest)
         if self.names is not None and len(now) < _ENTRIES:
-            for name in sorted(self.names - now):
+            hidden = {name for name in own.written - own.new if _is_hidden(name)}
+            for name in sorted((self.names | hidden) - now):
                 yield name, b""
+
+    def _hidden(self, own: Own) -> Iterator[tuple[str, os.stat_result]]:
+        """What drivers wrote where no walk comes."""
+        for name in sorted(filter(_is_hidden, own.written)):
+            with suppress(OSError):
+                yield name, Path(self.working, name).lstat()
 
     def _shown(self, path: str) -> str:
         start = f"{self.working}/"
@@ -153,6 +189,18 @@ class Begun:
         if not file.size:
             return b""
         return (self.control / watch.FOLDER / file.digest.hex()).read_bytes()
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a path in the working directory has a part that begins with a dot."""
+    return not name.startswith("/") and (name.startswith(".") or "/." in name)
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.lstat().st_mode
+    except OSError:
+        return 0
 
 
 def _notes(path: Path) -> Iterator[tuple[str, AsRead, bool]]:

@@ -37,11 +37,13 @@ class LoopState:
     """What is put back, in a sandbox."""
     removed: tuple[str, ...] = ()
     """Paths of what the recorded run made, and that is not there yet in a sandbox."""
+    emptied: tuple[str, ...] = ()
+    """Folders that its drivers made, inner ones first: so are these, once they are empty."""
 
     def arranged(self, path: str, content: Path | None) -> bool:
         """Whether it is so at ``path`` because it was put back or removed; None: it is gone."""
         if content is None:
-            return path in self.removed
+            return path in self.removed or path in self.emptied
         digests = {one.file.digest for one in self.restored if one.path == path}
         return bool(digests) and _digest(str(content)) in digests
 
@@ -59,19 +61,18 @@ def compare(
     ``comes_back``: whether a served call puts a file back. Of what the run made, this and what a
     driver wrote is not there at the beginning in a sandbox, since it will be; all else stays.
     """
-    changed, overwritten, restored, removed = [], [], [], []
+    changed, overwritten, restored, removed, emptied = [], [], [], [], []
+    again = sandboxed and wanted != "present"
     absent = 0
     for file in files:
         path = os.path.join(working, file.path)  # noqa: PTH118 - a path may be absolute
+        if file.folder:
+            if again and file.driver and not file.before and Path(path).is_dir():
+                emptied.append(path)
+            continue
         if not file.read:
             made = file.written and not file.before and file.left
-            if (
-                made
-                and (file.driver or comes_back(path))
-                and sandboxed
-                and wanted != "present"
-                and _digest(path) == file.left
-            ):
+            if again and made and (file.driver or comes_back(path)) and _digest(path) == file.left:
                 removed.append(path)
             continue
         if file.source or not file.digest:
@@ -90,7 +91,15 @@ def compare(
             absent += 1
         else:
             changed.append(f"{file.path}, which the loop read, is not what it was")
-    return LoopState(tuple(changed), tuple(overwritten), absent, tuple(restored), tuple(removed))
+    emptied.sort(reverse=True)
+    return LoopState(
+        tuple(changed),
+        tuple(overwritten),
+        absent,
+        tuple(restored),
+        tuple(removed),
+        tuple(emptied),
+    )
 
 
 def _digest(path: str) -> bytes | None:

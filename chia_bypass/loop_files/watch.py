@@ -12,6 +12,7 @@ from _thread import get_ident
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 FOLDER = "loop-files"
@@ -22,7 +23,25 @@ ROOM = 16 * 1024**2
 """Bytes of content that are kept of one process."""
 READ_AT_MOST = 256 * 1024**2
 """Bytes that are read of one process, for digests."""
+WROTE, NEW, FOLDER_MADE = "w", "n", "d"
+"""Before the path of what a process wrote, removed or made in the notes of it: a file; one that was
+not there when the run began; a folder that was not."""
+SUFFIX = "wrote"
+"""Of the file with these notes, each with a NUL behind it."""
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+_OF_TOOLS = frozenset(
+    [
+        ".git",
+        ".hg",
+        ".svn",
+        ".hypothesis",
+        ".ipynb_checkpoints",
+        ".pytest_cache",
+        "__pycache__",
+        "site-packages",
+    ]
+)
+"""Folders of tools that may run in the loop's process: nothing of the loop is in them."""
 _IMPORTING = "<frozen importlib"
 
 
@@ -48,41 +67,91 @@ class _Watcher:
         self._named = _named_files(working)
         self._met: set[str] = set()
         self._wrote: set[str] = set()
+        self._gone: set[str] = set()
+        """What was removed: it was there when the run began, so far as this process knows."""
         self._busy = 0
         """The thread that is being served: what it opens for us is not the loop's."""
         self._room, self._left = ROOM, READ_AT_MOST
+        self._notices: dict[str, Callable[..., None]] = {
+            "open": self._opened,
+            "sqlite3.connect": self._database,
+            "os.rename": self._renamed,
+            "os.remove": self._removed,
+            "os.rmdir": self._removed,
+            "shutil.rmtree": self._removed,
+            "os.mkdir": self._made_folder,
+        }
 
     def happened(self, event: str, arguments: tuple[Any, ...]) -> None:
         """The audit hook. Never raises: that would fail what is audited."""
-        if event == "open":
-            thread = get_ident()
-            if self._busy == thread:
-                return
-            self._busy = thread
-            try:
-                self._opened(*arguments)
-            except Exception:  # it is the user's file that counts, not our note
-                return
-            finally:
-                self._busy = 0
-        elif event == "os.rename" and self._busy != get_ident():
-            self._renamed(arguments[1])
-
-    def _renamed(self, target: Any) -> None:
-        try:
-            path = _path(target)
-            self._met.add(path)
-            if self._counts(path):
-                self._append("wrote", path)
-        except Exception:
+        notice = self._notices.get(event)
+        if notice is None:
             return
+        thread = get_ident()
+        if self._busy == thread:
+            return
+        self._busy = thread
+        try:
+            notice(*arguments)
+        except Exception:  # it is the user's file that counts, not our note
+            return
+        finally:
+            self._busy = 0
+
+    def _renamed(self, source: Any, target: Any, *folders: int) -> None:
+        self._removed(source)
+        path = _path(target)
+        self._met.add(path)
+        if self._counts(path):
+            self._writes(path)
+
+    def _removed(self, given: Any, *folders: Any) -> None:
+        if any(folder not in (None, -1) for folder in folders):
+            return  # the name is relative to a folder that we do not know
+        path = _path(given)
+        if self._counts(path) and path not in self._gone and os.path.lexists(path):
+            if path not in self._wrote and not os.path.isdir(path):  # noqa: PTH112 - see the top
+                self._append(WROTE, path)
+            self._gone.add(path)
+
+    def _made_folder(self, given: Any, mode: int, folder: int) -> None:
+        path = _path(given)
+        if folder == -1 and self._counts(path) and self._is_new(path):
+            self._append(FOLDER_MADE, path)
+
+    def _database(self, given: Any) -> None:
+        """SQLite opens its files by itself."""
+        name = os.fsdecode(given)
+        if name.startswith("file:"):
+            from urllib.parse import unquote
+
+            name = unquote(name[len("file:") :].partition("?")[0])
+        if name in ("", ":memory:"):
+            return
+        for suffix in ("", "-journal", "-wal", "-shm"):
+            self._opened(name + suffix, None, os.O_RDWR | os.O_CREAT)
+
+    def _is_new(self, path: str) -> bool:
+        """Whether it was not there when the run began, so far as this process knows."""
+        if os.path.lexists(path):
+            return False
+        while path and path not in self._gone:
+            path = path.rpartition("/")[0]
+        return not path
+
+    def _writes(self, path: str) -> None:
+        """Note that it is about to be written."""
+        if path not in self._wrote:
+            self._wrote.add(path)
+            self._append(NEW if self._is_new(path) else WROTE, path)
 
     def _append(self, kind: str, path: str) -> None:
-        """Note a path by its own name in a file of this process."""
-        name = f"{self._folder}/{self._pid}.{kind}"
+        if os.getpid() != self._pid:
+            return
+        name = f"{self._folder}/{self._pid}.{SUFFIX}"
         file = os.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.write(file, os.fsencode(path) + b"\0")
+            os.write(file, os.fsencode(kind + path) + b"\0")
         finally:
             os.close(file)
 
@@ -94,8 +163,7 @@ class _Watcher:
         if (path in self._met and not writes) or not self._counts(path):
             return
         if writes:
-            self._wrote.add(path)
-            self._append("wrote", path)
+            self._writes(path)
         if path in self._met:
             return
         self._met.add(path)
@@ -107,10 +175,8 @@ class _Watcher:
         """Whether it is one of the loop's own, by its path alone."""
         if not path.startswith(self._working):
             return path in self._named
-        inside = path[len(self._working) :]
-        if inside.startswith(".") or "/." in inside or "site-packages/" in inside:
-            return False
-        return not path.startswith(self._without)
+        inside = path[len(self._working) :].split("/")
+        return _OF_TOOLS.isdisjoint(inside) and not path.startswith(self._without)
 
     def _note(self, path: str, *, source: bool) -> None:
         from chia_bypass.loop_files.reading import Room, read

@@ -434,7 +434,7 @@ class Seen:
 @dataclass(frozen=True, slots=True)
 class LoopFile:
     """A file of the loop itself: one that a driver read, that is a source of it, or that the run
-    wrote in its working directory."""
+    wrote in its working directory. Also a folder that a driver made there."""
 
     path: str
     """Relative to the working directory of the run, where it is inside; else absolute."""
@@ -457,7 +457,9 @@ class LoopFile:
     left: bytes = b""
     """Digest of what the run left there; empty if it is gone. Only of what is ``written``."""
     driver: bool = False
-    """A driver itself wrote it, and so will again; else a call or another program did."""
+    """A driver itself wrote or removed it, and will again; else a call or another program did."""
+    folder: bool = False
+    """It is a folder that a driver made."""
 
     @property
     def blobs(self) -> Iterator[Blob]:

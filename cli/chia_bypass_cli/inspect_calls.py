@@ -62,7 +62,9 @@ def _of_the_loop(recording: Recording) -> Iterator[str]:
     texts = {
         f"loop inputs ({kept} of them kept)": [file.path for file in read],
         "sources of the loop": [file.path for file in files if file.source],
-        "written by the run": [file.path for file in files if file.written],
+        "written by the run": [
+            f"{file.path}/" if file.folder else file.path for file in files if file.written
+        ],
     }
     for label, paths in texts.items():
         if paths:

@@ -18,7 +18,7 @@ from support.random_trees import Tree, read
 from support.sandboxes import can_be_switched_off, without_namespaces, work_here
 
 LOOP = """
-import subprocess
+import sqlite3, subprocess
 from pathlib import Path
 
 @ChiaFunction()
@@ -28,7 +28,14 @@ def build(x):
 results = Path("out.json")
 print(get(build.chia_remote(len(results.read_text()))), os.getuid(), os.getcwd())
 results.write_text(f"{results.read_text()} and one more")
-print(Path("new").exists(), file=sys.stderr)
+database = sqlite3.connect("cache.db")
+database.execute("create table if not exists seen (x)")
+rows = len(database.execute("select * from seen").fetchall())
+database.execute("insert into seen values (1)"), database.commit(), database.close()
+print([rows, *(Path(name).exists() for name in ("new", ".state", "empty"))], file=sys.stderr)
+Path("empty").mkdir(exist_ok=True)
+Path(".state").mkdir(exist_ok=True)
+Path(".state/step").write_text("1")
 Path("new").write_text("1")
 Path("deep").mkdir(exist_ok=True)
 Path("deep/more").write_text("1")
@@ -109,8 +116,14 @@ def test_a_loop_that_writes_and_commits_leaves_all_as_it_was(
     assert f"were kept out of your tree; what was written is in {tmp_path / 'kept'}" in told
     kept = dict(read(tmp_path / "kept"))
     assert kept.pop(".git")
-    assert kept == {"out.json": b"1 and one more", "new": b"1", "deep": {"more": b"1"}}
-    assert "False" in told.splitlines()
+    assert kept.pop("cache.db").startswith(b"SQLite")
+    assert kept == {
+        "out.json": b"1 and one more",
+        "new": b"1",
+        "deep": {"more": b"1"},
+        ".state": {"step": b"1"},
+    }
+    assert "[0, False, False, False]" in told.splitlines()
 
 
 @needs_sandboxes

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from chia_bypass.look.archive.verify import verify
 from chia_bypass.loop_files.arrange import arrange
 from chia_bypass.loop_files.collect import Begun
 from chia_bypass.loop_files.compare import LoopState, compare
+from chia_bypass.loop_files.reading import digest_of
 from chia_bypass.loop_files.writing import write_loop_files
 from chia_bypass.recording.call_tree import Selection
 from chia_bypass.recording.reader import Recording
@@ -36,7 +38,7 @@ from chia_bypass.loop_files.watch import watch
 watch(sys.argv[1])
 sys.modules["ray"] = types.ModuleType("ray")  # this process is a driver, as far as files go
 sys.path.insert(0, ".")
-import os, subprocess
+import os, shutil, sqlite3, subprocess
 from pathlib import Path
 import module
 Path("both").read_text()
@@ -48,6 +50,21 @@ open("appended", "a").write("more")
 open("updated", "r+").write("U")
 os.remove("gone")
 Path(".hidden").read_text()
+Path(".state/step").read_text()
+Path(".state/step").write_text("2")
+Path(".state/new").mkdir()
+Path(".state/new/log").write_text("l")
+Path(".done").touch()
+os.rename(".done", ".finished")
+os.remove(".lock")
+os.makedirs("out/deep")
+Path("out/deep/result").write_text("r")
+os.makedirs("there", exist_ok=True)
+os.mkdir("left"), os.rmdir("left")
+shutil.rmtree("cleared"), os.mkdir("cleared")
+database = sqlite3.connect("file:cache.db?mode=rwc", uri=True)
+database.execute("insert into t values (2)"), database.commit(), database.close()
+sqlite3.connect(".state/db").execute("create table t (x)")
 Path("recording/there").read_text()
 Path("recordings").read_text()
 Path("module.py").read_text()
@@ -71,6 +88,10 @@ BEFORE = {
     "gone": "g",
     "untouched": "u",
     ".hidden": "h",
+    ".state/step": "1",
+    ".lock": "1",
+    "there/file": "t",
+    "cleared/file": "c",
     "recording/there": "r",
     "recordings": "not in that folder",
     "loop.py": LOOP,
@@ -93,6 +114,9 @@ def ran(tmp_path: Path) -> Ran:
         path = working / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    with contextlib.closing(sqlite3.connect(working / "cache.db")) as database:
+        database.execute("create table t (x)")
+        database.commit()
     control.mkdir()
     command = [sys.executable, "loop.py", str(control)]
     begun = Begun.at(working, control, (working / "recording",), command)
@@ -111,7 +135,8 @@ def digest(text: str) -> bytes:
 
 def test_what_is_read_before_it_is_written_is_an_input(ran: Ran) -> None:
     read = {name for name, file in ran.files.items() if file.read and not file.source}
-    assert read == {"both", "in/deep", "updated", "recordings"}
+    rewritten = {".state/step", "cache.db"}
+    assert read == {"both", "in/deep", "updated", "recordings"} | rewritten
     both = ran.files["both"]
     assert (both.size, both.digest, both.kept) == (6, digest("before"), True)
     assert ran.begun.content(both) == b"before"
@@ -128,14 +153,28 @@ def test_sources_are_known_and_not_kept(ran: Ran) -> None:
 
 
 def test_what_the_run_wrote_is_known_by_what_it_left(ran: Ran) -> None:
-    written = {name: file for name, file in ran.files.items() if not file.read}
+    written = {n: file for n, file in ran.files.items() if not file.read and not file.folder}
+    database = digest_of(str(ran.working / ".state/db"), 1 << 20)
+    assert database is not None
     assert {name: (file.before, file.left, file.driver) for name, file in written.items()} == {
         "renamed": (False, digest("x"), True),
         "others": (False, digest("x\n"), False),
         "appended": (True, digest("amore"), True),
-        "gone": (True, b"", False),
+        "gone": (True, b"", True),
+        "cleared/file": (True, b"", False),
+        "out/deep/result": (False, digest("r"), True),
+        ".state/new/log": (False, digest("l"), True),
+        ".state/db": (False, bytes.fromhex(database), True),
+        ".finished": (False, digest(""), True),
+        ".lock": (True, b"", True),
     }
-    assert ran.files["both"].driver
+    assert all(ran.files[name].driver for name in ("both", ".state/step", "cache.db"))
+
+
+def test_folders_that_a_driver_made_are_known(ran: Ran) -> None:
+    folders = {name: file for name, file in ran.files.items() if file.folder}
+    assert folders.keys() == {".state/new", "out", "out/deep"}
+    assert not any(file.read or file.before for file in folders.values())
 
 
 def test_a_replay_begins_where_the_run_began_if_nobody_else_wrote_since(
@@ -145,17 +184,25 @@ def test_a_replay_begins_where_the_run_began_if_nobody_else_wrote_since(
     files = recording.contents.loop_files
     outside = compare(files, ran.working, None, sandboxed=False)
     assert outside.changed == ()
-    assert [text.partition(" ")[0] for text in outside.overwritten] == ["both", "updated"]
+    again = [".state/step", "both", "cache.db", "updated"]
+    assert [text.partition(" ")[0] for text in outside.overwritten] == again
+    (ran.working / "out/of_a_call").write_text("c")
     inside = compare(files, ran.working, None, sandboxed=True)
     assert (inside.changed, inside.overwritten) == ((), ())
     arrange(inside, [str(ran.working)], recording)
-    now = {name: (ran.working / name).read_text() for name in ("both", "updated")}
+    now = {name: (ran.working / name).read_text() for name in (".state/step", "both", "updated")}
     assert now == {name: BEFORE[name] for name in now}
-    assert not (ran.working / "renamed").exists()
+    with contextlib.closing(sqlite3.connect(ran.working / "cache.db")) as database:
+        assert database.execute("select * from t").fetchall() == []
+    gone = ("renamed", ".state/new", ".state/db", ".finished", "out/deep")
+    assert not any((ran.working / name).exists() for name in gone)
+    assert [path.name for path in (ran.working / "out").iterdir()] == ["of_a_call"]
     assert (ran.working / "others").exists(), "nobody else makes it again"
     assert compare(
         files, ran.working, None, sandboxed=True, comes_back=lambda path: path.endswith("others")
     ).removed == (str(ran.working / "others"),)
+    (ran.working / "out/of_a_call").unlink()
+    (ran.working / "out").rmdir()
     assert compare(files, ran.working, None, sandboxed=True) == LoopState()
 
 
@@ -205,9 +252,11 @@ def test_inspect_lists_them(ran: Ran, tmp_path: Path) -> None:
     with contextlib.redirect_stdout(printed):
         inspect_calls.show(tmp_path / "r", Selection(), None, as_json=False)
     lines = printed.getvalue().splitlines()
-    assert "loop inputs (4 of them kept): both, in/deep, recordings, updated" in lines
+    inputs = ".state/step, both, cache.db, in/deep, recordings, updated"
+    assert f"loop inputs (6 of them kept): {inputs}" in lines
     assert "sources of the loop: loop.py, module.py" in lines
-    assert "written by the run: appended, both, gone, others, renamed, updated" in lines
+    written = ".finished, .lock, .state/db, .state/new/, .state/new/log, .state/step, appended"
+    assert any(line.startswith(f"written by the run: {written}, ") for line in lines)
 
 
 def test_the_archive_takes_care_of_them(ran: Ran, tmp_path: Path) -> None:
