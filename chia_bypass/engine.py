@@ -10,8 +10,9 @@ This module imports nothing but the standard library: it travels to workers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -193,3 +194,13 @@ def activate(engine: Engine | None) -> Engine | None:
     global _current
     previous, _current = _current, engine
     return previous
+
+
+@contextmanager
+def activated(engine: Engine | None) -> Iterator[None]:
+    """Inside, ``engine`` is that of this process."""
+    previous = activate(engine)
+    try:
+        yield
+    finally:
+        activate(previous)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 from chia_bypass.bypass.runtime import Bypass, activated
@@ -23,34 +24,22 @@ BYPASS = "BYPASS_"
 
 def real_task(function: Body, streams: bool) -> Body:
     """What Ray runs for real calls of ``function``; ``streams``: it yields its values."""
-    if streams:
-
-        def task(*args: Any, **kwargs: Any) -> Any:
-            try:
-                yield from stream_real(function, args, kwargs)
-            except BaseException as error:
-                hide_our_frames(error)
-                raise
-
-    else:
-
-        def task(*args: Any, **kwargs: Any) -> Any:
-            try:
-                return run_real(function, args, kwargs)
-            except BaseException as error:
-                hide_our_frames(error)
-                raise
-
-    return _named_like(task, function)
+    run = stream_real if streams else run_real
+    return _named_like(_task(partial(run, function), streams), function)
 
 
 def bypassed_task(function: Body, streams: bool) -> Body:
     """What Ray runs for bypassed calls of ``function``, which does not itself travel."""
+    run = stream_bypassed if streams else run_bypassed
+    return _named_like(_task(run, streams), function, BYPASS)
+
+
+def _task(run: Callable[[Any, dict[str, Any]], Any], streams: bool) -> Body:
     if streams:
 
         def task(*args: Any, **kwargs: Any) -> Any:
             try:
-                yield from stream_bypassed(args, kwargs)
+                yield from run(args, kwargs)
             except BaseException as error:
                 hide_our_frames(error)
                 raise
@@ -59,12 +48,12 @@ def bypassed_task(function: Body, streams: bool) -> Body:
 
         def task(*args: Any, **kwargs: Any) -> Any:
             try:
-                return run_bypassed(args, kwargs)
+                return run(args, kwargs)
             except BaseException as error:
                 hide_our_frames(error)
                 raise
 
-    return _named_like(task, function, BYPASS)
+    return task
 
 
 def run_real(function: Body, args: Any, kwargs: dict[str, Any]) -> Any:

@@ -62,12 +62,8 @@ class RecordToken(NamedTuple):  # pickled in half the time that a dataclass take
 @contextmanager
 def _entered(engine: Engine, parent: position.Parent) -> Iterator[None]:
     """Inside, ``engine`` is that of the process, and ``parent`` dispatches."""
-    previous = engines.activate(engine)
-    try:
-        with position.inside(parent):
-            yield
-    finally:
-        engines.activate(previous)
+    with engines.activated(engine), position.inside(parent):
+        yield
 
 
 @dataclass(frozen=True, slots=True)

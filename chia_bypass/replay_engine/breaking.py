@@ -18,12 +18,10 @@ from chia_bypass.engine import Invocation, Token
 from chia_bypass.errors import UsageError
 from chia_bypass.fault_rules import FaultKind
 from chia_bypass.replay_engine.faults import Fault, exception_of
-from chia_bypass.replay_engine.provider import Answer, Pending
+from chia_bypass.replay_engine.provider import Answer, Pending, hold
 
 R = TypeVar("R")
 
-_PAUSE = 0.1
-"""Seconds between two chances to be interrupted."""
 _PATIENCE = 60.0
 """Seconds for a result to be there that is to be lost."""
 _FOR_EVER = 10.0**8
@@ -51,9 +49,9 @@ class Break:
         if kind is FaultKind.NODE:
             self._kill_node()
         if kind is FaultKind.SLOW:
-            _hold(float(self.fault.argument))
+            hold(float(self.fault.argument))
         elif kind is FaultKind.HANG:
-            _hold(_FOR_EVER)
+            hold(_FOR_EVER)
         elif kind is FaultKind.STUCK:
             time.sleep(_FOR_EVER)
 
@@ -111,12 +109,6 @@ def _children(parent: int) -> Iterator[int]:
             continue
         if int(facts[1]) == parent:
             yield int(folder.name)
-
-
-def _hold(seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        time.sleep(min(left, _PAUSE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,7 @@ class Answer:
         Raises Miss where that cannot be rebuilt.
         """
         if self.seconds > 0:
-            _hold(self.seconds)
+            hold(self.seconds)
         if self.files:
             from chia_bypass.replay_engine.putting_back import restore  # few calls leave any
 
@@ -173,7 +173,7 @@ class Answer:
         return bytes(self.source.read(self.document))
 
 
-def _hold(seconds: float) -> None:
+def hold(seconds: float) -> None:
     """Take that long, in steps, so that Ray can cancel the task."""
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:

@@ -61,9 +61,10 @@ class LiveToken:
         for object_id, path, index in self.call.nested:
             engine.producers.learn_object(object_id, Reference(path, index))
         engine.real.ran.update(self.call.ran)
-        entered = partial(_entered, engine, position.Parent(self.call.path))
+        parent = position.Parent(self.call.path)
+        entered = partial(_entered, engine, parent)
         noting = partial(engine.inputs.noting_writes, self.call.function, invocation)
-        with entered() as parent, noting():
+        with entered(), noting():
             value = self._run(engine, parent, body, invocation)
         return drained_within(drained_within(value, noting), entered)
 
@@ -92,14 +93,12 @@ class LiveToken:
 
 
 @contextmanager
-def _entered(engine: ReplayEngine, parent: position.Parent) -> Iterator[position.Parent]:
+def _entered(engine: ReplayEngine, parent: position.Parent) -> Iterator[None]:
     """Inside, ``engine`` is that of the process, and ``parent`` dispatches."""
-    previous = engines.activate(engine)
     try:
-        with position.inside(parent):
-            yield parent
+        with engines.activated(engine), position.inside(parent):
+            yield
     finally:
-        engines.activate(previous)
         engine.flush()
 
 
@@ -159,15 +158,12 @@ class ComparingToken:
     def _compare(
         self, engine: ReplayEngine, asked: Asked, invocation: Invocation
     ) -> tuple[Asked, Compared]:
-        previous = engines.activate(None)  # looking at arguments dispatches nothing
-        try:
+        with engines.activated(None):  # looking at arguments dispatches nothing
             differing = self._differing(engine, asked.call.function, invocation)
             if differing or not asked.reads:
                 return asked, Compared(differing)
             chosen, inputs = engine.look_at_inputs(asked, self.others, invocation)
             return chosen, Compared(inputs=inputs)
-        finally:
-            engines.activate(previous)
 
     def _differing(
         self, engine: ReplayEngine, function: str, invocation: Invocation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from itertools import islice
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
@@ -18,13 +18,14 @@ _DEPTH: Final = 6
 """Levels that are shown."""
 _ITEMS: Final = 20
 """Elements of one container that are shown."""
-_BRACKETS: Final[dict[type, tuple[str, str]]] = {
+BRACKETS: Final[Mapping[type, tuple[str, str]]] = {
     list: ("[", "]"),
     tuple: ("(", ")"),
     set: ("{", "}"),
     frozenset: ("frozenset({", "})"),
     deque: ("deque([", "])"),
 }
+"""Around the elements of containers."""
 _PLAIN: Final = frozenset(map(type, (None, True, 0.0, 0j, Ellipsis, NotImplemented)))
 _CUT: Final = "…"
 
@@ -55,8 +56,8 @@ def _render(value: Any, depth: int, limit: int) -> str:
         return _CUT
     if cls in (set, frozenset) and not value:
         return f"{cls.__name__}()"
-    if cls in _BRACKETS:
-        left, right = _BRACKETS[cls]
+    if cls in BRACKETS:
+        left, right = BRACKETS[cls]
         return left + _items((_render(v, depth - 1, limit) for v in value), len(value)) + right
     if issubclass(cls, dict):
         return _mapping(value, depth, limit)

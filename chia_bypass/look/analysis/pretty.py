@@ -5,8 +5,7 @@ Values are those that were rebuilt with Sketches: no code of the user's runs her
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
@@ -17,16 +16,9 @@ from chia_bypass.names import short_name
 from chia_bypass.values.class_lookup import Sketch
 from chia_bypass.values.kinds import Reference
 from chia_bypass.values.numpy_arrays import numpy_if_loaded
-from chia_bypass.values.rendering import render
+from chia_bypass.values.rendering import BRACKETS, render
 from chia_bypass.wording import CUT, visible_lines
 
-_BRACKETS: Final[Mapping[type, tuple[str, str]]] = {
-    list: ("[", "]"),
-    tuple: ("(", ")"),
-    set: ("{", "}"),
-    frozenset: ("frozenset({", "})"),
-    deque: ("deque([", "])"),
-}
 _ONE_LINE: Final = 1_000_000
 """Columns in which anything of that few parts fits."""
 _SMALL_ARRAY: Final = 64
@@ -145,7 +137,7 @@ class _Printer:
             name = "" if type(value) is dict else type(value).__name__
             opening, closing = (f"{name}({{", "})") if name else ("{", "}")
             return opening, closing, len(value), lambda level: self._items(value.items(), level)
-        brackets = _BRACKETS.get(type(value))
+        brackets = BRACKETS.get(type(value))
         if brackets is not None:
             opening, closing = brackets
             return opening, closing, len(value), lambda level: self._elements(value, level)
