@@ -1,8 +1,9 @@
 """Which files and folders the arguments of a call name.
 
 A ``Path`` does, and so does text that is absolute, has a separator, or is the name of a regular
-file with a suffix. Nothing here runs code of the user's, changes an argument or fails; a call whose
-arguments cannot name anything costs a look at their types.
+file with a suffix; and words of a longer text, such as a shell command. Nothing here runs code of
+the user's, changes an argument or fails; a call whose arguments cannot name anything costs a look
+at their types and texts.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import sys
 import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -21,6 +23,7 @@ from pathlib import Path, PurePath
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Final, NamedTuple
 
+from chia_bypass.inputs.words import path_words
 from chia_bypass.values.class_shapes import class_name, shape_of
 
 OBJECT_LEVELS: Final = 3
@@ -41,6 +44,7 @@ _NO_PATH: Final = re.compile(r"[\0\n\r]")
 _KERNEL: Final = ("/proc", "/sys", "/dev")
 """What the kernel makes up when it is read, but for files in _SHARED_MEMORY."""
 _SHARED_MEMORY: Final = "/dev/shm/"
+_SYSTEM: Final = ("/usr/", "/bin/", "/sbin/", "/lib/", "/lib64/", "/etc/")
 _NAMES_NOTHING: Final = frozenset(map(type, (None, True, 0, 0.0, 0j, b"", Ellipsis)))
 _UNORDERED: Final = (set, frozenset)
 _CONTAINERS: Final[tuple[type, ...]] = (list, tuple, dict, deque, *_UNORDERED)
@@ -82,16 +86,19 @@ def may_name(values: Iterable[object]) -> bool:
     for value in values:
         kind = type(value)
         if kind is str:
-            if _may_be_path(value):  # type: ignore[arg-type]
+            if _may_be_path(value) or path_words(value):  # type: ignore[arg-type]
                 return True
         elif kind not in _NAMES_NOTHING:
             return True
     return False
 
 
-def paths_in(arguments: Iterable[tuple[str, object]]) -> Found:
-    """The paths in arguments, given as pairs of a name and a value. Never raises."""
-    search = _Search()
+def paths_in(arguments: Iterable[tuple[str, object]], *, words: bool = True) -> Found:
+    """The paths in arguments, given as pairs of a name and a value. Never raises.
+
+    ``words``: whether those in longer texts count.
+    """
+    search = _Search(words)
     for name, value in arguments:
         search.look(_Part(name, value), 0, 0)
     return Found(tuple(search.named), search.cut)
@@ -116,6 +123,7 @@ def _too_wide(here: str, home: str, scratch: str) -> frozenset[str]:
 class _Search:
     """One walk through the arguments of a call."""
 
+    words: bool
     named: list[Named] = field(default_factory=list)
     cut: bool = False
     _here: str = ""
@@ -188,6 +196,12 @@ class _Search:
         if _may_be_path(text):
             # A bare name is a path only if it is one of a file here.
             self._note(place, text, only_file="/" not in text)
+        for at, word in path_words(text) if self.words else ():
+            if len(self.named) >= PATHS:
+                self.cut = True
+                return
+            if _NO_PATH.search(word) is None and not word.startswith(_system()):
+                self._note(f"{place}, word {at}", word, only_file=False)
 
     def _path(self, place: str, text: str) -> None:
         if text and len(text) <= _LONGEST and _NO_PATH.search(text) is None:
@@ -203,6 +217,13 @@ class _Search:
             return
         if not only_file or _is_file(path):
             self.named.append(Named(place, path, text))
+
+
+@lru_cache(maxsize=1)
+def _system() -> tuple[str, ...]:
+    """What a command names there are programs and libraries, and no inputs of one call."""
+    programs = os.path.split(sys.executable)[0]
+    return (*_SYSTEM, *(f"{one}/" for one in (sys.prefix, sys.base_prefix, programs) if one))
 
 
 def _absolute(here: str, text: str) -> str:

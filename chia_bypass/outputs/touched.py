@@ -99,7 +99,7 @@ class Touches:
 
     def add_value(self, value: object, since: int, entries: int) -> None:
         """Note what a value names and what was changed ``since``, at most so many ``entries``."""
-        for named in paths_in([("value", value)]).named:
+        for named in paths_in([("value", value)], words=False).named:
             real = os.path.realpath(named.path)
             if real != named.path:
                 self._add_link(named.path, since)

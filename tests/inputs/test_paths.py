@@ -76,7 +76,7 @@ class Mode(str, Enum):
         ("/dev/shm/x", {"x": "/dev/shm/x"}),
         ("https://host/a", {}),
         ("s3://bucket/a.v", {}),
-        ("/a\nb", {}),
+        ("/a\nb", {"x, word 1": "/a"}),
         ("/a\0b", {}),
         ("/" + 300 * "n", {}),
         (5000 * "/n", {}),
@@ -113,6 +113,18 @@ def test_a_bare_name_is_a_path_if_it_is_one_of_a_file_with_a_suffix(here: Path) 
         "x[0]": str(here / "plain"),
         "x[1]": str(here / "folder.d"),
     }
+
+
+def test_words_of_a_command_are_paths_but_for_the_systems(here: Path) -> None:
+    command = f"{sys.executable} -I/wt/inc top.v </usr/share/x >/wt/log; cat 'made.v'"
+    assert {place: path for place, path in named([command]).items() if "," in place} == {
+        "x[0], word 2": "/wt/inc",
+        "x[0], word 3": str(here / "top.v"),
+        "x[0], word 5": "/wt/log",
+        "x[0], word 7": str(here / "made.v"),
+    }
+    assert may_name([command])
+    assert not any("," in one.place for one in paths_in([("x", command)], words=False).named)
 
 
 def test_behind_a_link_the_parent_is_where_the_link_leads(here: Path) -> None:

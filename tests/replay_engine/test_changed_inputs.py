@@ -135,3 +135,48 @@ def test_candidates_are_told_apart_by_what_they_read(loops: Loops) -> None:
     assert missed.returncode == 20, missed.stdout
     assert "design.v changed" in missed.stderr
     assert loops.real_runs() == []
+
+
+COMMANDS = """
+import pathlib, subprocess
+
+@ChiaFunction(num_cpus=0)
+def shell(command):
+    real(command.split()[0])
+    subprocess.run(command, shell=True, check=True)
+    return "done"
+
+HERE = pathlib.Path.cwd()
+print(get(shell.chia_remote(f"cat '{HERE}/src/a.c' {HERE}/src/include/*.h >{HERE}/build/a.o 2>&1")))
+print(get(shell.chia_remote(f"sed -e s/v1/done/ {HERE}/build/a.o > {HERE}/build/program.bin")))
+print(pathlib.Path("build/program.bin").read_text())
+"""
+
+
+def test_files_in_shell_commands_count_and_come_back(loops: Loops) -> None:
+    loops.write(COMMANDS)
+    for name, text in (("a.c", "int v1;"), ("include/a.h", "int h;")):
+        (loops.folder / "src" / name).parent.mkdir(parents=True, exist_ok=True)
+        (loops.folder / "src" / name).write_text(text)
+    (loops.folder / "build").mkdir()
+    recorded = loops.record()
+    assert recorded.returncode == 0, recorded.stderr
+    assert recorded.stdout == "done\ndone\nint done;int h;\n"
+    assert loops.real_runs() == ["cat", "sed"]
+    checked = loops.check()
+    assert checked.returncode == 0, checked.stderr
+    for name in ("a.o", "program.bin"):
+        (loops.folder / "build" / name).unlink()
+    replayed = loops.replay("--restore", "in-place")
+    assert (replayed.returncode, replayed.stdout) == (0, recorded.stdout), replayed.stderr
+
+    (loops.folder / "src/include/a.h").write_text("int H;")
+    checked = loops.check()
+    assert checked.returncode == 21, checked.stderr
+    assert "command, word 3" in checked.stderr
+    assert "a.h changed" in checked.stderr
+    assert loops.real_runs() == []
+    resumed = loops.chia_bypass("resume", "r")
+    assert resumed.returncode == 0, resumed.stderr
+    assert resumed.stdout == "done\ndone\nint done;int H;\n"
+    assert loops.real_runs() == ["cat", "sed"]
