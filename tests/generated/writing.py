@@ -118,6 +118,13 @@ def {name}(folder, salt=0):
     files = sorted(p for p in Path(folder).rglob("*") if p.is_file())
     return h({name!r}, salt, [(p.name, text(p)) for p in files])
 """,
+    "shell": """
+@ChiaFunction({options})
+def {name}(command):
+    real({name!r})
+    done = subprocess.run(command, shell=True, check=True, capture_output=True)
+    return h({name!r}, done.stdout)
+""",
     "job": """
 @ChiaFunction({options})
 def {name}(job, *more):
@@ -203,6 +210,8 @@ def {name}(path, count):
 """Functions of a loop: what they return depends on what they are given, on the files that it names,
 and on nothing else."""
 
+_OF_NUMBERS: Final = ("read", "tree", "shell", "job", "mix", "parent")
+"""Kinds that return a number, and may be called anywhere."""
 _TWO_SHOTS: Final = frozenset({"tally", "hang", "late", "write"})
 """Kinds of which one function is enough."""
 
@@ -225,7 +234,7 @@ class Loop:
         named = {name for name in FILES if f"IN / {name!r}" in text}
         if "'abc'[" in text:
             named.update("abc"[number] + ".txt" for number in range(3))
-        if "IN / 'tree'," in text:
+        if "IN / 'tree'," in text or "{IN}/tree/*.txt" in text:
             named.update(name for name in FILES if name.startswith("tree/"))
         return frozenset(named or FILES)
 
@@ -338,17 +347,25 @@ class _Writer:
 
     def _dispatch(self) -> str:
         """The dispatch of a call that returns a number."""
-        kinds = [k for k in ("read", "tree", "job", "mix", "parent") if k in self._functions]
+        kinds = [kind for kind in _OF_NUMBERS if kind in self._functions]
         kind = self._chance.choice(kinds)
         name = self._chance.choice(self._functions[kind])
         make: dict[str, Callable[[], str]] = {
             "read": self._path,
             "tree": lambda: f"IN / 'tree', {self._chance.randrange(2)}",
+            "shell": self._command,
             "job": lambda: f"Job({self._path()}, {self._number()})",
             "mix": self._mixed,
             "parent": lambda: f"{self._path()}, {self._chance.randrange(1, 3)}",
         }
         return f"{name}.chia_remote({make[kind]()}{self._tag()})"
+
+    def _command(self) -> str:
+        """A shell command that reads a file, and perhaps those that a pattern matches."""
+        command = f""""cat '" + str({self._path()}) + "'\""""
+        if self._chance.random() < 0.5:
+            command += " + f' {IN}/tree/*.txt'"
+        return f"{command} + ' | sort'"
 
     def _mixed(self) -> str:
         if self._refs and self._chance.random() < 0.5:
