@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 import typer
 
@@ -69,4 +70,10 @@ def _of_the_app(
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script: every error of ours becomes one line and its exit status."""
     own, command = split_command(sys.argv[1:] if arguments is None else arguments)
-    last_resort.end(lambda: app(args=own, obj=command, prog_name="chia-bypass"))
+    last_resort.end(lambda: _whole()(args=own, obj=command, prog_name="chia-bypass"))
+
+
+@cache
+def _whole() -> Any:
+    """The commands with all their options, which take longer to put together than most to run."""
+    return typer.main.get_command(app)
