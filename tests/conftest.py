@@ -29,6 +29,9 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 os.environ.setdefault("RAY_LOG_TO_DRIVER", "0")  # what workers print, among it too
 # Workers that no job of a recording can use, a second of work each.
 os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
+# Ray would start two workers for the first call of each job: one for the call, and one because
+# a call waits. Where workers start one after another, the first of them takes the call.
+os.environ.setdefault("RAY_worker_maximum_startup_concurrency", "1")
 os.environ.pop("RAY_ADDRESS", None)
 # Statistics that no test looks at, of which a Ray's agent gathers a twentieth of a core's work.
 os.environ.setdefault("REPORTER_UPDATE_INTERVAL_MS", "60000")

@@ -37,7 +37,7 @@ def inner(number):
 def raylet():
     return os.getppid()
 
-ray.init(num_cpus=2)
+ray.init(num_cpus=2, include_dashboard=False)
 first = get(inside.chia_remote(1))
 parent = ray.get(raylet.remote())
 print(first, [parent_of(one) for one in os.listdir("/proc") if one.isdigit()].count(parent))
@@ -47,8 +47,13 @@ print(first, [parent_of(one) for one in os.listdir("/proc") if one.isdigit()].co
 @pytest.fixture
 def own_ray(loops: Loops, short: Any) -> Loops:
     """Loops that start a Ray, which starts workers ahead as it does without settings."""
-    loops.environment.pop("RAY_ADDRESS", None)
-    loops.environment |= {"RAY_TMPDIR": str(short), "RAY_prestart_worker_first_driver": "1"}
+    for setting in (
+        "ADDRESS",
+        "prestart_worker_first_driver",
+        "worker_maximum_startup_concurrency",
+    ):
+        loops.environment.pop(f"RAY_{setting}", None)
+    loops.environment["RAY_TMPDIR"] = str(short)
     (loops.folder / "loop.py").write_text(LOOP.replace("{log!r}", repr(str(loops.log))))
     return loops
 

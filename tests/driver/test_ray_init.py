@@ -305,7 +305,10 @@ def test_a_ray_that_has_died_is_named_and_does_not_stop_a_replay(
     (short / "ray").mkdir()
     stale = short / "ray" / "ray_current_cluster"
     stale.write_text("127.0.0.1:9")  # where nothing listens
-    loop = 'ray.init(num_cpus=1); show(ran=ray.get(ray.remote(lambda: "it").remote()))'
+    loop = (
+        "ray.init(num_cpus=1, include_dashboard=False); "
+        'show(ran=ray.get(ray.remote(lambda: "it").remote()))'
+    )
     recording = hooked(tmp_path)
     (recording.folder / "loop.py").write_text(HEAD + loop)
     done = recording.try_run([sys.executable, "loop.py"], RAY_TMPDIR=str(short))

@@ -70,7 +70,9 @@ def test_a_second_stage_meets_the_actors_of_the_first(
     environment.pop("RAY_ADDRESS", None)  # "auto" would join the Ray of the session
     loops = Loops(tmp_path, environment, "")
     head = IMPORTS.format(log=str(loops.log))
-    first = FIRST.replace("WAYS", ways).replace("ARGUMENTS", '"local", num_cpus=2')
+    first = FIRST.replace("WAYS", ways).replace(
+        "ARGUMENTS", '"local", num_cpus=2, include_dashboard=False'
+    )
     (loops.folder / "loop.py").write_text(head + first)
     (loops.folder / "second.py").write_text(head + SECOND)
     recorded = loops.record()
