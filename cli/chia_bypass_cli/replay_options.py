@@ -184,6 +184,7 @@ Faults = Annotated[
         help="Break served calls: exception, crash, hang, stuck, slow:SECONDS, node or lost. "
         "FUNCTION#N and FUNCTION:TAG name calls; @1 breaks the first try, %0.1 a tenth of them.",
         rich_help_panel=FAULTS,
+        autocompletion=completing.functions_and_calls,
     ),
 ]
 FaultSeed = Annotated[

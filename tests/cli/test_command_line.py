@@ -127,8 +127,9 @@ def test_recordings_calls_functions_and_choices_are_completed(tmp_path: Path) ->
     assert "GccNode.compile#0" in completions("inspect", golden, "Gcc")
     assert "loop.0/1" in completions("inspect", golden, "loop.0/")
     assert "GccNode.compile" in completions("replay", golden, "--only", "Gcc")
-    live = completions("replay", golden, "--live", "Gcc")
-    assert {"GccNode.compile", "GccNode.compile#0"} <= set(live)
+    for option in ("--live", "--fault"):
+        found = completions("replay", golden, option, "Gcc")
+        assert {"GccNode.compile", "GccNode.compile#0"} <= set(found)
     assert completions("replay", "--on-miss", "r") == ["run", "record"]
     # Where there is nothing to offer, nothing disturbs the line.
     assert completions("inspect", "nowhere", "x", cwd=tmp_path) == []
