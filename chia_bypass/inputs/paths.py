@@ -1,9 +1,9 @@
 """Which files and folders the arguments of a call name.
 
 A ``Path`` does, and so does text that is absolute, has a separator, or is the name of a regular
-file with a suffix; and words of a longer text, such as a shell command. Nothing here runs code of
-the user's, changes an argument or fails; a call whose arguments cannot name anything costs a look
-at their types and texts.
+file with a suffix; and words of a command. Nothing here runs code of the user's, changes an
+argument or fails; a call whose arguments cannot name anything costs a look at their types and
+texts.
 """
 
 from __future__ import annotations

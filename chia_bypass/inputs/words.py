@@ -1,8 +1,9 @@
-"""Which words of a text may be paths: a shell command, an argument of a program, a sentence.
+"""Which words of a command may be paths: a text for a shell, or an argument of a program.
 
-Pure. What a shell would make of a word is done as far as it needs no shell: quotes, redirections,
-``name=value``, options with a path behind their letter, ``+incdir+a+b``, and ``~/``. A pattern
-counts as the folder in which its names are looked for.
+The file system is not asked. What a shell would make of a word is done as far as it needs no shell:
+quotes, redirections, ``name=value``, options with a path behind their letter, ``+incdir+a+b``, and
+``~/``. A pattern counts as the folder in which its names are looked for. Sentences are no commands: a
+prompt speaks of files that nobody reads for it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ LONGEST: Final = 4_095
 MOST: Final = 100
 """Words of a text that may be paths."""
 
+_SENTENCE: Final = re.compile(r"[a-z]{2}[.:?!](?:\s|$)")
 _BETWEEN: Final = re.compile(r"""[\s'"`;|&<>(){}=,]+""")
 _OPTION: Final = re.compile(r"^-[A-Za-z](?=.*/)")
 _PATTERN: Final = re.compile(r"[*?\[]")
@@ -28,9 +30,9 @@ _NEITHER: Final = re.compile(r".*[$\\%]|[A-Za-z][A-Za-z0-9+.-]*://")
 def path_words(text: str) -> list[tuple[int, str]]:
     """The words of ``text`` that may be paths, with their positions in it, from 1.
 
-    Empty for a text that is a single plain word: it is a path itself, or none.
+    Empty for sentences, and for a single plain word: that is a path itself, or none.
     """
-    if len(text) > LONGEST or ("/" not in text and "." not in text):
+    if len(text) > LONGEST or ("/" not in text and "." not in text) or _SENTENCE.search(text):
         return []
     words = [word for word in _BETWEEN.split(text) if word]
     if words == [text] and text[0] not in "-+":
@@ -44,8 +46,7 @@ def _paths(word: str) -> Iterator[str]:
     if _NEITHER.match(word):
         return
     parts = word[1:].split("+") if word.startswith("+") else [_OPTION.sub("", word)]
-    for part in parts:
-        path = part.rstrip(".:!?") if part.rstrip("./") else part
+    for path in parts:
         if pattern := _PATTERN.search(path):
             path = path[: pattern.start()].rpartition("/")[0]
             path = f"{path}/" if path else ""
