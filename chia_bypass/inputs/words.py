@@ -2,8 +2,8 @@
 
 The file system is not asked. What a shell would make of a word is done as far as it needs no shell:
 quotes, redirections, ``name=value``, options with a path behind their letter, ``+incdir+a+b``, and
-``~/``. A pattern counts as the folder in which its names are looked for. Sentences are no commands: a
-prompt speaks of files that nobody reads for it.
+``~/``. A pattern counts as the folder in which its names are looked for. Sentences are no commands:
+a prompt speaks of files that nobody reads for it.
 """
 
 from __future__ import annotations
