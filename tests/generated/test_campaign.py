@@ -23,6 +23,6 @@ def test_a_loop_is_never_answered_wrongly(tmp_path: Path, seed: int, flavour: st
 def test_neither_is_one_of_two_drivers_that_is_killed(
     tmp_path: Path, ray_session: str, script_env: dict[str, str]
 ) -> None:
-    loop = write_loop(7, "ours", drivers=2, length=2)
+    loop = write_loop(7, "CHIA's", drivers=2, length=2)
     facts = CommandTrial(loop, tmp_path / "loop", ray_session, script_env).run()
     assert facts.calls > 5

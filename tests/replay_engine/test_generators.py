@@ -156,12 +156,11 @@ def test_one_that_had_not_ended_is_a_miss_and_runs_again_in_resume(
     recorded = loops.record()
     assert recorded.returncode == (128 + 9 if killed else 0)
     assert loops.real_runs() == ["first", "count"]
-    missed = loops.replay()
-    assert missed.returncode != 0
-    assert loops.real_runs() == []
     if not killed:
+        missed = loops.replay()
         assert missed.returncode == 20
         assert "its values are kept when it has ended" in missed.stderr
+        assert loops.real_runs() == []
     ends.touch()
     resumed = loops.chia_bypass("resume", "r", "--address", loops.address)
     assert resumed.returncode == 0, resumed.stderr
