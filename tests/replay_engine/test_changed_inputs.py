@@ -89,8 +89,6 @@ def test_what_changed_is_drift_a_miss_or_runs_for_real(loops: Loops) -> None:
     assert "a.v changed" in missed.stderr
     assert "tree" in missed.stderr
     assert "ignore_inputs" in missed.stderr
-    checked = loops.check()
-    assert checked.returncode == 21, checked.stderr
     assert loops.real_runs() == []
 
     resumed = loops.chia_bypass("resume", "r")
