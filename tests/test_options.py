@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, fields
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.terminals import text_in_pipe
 
 from chia_bypass import UsageError, blocks
 from chia_bypass.bypass.config import Match
@@ -281,17 +281,7 @@ def told_to_drivers(*arguments: str | Path) -> Session:
 
 def our_command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Our command line, around a command that prints its session file."""
-    return subprocess.run(
-        [
-            *(sys.executable, "-c", "from chia_bypass_cli.app import main; main()"),
-            *(*map(str, arguments), "--", "sh", "-c", 'cat "$CHIA_BYPASS_SESSION"'),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'cli'}"},
-        check=False,
-    )
+    return text_in_pipe(*arguments, "--", "sh", "-c", 'cat "$CHIA_BYPASS_SESSION"')
 
 
 def test_the_command_line_takes_every_option(recording: Path, tmp_path: Path) -> None:

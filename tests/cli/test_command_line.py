@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 import typer
 from rich.text import Text
+from support.terminals import text_in_pipe
 
 from chia_bypass.options import RecordOptions, ReplayOptions
 from chia_bypass_cli import panels
@@ -27,21 +28,7 @@ MANY = 6
 """Options of a command from which on they stand under headings."""
 
 
-def chia_bypass(
-    *arguments: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    code = f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'cli')!r}]\n"
-    # Looking at recordings must work where Ray cannot even be imported.
-    code += "sys.modules['ray'] = None\nfrom chia_bypass_cli.app import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=cwd,
-        env={**os.environ, **(env or {})},
-    )
+chia_bypass = partial(text_in_pipe, cwd=ROOT)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -136,14 +123,49 @@ def test_recordings_calls_functions_and_choices_are_completed(tmp_path: Path) ->
     assert completions("replay", "--redo", "x", cwd=tmp_path) == []
 
 
-def test_inspect_works_without_ray(tmp_path: Path) -> None:
-    listed = chia_bypass("inspect", str(GOLDEN))
-    assert listed.returncode == 0, listed.stderr
-    assert "GccNode.compile#0" in listed.stdout
-    one = chia_bypass("inspect", str(GOLDEN), "RunNode.run#0")
-    assert one.returncode == 0, one.stderr
-    assert "checksum" in one.stdout
-    assert chia_bypass("inspect").returncode == 0
+WITHOUT_RAY = f"""
+import sys
+sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "cli")!r}]
+sys.modules["ray"] = None
+from chia_bypass_cli.app import main
+
+for words in {{commands!r}}:
+    try:
+        main(words)
+    except SystemExit as ended:
+        assert ended.code == 0, (words, ended.code)
+print("done")
+"""
+
+
+def test_looking_works_where_ray_cannot_be_imported(tmp_path: Path) -> None:
+    """In a Python of its own: this one knows Ray."""
+    golden, packed = str(GOLDEN), str(tmp_path / "p.tar.gz")
+    commands = [
+        ["inspect", golden],
+        ["inspect", golden, "RunNode.run#0"],
+        ["inspect"],
+        ["verify", golden],
+        ["diff", golden, golden],
+        ["export", golden, "--values", "-o", str(tmp_path / "calls")],
+        ["pack", golden, "-o", packed, "--yes"],
+        ["unpack", packed, "-o", str(tmp_path / "r")],
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_RAY.format(commands=commands)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "done"
+    assert "GccNode.compile#0" in done.stdout
+    assert "checksum" in done.stdout
+
+
+def test_where_there_is_no_recording_that_is_told(tmp_path: Path) -> None:
     assert "There is no recording" in chia_bypass("inspect", cwd=tmp_path).stdout
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import shlex
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +11,9 @@ from pathlib import Path
 import pytest
 from support.recording_builder import Made, make_recording
 from support.sample_records import make_run
+from support.terminals import on_terminal, text_in_pipe
 
+from chia_bypass.exit_status import ExitStatus
 from chia_bypass.ownership.whose import is_foreign, make_own
 from chia_bypass.recording.folder import RunFolder
 from chia_bypass.recording.reader import Recording
@@ -39,16 +38,7 @@ def folder(tmp_path: Path) -> Path:
 def chia_bypass(
     folder: Path, *arguments: str, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "chia_bypass_cli", *arguments],
-        cwd=folder.parent,
-        env={**os.environ, **(env or {})},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return text_in_pipe(*arguments, cwd=folder.parent, env=env)
 
 
 def started(folder: Path) -> bool:
@@ -147,25 +137,14 @@ def test_unpacking_shows_the_command_and_gives_a_foreign_recording(tmp_path: Pat
 
 @pytest.mark.parametrize(("answer", "starts"), [("y", True), ("n", False), ("", False)])
 def test_on_a_terminal_it_is_asked(answer: str, starts: bool, folder: Path) -> None:
-    ours, theirs = pty.openpty()
-    child = subprocess.Popen(
-        [sys.executable, "-m", "chia_bypass_cli", "replay", str(folder), "--no-sandbox"],
+    shown = on_terminal(
+        *("replay", folder, "--no-sandbox"),
+        columns=80,
         cwd=folder.parent,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
+        answer=f"{answer}\n",
+        statuses=[ExitStatus.USAGE],  # `touch` is no loop
     )
-    os.close(theirs)
-    os.write(ours, f"{answer}\n".encode())
-    shown = b""
-    try:
-        while chunk := os.read(ours, 65536):
-            shown += chunk
-    except OSError:  # the other side is closed
-        pass
-    os.close(ours)
-    child.wait(60)
-    assert b"Start its command?" in shown
+    assert "Start its command?" in shown
     assert started(folder) is starts
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
@@ -204,25 +205,42 @@ COMMANDS = (
     ("pack", "-o", "p.tar.gz", "--yes"),
     ("trust",),
 )
+ONE_BY_ONE = """
+import contextlib, io, json, sys
+from chia_bypass_cli.app import main
+
+ends = []
+for words in json.loads(sys.argv[1]):
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main(words)
+        except SystemExit as ended:
+            ends.append((int(ended.code or 0), out.getvalue(), err.getvalue()))
+print(json.dumps(ends))
+"""
+"""Runs commands in one Python; prints of each its status and what it printed."""
 
 
 def test_their_commands_read_and_change_nothing(recording: Path, shared: Path) -> None:
     before = {path: path.lstat().st_mtime_ns for path in recording.rglob("*")}
     prefix, home = words_as_nobody(), {**os.environ, "XDG_STATE_HOME": str(shared / "theirs")}
-    for command, *rest in COMMANDS:
-        done = subprocess.run(
-            [*prefix, sys.executable, "-m", "chia_bypass_cli", command, str(recording), *rest],
-            cwd=shared,
-            env=home,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode in set(map(int, ExitStatus)) - {0, ExitStatus.UNFORESEEN}, done
-        assert "Traceback" not in done.stderr
-        ours = [line for line in done.stderr.splitlines() if line.startswith("chia-bypass: ")]
-        assert len(ours) == 1, (command, done.stderr)
-        assert done.stdout == ""
+    commands = [[command, str(recording), *rest] for command, *rest in COMMANDS]
+    done = subprocess.run(
+        [*prefix, sys.executable, "-c", ONE_BY_ONE, json.dumps(commands)],
+        cwd=shared,
+        env=home,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for words, (status, out, err) in zip(commands, json.loads(done.stdout), strict=True):
+        assert status in set(map(int, ExitStatus)) - {0, ExitStatus.UNFORESEEN}, (words, err)
+        assert "Traceback" not in err
+        ours = [line for line in err.splitlines() if line.startswith("chia-bypass: ")]
+        assert len(ours) == 1, (words, err)
+        assert out == ""
     assert {path: path.lstat().st_mtime_ns for path in recording.rglob("*")} == before
     assert not (shared / "p.tar.gz").exists()

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import subprocess
-import sys
 import tarfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +10,7 @@ from pathlib import Path
 import pytest
 from support.sample_recording import BIG, write_small
 from support.sample_records import encoded, make_call, make_result, make_run
+from support.terminals import text_in_pipe
 
 from chia_bypass.errors import RecordingCorrupt, RecordingExists, UsageError
 from chia_bypass.look.archive.pack import Choice, leaving, pack
@@ -217,27 +216,16 @@ def test_a_cut_archive_is_refused(recording: Recording, tmp_path: Path, cut: int
     assert not (tmp_path / "r2").exists()
 
 
-def run_command(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "chia_bypass_cli", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-    )
-
-
 def test_the_commands(recording: Recording, tmp_path: Path) -> None:
-    refused = run_command("pack", "r", "-o", "a.tar.gz", folder=tmp_path)
+    refused = text_in_pipe("pack", "r", "-o", "a.tar.gz", cwd=tmp_path)
     assert refused.returncode == 2
     assert "Add --yes" in refused.stderr
     assert not (tmp_path / "a.tar.gz").exists()
-    packed = run_command("pack", "r", "-o", "a.tar.gz", "--keep", "t1", "--yes", folder=tmp_path)
+    packed = text_in_pipe("pack", "r", "-o", "a.tar.gz", "--keep", "t1", "--yes", cwd=tmp_path)
     assert packed.returncode == 0, packed.stderr
     assert "values of loop:f: 1 results" in packed.stdout
     assert "hosts: host" in packed.stdout
-    unpacked = run_command("unpack", "a.tar.gz", "-o", "b", folder=tmp_path)
+    unpacked = text_in_pipe("unpack", "a.tar.gz", "-o", "b", cwd=tmp_path)
     assert unpacked.returncode == 0, unpacked.stderr
     assert Recording.open(tmp_path / "b").complete
 
@@ -251,7 +239,7 @@ def test_secrets_of_a_recording_are_listed(tmp_path: Path) -> None:
         writer.write(make_result(make_call(1)), encoded("nothing"))
         segment.close()
         run.close(0, 1.0)
-    listed = run_command("inspect", "r", "--scan-secrets", folder=tmp_path)
+    listed = text_in_pipe("inspect", "r", "--scan-secrets", cwd=tmp_path)
     assert listed.returncode == 0, listed.stderr
     assert listed.stdout.splitlines() == [
         "bearer token abcdef… in the value of loop.0/0",

@@ -4,13 +4,13 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.sample_recording import write_small
 from support.sample_records import make_call
+from support.terminals import text_in_pipe
 
 from chia_bypass.errors import RecordingAbsent, RecordingTooNew
 from chia_bypass.look.archive.verify import Verified, verify
@@ -128,12 +128,7 @@ def test_absent_and_too_new(tmp_path: Path, folder: Path) -> None:
 
 
 def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "chia_bypass_cli", "verify", str(folder), *options],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return text_in_pipe("verify", folder, *options)
 
 
 def test_the_command_has_a_status_for_each_state(folder: Path, tmp_path: Path) -> None:
