@@ -43,8 +43,9 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+THOROUGH = bool(os.environ.get("CHIA_BYPASS_THOROUGH"))
 # A machine that does something else as well makes no example wrong.
-hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.register_profile("tests", deadline=None, max_examples=500 if THOROUGH else 60)
 hypothesis.settings.load_profile("tests")
 
 RAY_FIXTURES = {"ray_session", "short", "short_for_all", "machines"}

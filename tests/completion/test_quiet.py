@@ -13,6 +13,11 @@ from chia_bypass.completion.quiet import Quiet
 FOR_EVER = 60.0
 
 
+def gave_up(quiet: Quiet) -> bool:
+    """Whether its time was up once, and somebody still ran."""
+    return bool(quiet._strikes)
+
+
 class Chain:
     """Threads that hand a token on, each after some work, until the last one has it."""
 
@@ -71,7 +76,9 @@ def test_threads_that_wait_are_no_reason_to_wait(chain: Chain) -> None:
     sleeping = threading.Event()
     sleeper = threading.Thread(target=sleeping.wait)
     sleeper.start()
-    Quiet().wait(FOR_EVER)  # returns
+    quiet = Quiet()
+    quiet.wait(FOR_EVER)
+    assert not gave_up(quiet)
     assert sleeper.is_alive()
     sleeping.set()
     sleeper.join()
@@ -90,7 +97,10 @@ def test_a_thread_that_computes_is_waited_for_so_long_and_at_last_not_at_all() -
         quiet = Quiet()
         for _ in range(3):
             quiet.wait(0.02)
-        quiet.wait(FOR_EVER)  # returns
+        assert gave_up(quiet)
+        so_far = dict(quiet._strikes)
+        quiet.wait(FOR_EVER)
+        assert quiet._strikes == so_far, "it did not give up again"
         assert busy.is_alive()
     finally:
         stop = True
@@ -104,7 +114,8 @@ def test_two_that_wait_do_not_wait_for_each_other() -> None:
         other.start()
     quiet.wait(FOR_EVER)
     for other in others:
-        other.join()  # returns
+        other.join()
+    assert not gave_up(quiet)
 
 
 class Crowd:

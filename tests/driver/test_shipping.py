@@ -96,12 +96,16 @@ def tree(source: str) -> ast.Module:
     return parsed
 
 
-@pytest.mark.parametrize("name", [name for name, _ in shipping.worker_modules()])
+MODULES = dict(shipping.worker_modules())
+
+
+@pytest.mark.parametrize("name", MODULES)
 def test_a_module_is_sent_without_its_remarks_and_is_otherwise_the_same(name: str) -> None:
-    source = dict(shipping.worker_modules())[name].read_text("utf-8")
+    source = MODULES[name].read_text("utf-8")
     sent = shipping.without_remarks(source)
-    assert ast.dump(tree(sent)) == ast.dump(tree(source))
-    for theirs, ours in zip(ast.walk(tree(sent)), ast.walk(tree(source)), strict=True):
+    sent_tree, source_tree = tree(sent), tree(source)
+    assert ast.dump(sent_tree) == ast.dump(source_tree)
+    for theirs, ours in zip(ast.walk(sent_tree), ast.walk(source_tree), strict=True):
         assert getattr(theirs, "lineno", 0) == getattr(ours, "lineno", 0)
     assert not any(line.lstrip().startswith(("# ", '"""')) for line in sent.splitlines())
 

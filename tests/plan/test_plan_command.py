@@ -116,10 +116,10 @@ def test_record_refuses_before_it_starts_what_the_cluster_can_never_place(
 
 
 def test_calls_are_counted_by_their_kinds(tmp_path: Path) -> None:
-    make_recording(tmp_path / "rec", a_loop(3000))
+    make_recording(tmp_path / "rec", a_loop(300))
     recording = Recording.open(tmp_path / "rec")
     for name in ("function", "options"):  # as many as a long run has, without writing them
-        recording.index.columns[name] *= 34
+        recording.index.columns[name] *= 340
     found = check(recording, Cluster("c", (NodeType("n", 3, {"CPU": 1, "fpga": 1}),)))
     assert found.total("call") == 102_000
     assert found.count("call", Verdict.NEVER) == 34_000

@@ -41,9 +41,10 @@ def as_nobody(action: Callable[[], None]) -> None:
     os.close(writing)
     with os.fdopen(reading, "rb") as told:
         problem = told.read()
-    os.waitpid(child, 0)
+    _, status = os.waitpid(child, 0)
     if problem:
         raise AssertionError(pickle.loads(problem))
+    assert status == 0, "the child has done all of it"
 
 
 def _be_child(writing: int, action: Callable[[], None]) -> NoReturn:
@@ -52,11 +53,12 @@ def _be_child(writing: int, action: Callable[[], None]) -> NoReturn:
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)
         action()
+        os._exit(0)
     except BaseException:
         with suppress(OSError):
             os.write(writing, pickle.dumps(traceback.format_exc()))
     finally:
-        os._exit(0)
+        os._exit(1)
 
 
 def words_as_nobody() -> list[str]:

@@ -48,7 +48,7 @@ def in_pipe(
         status = _ended(_begun(arguments, streams, cwd, {**os.environ, **(env or {})}))
         out.seek(0)
         err.seek(0)
-        return subprocess.CompletedProcess(list(arguments), status, out.read(), err.read())
+        return subprocess.CompletedProcess([*map(str, arguments)], status, out.read(), err.read())
 
 
 def text_in_pipe(

@@ -192,7 +192,7 @@ def test_source_digest_follows_the_source_and_falls_back_on_the_code() -> None:
     assert len(source_digest(len)) == hashlib.sha256().digest_size
 
 
-PROCESSES = int(os.environ.get("CHIA_BYPASS_PROCESSES", "5"))
+PROCESSES = int(os.environ.get("CHIA_BYPASS_PROCESSES", "3"))
 """In how many fresh processes digests are compared; 50 where it is done thoroughly."""
 SCRIPT = """
 import sys, functools
