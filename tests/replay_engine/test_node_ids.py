@@ -86,8 +86,12 @@ class Nodes:
         self.clusters.append(cluster)
         cluster.add_node(num_cpus=1, include_dashboard=False, object_store_memory=80_000_000)
         for resources in nodes:
-            cluster.add_node(num_cpus=1, resources=resources, object_store_memory=80_000_000)
+            self.add(resources)
         self.loops.environment["THE_CLUSTER"] = str(cluster.address)
+
+    def add(self, resources: dict[str, float]) -> None:
+        """One more node in the cluster that was started last."""
+        self.clusters[-1].add_node(num_cpus=1, resources=resources, object_store_memory=80_000_000)
 
     def stop(self) -> None:
         """End the cluster that was started last."""
@@ -134,11 +138,9 @@ def test_the_cluster_is_another_one_in_the_replay(nodes: Nodes) -> None:
     assert loops.real_runs() == []
     assert nodes.run("replay", "r-ours", *there, "--live", "nested").stdout == EXPECTED
     assert loops.real_runs() == ["nested"]
-    nodes.stop()
 
     # Two could be meant: a served call is placed on one of them, no real one is.
-    nodes.start({"sim": 2.0}, {"sim": 2.0})
-    there = ("--address", loops.environment["THE_CLUSTER"])
+    nodes.add({"sim": 2.0})
     refused = nodes.run("replay", "r-ours", *there, "--live", "collect", status=20)
     assert "pinned to a node that this cluster may not have" in refused.stderr
     assert "1 recorded nodes and 2 here offer CPU: 1, sim: 2" in refused.stderr
