@@ -52,8 +52,8 @@ def load_config(path: str | os.PathLike[str]) -> BypassConfig:
     from chia_bypass.bypass import yaml_text
 
     file = Path(path).absolute()
-    section = yaml_text.load_section(file, SECTION)
-    states = _states(_Place(str(file), STATES), yaml_text.load_section(file, STATES))
+    section, given = yaml_text.load_sections(file, SECTION, STATES)
+    states = _states(_Place(str(file), STATES), given)
     entries, actors = parse_section(str(file), section), parse_actors(str(file), section)
     return BypassConfig(str(file), entries, states, actors)
 

@@ -1,6 +1,6 @@
-"""One section of a YAML file as plain Python values, with errors that name line and column.
+"""Sections of a YAML file as plain Python values, with errors that name line and column.
 
-Everything outside the section is parsed but never constructed, so that other tools may keep
+Everything outside of them is parsed but never constructed, so that other tools may keep
 what they like in the same file, tags of their own included.
 """
 
@@ -14,17 +14,30 @@ import yaml
 
 from chia_bypass.errors import ConfigError
 
+_DEEPEST = 100
+"""Brackets within brackets that are parsed: the time grows with the square of their number."""
 
-def load_section(path: Path, section: str) -> Any:
-    """The value of the top-level key ``section``; None if it, or everything, is absent.
 
-    A key that is given twice, at the top level or inside the section, is an error: YAML itself
+class _Loader(yaml.SafeLoader):
+    """Gives up at brackets that are nested too deeply, which PyYAML takes seconds to find out."""
+
+    def fetch_flow_collection_start(self, TokenClass: type[yaml.Token]) -> None:
+        if self.flow_level >= _DEEPEST:
+            raise RecursionError
+        super().fetch_flow_collection_start(TokenClass)
+
+
+def load_sections(path: Path, *sections: str) -> tuple[Any, ...]:
+    """The values of those top-level keys; None for one that, as everything may be, is absent.
+
+    A key that is given twice, at the top level or inside a section, is an error: YAML itself
     would silently keep the last one.
     """
     try:
-        loader = yaml.SafeLoader(_read(path))
+        loader = _Loader(_read(path))
         try:
-            return _section(loader, path, section)
+            root = _root(loader, path)
+            return tuple(_section(loader, path, root, section) for section in sections)
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
@@ -50,14 +63,20 @@ def _read(path: Path) -> bytes:
         raise ConfigError(str(path), "", f"cannot be read: {reason}", "Check the path") from error
 
 
-def _section(loader: yaml.SafeLoader, path: Path, section: str) -> Any:
+def _root(loader: yaml.SafeLoader, path: Path) -> yaml.MappingNode | None:
     root = loader.get_single_node()
     if root is None or (root.tag == "tag:yaml.org,2002:null"):
         return None
     if not isinstance(root, yaml.MappingNode):
         raise ConfigError(str(path), _place(root.start_mark), "the top level must be a mapping")
     _refuse_doubles(path, root)
-    for key, value in root.value:
+    return root
+
+
+def _section(
+    loader: yaml.SafeLoader, path: Path, root: yaml.MappingNode | None, section: str
+) -> Any:
+    for key, value in root.value if root is not None else ():
         if isinstance(key, yaml.ScalarNode) and key.value == section:
             for mapping in _mappings(value):
                 _refuse_doubles(path, mapping)

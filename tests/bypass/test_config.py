@@ -312,12 +312,24 @@ def test_a_fault_names_file_place_and_remedy(tmp_path: Path, fault: str) -> None
         (b"bypass:\n  f\xff: true", "not YAML text"),
         (b"a: b\x00", "not YAML text"),
         (b"[" * 5000, "nested too deeply"),
+        (b"- " * 5000, "nested too deeply"),
         (b"a: 1\n---\nb: 2\n", "single document"),
     ],
 )
 def test_a_file_that_is_no_bypass_yaml(tmp_path: Path, content: bytes, part: str) -> None:
     (tmp_path / "b.yaml").write_bytes(content)
     with pytest.raises(ConfigError, match=part):
+        load_config(tmp_path / "b.yaml")
+
+
+def test_deep_brackets_are_refused_before_they_take_long(tmp_path: Path) -> None:
+    """PyYAML looks ahead over a thousand brackets, and at all that are open for each of them."""
+    deep, deeper = ("bypass: " + "[" * depth + "]" * depth for depth in (100, 101))
+    (tmp_path / "b.yaml").write_text(deep)
+    with pytest.raises(ConfigError, match="mapping of function names"):
+        load_config(tmp_path / "b.yaml")
+    (tmp_path / "b.yaml").write_text(deeper)
+    with pytest.raises(ConfigError, match="nested too deeply"):
         load_config(tmp_path / "b.yaml")
 
 
