@@ -7,8 +7,8 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
@@ -72,16 +72,16 @@ class RunFolder:
             if folder.stat().st_uid == os.geteuid():
                 folder.chmod(FOLDER_MODE)  # it may have been there, open to all
             (folder / SEGMENTS).mkdir(mode=FOLDER_MODE)
-            lock = Lock.take(folder, host)
-            # Keeps the recording out of the working directories that Ray uploads.
-            write_in(folder, RAYIGNORE, b"*\n")
-            write_in(folder, NONCE, secrets.token_bytes(16))
-            header = segment_header(run.id, MANIFEST, host, os.getpid(), run.started)
-            # So that no manifest is ever without its first run.
-            scratch = scratch_beside(folder / MANIFEST)
-            manifest = SegmentWriter(scratch, header)
-            append_records(manifest, [run], sync=True)
-            put_in_place(scratch, folder / MANIFEST)
+            with Lock.take(folder, host).kept() as lock:
+                # Keeps the recording out of the working directories that Ray uploads.
+                write_in(folder, RAYIGNORE, b"*\n")
+                write_in(folder, NONCE, secrets.token_bytes(16))
+                header = segment_header(run.id, MANIFEST, host, os.getpid(), run.started)
+                # So that no manifest is ever without its first run.
+                scratch = scratch_beside(folder / MANIFEST)
+                manifest = SegmentWriter(scratch, header)
+                append_records(manifest, [run], sync=True)
+                put_in_place(scratch, folder / MANIFEST)
         except OSError as error:
             raise RecordingError(
                 folder, f"cannot be written: {error}", "Name another folder with -o"
@@ -98,9 +98,9 @@ class RunFolder:
                 "Copy it and add to the copy",
             )
         try:
-            lock = Lock.take(folder, host)
-            manifest = SegmentWriter.reopen(folder, MANIFEST, end_of_frames(folder))
-            append_records(manifest, [run], sync=True)
+            with Lock.take(folder, host).kept() as lock:
+                manifest = SegmentWriter.reopen(folder, MANIFEST, end_of_frames(folder))
+                append_records(manifest, [run], sync=True)
         except OSError as error:
             raise RecordingError(
                 folder, f"cannot be added to: {error}", "Copy it to a folder that can be written"
@@ -177,9 +177,19 @@ class Lock:
                 f"another run writes to it: {_holder(holder)}",
                 "Wait for that run, or record into another folder with -o",
             ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps({"host": host, "pid": os.getpid()}).encode(), 0)
-        return Lock(descriptor)
+        with Lock(descriptor).kept() as lock:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps({"host": host, "pid": os.getpid()}).encode(), 0)
+        return lock
+
+    @contextmanager
+    def kept(self) -> Iterator[Lock]:
+        """The lock itself, released if what is done meanwhile fails."""
+        try:
+            yield self
+        except BaseException:
+            self.release()
+            raise
 
     def release(self) -> None:
         """Let the next run in. The file stays: unlinking it could let two runs in at once."""

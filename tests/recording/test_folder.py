@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import multiprocessing
 from contextlib import suppress
 from dataclasses import fields
@@ -11,11 +12,12 @@ from support.sample_records import encoded, make_call, make_result, make_run
 from chia_bypass.errors import (
     RecordingAbsent,
     RecordingCorrupt,
+    RecordingError,
     RecordingExists,
     RecordingLocked,
     RecordingTooNew,
 )
-from chia_bypass.recording.folder import RunFolder
+from chia_bypass.recording.folder import Lock, RunFolder
 from chia_bypass.recording.layout import INDEX, MANIFEST, SEGMENTS, segment_path
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Call, Outcome, Record, Result, Segment
@@ -86,6 +88,29 @@ def test_a_second_run_is_refused_and_told_who_the_first_is(tmp_path: Path) -> No
         run.close(0, 1.0)
     RunFolder.extend(tmp_path / "r", make_run("second"), "lab8").close(0, 2.0)
     assert [r.id for r in Recording.open(tmp_path / "r").contents.runs] == ["run", "second"]
+
+
+def test_a_recording_that_could_not_be_added_to_is_not_left_locked(tmp_path: Path) -> None:
+    folder = tmp_path / "r"
+    record(folder)
+    (folder / MANIFEST).rename(tmp_path / "kept")
+    with pytest.raises(RecordingError, match="cannot be added to"):
+        RunFolder.extend(folder, make_run("second"), "host")
+    (tmp_path / "kept").rename(folder / MANIFEST)
+    RunFolder.extend(folder, make_run("third"), "host").close(0, 2.0)
+
+
+def test_a_new_recording_that_could_not_be_written_is_not_left_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("chia_bypass.recording.folder.put_in_place", full)
+        with pytest.raises(RecordingError, match="cannot be written"):
+            RunFolder.create(tmp_path / "r", make_run(), "host")
+    Lock.take(tmp_path / "r", "host").release()
 
 
 def hold_and_die(folder: Path) -> None:
