@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -54,7 +56,11 @@ def segment_path(folder: Path, name: str) -> Path:
 
 def segments_of(folder: Path) -> dict[str, Path]:
     """The segment files that are there, by name, in the order of their names."""
-    return {path.stem: path for path in sorted((folder / SEGMENTS).glob(f"*{SUFFIX}"))}
+    inside, names = folder / SEGMENTS, list[str]()
+    if inside.is_dir():
+        with suppress(PermissionError), os.scandir(inside) as entries:  # as if there were none
+            names = sorted(entry.name for entry in entries if entry.name.endswith(SUFFIX))
+    return {name.removesuffix(SUFFIX): inside / name for name in names}
 
 
 def lengths_of(folder: Path) -> dict[str, int]:
@@ -64,8 +70,13 @@ def lengths_of(folder: Path) -> dict[str, int]:
 
 def blob_path(folder: Path, digest: bytes) -> Path:
     """The file that holds the bytes with that digest."""
+    return folder.joinpath(*blob_parts(digest))
+
+
+def blob_parts(digest: bytes) -> tuple[str, str, str]:
+    """Its path inside of the recording."""
     name = digest.hex()
-    return folder / BLOBS / name[:2] / name
+    return BLOBS, name[:2], name
 
 
 OWN: Final = frozenset({MANIFEST, INDEX, BYPASS_YAML, LOCK, NONCE, RAYIGNORE})

@@ -19,6 +19,7 @@ from chia_bypass.recording.frames import Frame, FrameType, payload_of
 from chia_bypass.recording.index import CallIndex
 from chia_bypass.recording.layout import (
     MANIFEST,
+    blob_parts,
     blob_path,
     is_recording,
     segment_path,
@@ -79,14 +80,19 @@ class Recording:
                 "Name what `record` made; `chia-bypass inspect` lists what is in recordings/",
             )
         try:
-            return Recording._open(folder, without, tolerant=tolerant)
+            recording = Recording._open(folder, without)
+            problems = () if tolerant else recording.contents.problems
+            damage = [p for p in problems if not recording.excuses(p)]
         except (OSError, ValueError, OverflowError, RecursionError) as error:
             # What nobody foresaw of a folder that anybody may have made is damage, too.
             problem = f"cannot be read: {type(error).__name__}: {error}"
             raise RecordingCorrupt(folder, problem, RESTORE) from error
+        if damage:
+            raise RecordingCorrupt(folder, "; ".join(map(str, damage)), RESTORE)
+        return recording
 
     @staticmethod
-    def _open(folder: Path, without: str, *, tolerant: bool) -> Recording:
+    def _open(folder: Path, without: str) -> Recording:
         segments = Segments(folder)
         manifest = [r for r in manifest_of(segments) if not isinstance(r, Run) or r.id != without]
         closed = [record for record in manifest if isinstance(record, Closed)]
@@ -96,9 +102,6 @@ class Recording:
         recording = Recording(folder, contents_of(segments, index, manifest), segments)
         problems = recording.contents.problems
         problems.extend(missing_and_extra(segments, runs, closed, without))
-        damage = [p for p in problems if not recording.excuses(p)]
-        if damage and not tolerant:
-            raise RecordingCorrupt(folder, "; ".join(map(str, damage)), RESTORE)
         return recording
 
     @property
@@ -272,12 +275,12 @@ def document_of(segments: Segments, name: str, result: Result) -> memoryview:
 
 def read_blob(folder: Path, digest: bytes, length: int) -> memoryview:
     """The bytes of a blob, mapped and checked. Raises RecordingCorrupt."""
-    path = blob_path(folder, digest)
     try:
-        data = map_in(folder, *path.relative_to(folder).parts)
+        data = map_in(folder, *blob_parts(digest))
     except OSError as error:
-        raise unreadable(path, error) from None
+        raise unreadable(blob_path(folder, digest), error) from None
     if len(data) != length or hashlib.sha256(data).digest() != digest:
+        path = blob_path(folder, digest)
         raise RecordingCorrupt(
             path, "its bytes do not match the digest in its name", "Restore the file"
         )

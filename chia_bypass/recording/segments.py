@@ -41,6 +41,10 @@ class Segments:
         """The file of a segment, or of the manifest."""
         return self.folder / MANIFEST if name == MANIFEST else segment_path(self.folder, name)
 
+    def file(self, name: str) -> str:
+        """The same, relative to the recording."""
+        return "/".join(self._parts(name))
+
     def _parts(self, name: str) -> tuple[str, ...]:
         return (MANIFEST,) if name == MANIFEST else (SEGMENTS, f"{name}{SUFFIX}")
 
@@ -147,8 +151,7 @@ class Segments:
         self._problem(spot.segment, spot.offset, str(error))
 
     def _problem(self, name: str, offset: int, problem: str, *, torn: bool = False) -> None:
-        file = str(self.path(name).relative_to(self.folder))
-        self.problems.append(Problem(file, offset, problem, torn))
+        self.problems.append(Problem(self.file(name), offset, problem, torn))
 
     def _check_version(self, name: str, header: Segment) -> None:
         if header.format > FORMAT:

@@ -24,6 +24,7 @@ from chia_bypass.recording.layout import (
     INDEX,
     MANIFEST,
     SEGMENTS,
+    blob_parts,
     blob_path,
     blobs_of,
     is_recording,
@@ -134,7 +135,7 @@ class _Check:
     def _segment(self, name: str, builder: IndexBuilder | None) -> None:
         """Every frame: values by their checksum, records by building them whole."""
         data = self._segments.data(name)
-        file = str(self._segments.path(name).relative_to(self._folder))
+        file = self._segments.file(name)
         self._size += len(data)
         for content, found in self._segments.entries(name):
             if content is None:
@@ -201,8 +202,7 @@ class _Check:
                 self._blobs[key] = error.problem
         problem = self._blobs[key]
         if problem is not None:
-            file = blob_path(self._folder, digest).relative_to(self._folder)
-            self._fault(str(file), problem, call)
+            self._fault("/".join(blob_parts(digest)), problem, call)
 
     def _fixed_files(self, fresh: CallIndex) -> None:
         closed = self._recording.contents.closed
