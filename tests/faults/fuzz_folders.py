@@ -9,34 +9,43 @@ guided by coverage::
     python tests/faults/fuzz_folders.py -runs=1000000 CORPUS
 
 ``--plain`` needs no atheris, as in `fuzz_reader`. A finding is an error that is not declared, a
-change outside of the recording, more than 5 seconds of work, a minute's wait, or more than 512 MB.
+change outside of the recording, more than 5 seconds of work, a minute's wait, more than 512 MB, or
+files that stay open. What takes longer while its coverage is found out is run again without that.
 """
 
 # An input takes a few milliseconds: paths that are texts cost a tenth of those that are Paths.
-# ruff: noqa: PTH102, PTH106, PTH108, PTH122, PTH208
+# ruff: noqa: PTH102, PTH106, PTH108, PTH208
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import random
 import resource
-import shutil
+import signal
 import stat
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
+from unittest import mock
 
 fuzz_reader: Any = import_module("fuzz_reader")  # beside this program
 ROOT: Final = Path(__file__).resolve().parents[2]
 SECONDS, LONGEST_WAIT = 5.0, 60.0
 """Of this process, so that a machine that does other work makes no finding; and of any clock."""
 MEMORY: Final = 512 * 2**20
+TRACED: Final = 32
+"""One in so many inputs has its lines traced, which takes longer than what it does."""
+OPEN_FILES: Final = 64
+"""More than a process needs after an input."""
 SECRET: Final = b"what stands outside of the recording"
 NAMES: Final = (
     "manifest",
@@ -93,12 +102,18 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         sys.path[:0] = [str(ROOT / "tests")]
-        from support.sample_recording import write_small
+        from support import sample_recording
+
+        from chia_bypass.recording import writer
 
         self.recording, self.outside = folder / "place" / "r", folder / "place" / "outside"
         self.outside.mkdir(parents=True)
         (self.outside / "secret").write_bytes(SECRET)
-        write_small(folder / "sound")
+        small: dict[str, Any] = {"BIG": bytes(range(256)) * 4, "LONG_LIST": ["x" * 50] * 20}
+        # What is in files of its own is hashed several times an input: a kilobyte does.
+        with mock.patch.multiple(sample_recording, **small):
+            with mock.patch.object(writer, "INLINE_LIMIT", 1000):
+                sample_recording.write_small(folder / "sound")
         self._sound = _whole(folder / "sound")
         os.environ["XDG_STATE_HOME"] = str(folder / "state")
         os.environ["PATH"] = ""  # asking git takes longer than all the rest
@@ -144,23 +159,21 @@ def _remove_all(path: str) -> None:
     os.rmdir(path)
 
 
-def paths(root: Path) -> list[Path]:
+def paths(root: Path) -> list[str]:
     """What is in the recording now, in a fixed order."""
-    found: list[tuple[tuple[str, str, int, str], str]] = []
+    found: list[tuple[str, str, str]] = []
     _gather(str(root), root.name, found)
-    # Names of segments are random: their order is that of their lengths.
-    return [Path(path) for _, path in sorted(found)]
+    # Names of segments end at random: they begin with the role, which counts.
+    return [path for *_, path in sorted(found)]
 
 
-def _gather(folder: str, name: str, found: list[tuple[tuple[str, str, int, str], str]]) -> None:
+def _gather(folder: str, name: str, found: list[tuple[str, str, str]]) -> None:
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 _gather(entry.path, entry.name, found)
             else:
-                size = entry.stat(follow_symlinks=False).st_size
-                _, suffix = os.path.splitext(entry.name)
-                found.append(((name, suffix, size, entry.name[:6]), entry.path))
+                found.append((name, entry.name[:6], entry.path))
 
 
 def _size(path: Path) -> int:
@@ -170,9 +183,9 @@ def _size(path: Path) -> int:
 def change(root: Path, taken: Taken) -> None:
     """One change, as the bytes say."""
     there = paths(root)
-    path = there[taken.number(len(there))] if there else root / "manifest"
+    path = Path(there[taken.number(len(there))]) if there else root / "manifest"
     what = CHANGES[taken.number(len(CHANGES))]
-    with suppress(OSError, shutil.Error):  # a change that cannot be made
+    with suppress(OSError):  # a change that cannot be made
         if not stat.S_ISREG(path.lstat().st_mode):  # it must not be made elsewhere
             path.unlink()
             path.touch()
@@ -228,7 +241,7 @@ def _rename(root: Path, path: Path, taken: Taken) -> None:
 
 def _folders_elsewhere(root: Path, path: Path, taken: Taken) -> None:
     name = ("segments", "blobs")[taken.number(2)]
-    shutil.rmtree(root / name)
+    _remove_all(f"{root}/{name}")  # unlike shutil's it does not wait at pipes
     (root / name).symlink_to(LINKS[taken.number(len(LINKS))])
 
 
@@ -312,10 +325,52 @@ CHANGES: Final[tuple[Callable[[Path, Path, Taken], None], ...]] = (
 
 
 def look(root: Path) -> None:
-    """Everything that opens a recording; whatever comes out of here is a finding."""
+    """Everything that opens a recording; whatever comes out of here is a finding.
+
+    Until something is added nothing changes: what opens a recording, or reads its YAML, again gets
+    what the first one got.
+    """
     for step in STEPS:
+        if step in (STEPS[0], _grown):
+            for function in _once():
+                function.forget()
         with suppress(*_declared()):
             step(root)
+
+
+@lru_cache(maxsize=1)
+def _once() -> Sequence[Once]:
+    """What is called once for the same folder, from now on."""
+    from chia_bypass.bypass import yaml_text
+    from chia_bypass.recording.reader import Recording
+
+    opened, loaded = Once(Recording._open), Once(yaml_text.load_sections)
+    Recording._open, yaml_text.load_sections = opened, loaded  # type: ignore[method-assign]
+    return opened, loaded
+
+
+class Once:
+    """A function that is called once for the same arguments, and then answers from memory."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._ends: dict[object, tuple[Any, Exception | None]] = {}
+
+    def forget(self) -> None:
+        """Call it again."""
+        self._ends.clear()
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        asked = (arguments, tuple(options.items()))
+        if asked not in self._ends:
+            try:
+                self._ends[asked] = self._function(*arguments, **options), None
+            except Exception as error:
+                self._ends[asked] = None, error
+        found, raised = self._ends[asked]
+        if raised is not None:
+            raise raised
+        return found
 
 
 def _declared() -> tuple[type[Exception], ...]:
@@ -385,8 +440,12 @@ def _grown(root: Path) -> None:
 STEPS: Final = (_opened, _read, _listed, _verified, _asked, _grown)
 
 
-def one_input(data: bytes, place: Place, *, timed: bool = True) -> None:
-    """Run one input. Not ``timed``: its lines are traced, which takes longer than what it does."""
+class Slow(AssertionError):
+    """An input took too long."""
+
+
+def one_input(data: bytes, place: Place) -> None:
+    """Run one input; whatever comes out of here is a finding."""
     taken = Taken(data)
     place.fresh()
     for _ in range(8):
@@ -396,12 +455,21 @@ def one_input(data: bytes, place: Place, *, timed: bool = True) -> None:
     worked, before = time.process_time(), time.monotonic()
     look(place.recording)
     worked, waited = time.process_time() - worked, time.monotonic() - before
-    if timed and (worked > SECONDS or waited > LONGEST_WAIT):
-        raise AssertionError(f"it took {worked:.1f} s of work, {waited:.1f} s in all")
+    if worked > SECONDS or waited > LONGEST_WAIT:
+        raise Slow(f"it took {worked:.1f} s of work, {waited:.1f} s in all")
     if place.touched():
         raise AssertionError("something outside was changed")
     if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > MEMORY:
         raise AssertionError("more than 512 MB")
+    if _open_files() > OPEN_FILES and gc.collect() + 1 and _open_files() > OPEN_FILES:
+        raise AssertionError("files stay open")
+
+
+def _open_files() -> int:
+    """How many files are open, at least."""
+    next_one = os.dup(0)
+    os.close(next_one)
+    return next_one
 
 
 def seeds() -> Iterator[bytes]:
@@ -412,32 +480,56 @@ def seeds() -> Iterator[bytes]:
 
 
 def plain(runs: int, seed: int, place: Place, seconds: float) -> tuple[int, int]:
-    """As `fuzz_reader.plain`, guided by the lines that one in eight inputs reach.
+    """As `fuzz_reader.plain`; before Python 3.12 guided by the lines that one in 32 inputs reach.
 
     Returns how many inputs were run, in so many seconds at most, and how many were kept.
     """
     end = time.monotonic() + seconds
     chance, kept = random.Random(seed), list(seeds())
-    lines = fuzz_reader.Lines(("/chia_bypass/",))
+    lines = fuzz_reader.lines_of(("/chia_bypass/",))
+    traced = TRACED if fuzz_reader.monitoring is None else 1
     for run in range(runs):
         if time.monotonic() > end:
             return run, len(kept)
+        if run % 10_000 == 0 and run:
+            print(f"{run} executions, {len(kept)} inputs kept", file=sys.stderr, flush=True)
         fresh = run < len(kept)
         data = kept[run] if fresh else fuzz_reader.mutate(chance, chance.choice(kept), kept)[:400]
-        guided = run % 8 == 0
-        if guided:
-            sys.settrace(lines.tracer())
         try:
-            one_input(data, place, timed=not guided)
+            if run % traced == 0:
+                _traced(data, place, lines)
+            else:
+                _watched(data, place)
         except BaseException:
-            sys.settrace(None)
             Path(f"crash-folder-{seed}-{run}").write_bytes(data)
             raise
-        finally:
-            sys.settrace(None)
         if lines.grew():
             kept.append(data)
     return runs, len(kept)
+
+
+def _traced(data: bytes, place: Place, lines: Any) -> None:
+    sys.settrace(lines.tracer())
+    try:
+        _watched(data, place)
+    except Slow:
+        sys.settrace(None)
+        _watched(data, place)
+    finally:
+        sys.settrace(None)
+
+
+def _watched(data: bytes, place: Place) -> None:
+    """Run one input; where it waits for ever it is ended."""
+    signal.setitimer(signal.ITIMER_REAL, LONGEST_WAIT)
+    try:
+        one_input(data, place)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _stuck(*_: object) -> None:
+    raise KeyboardInterrupt(f"it waits for more than {LONGEST_WAIT} s")
 
 
 def main(arguments: list[str]) -> None:
@@ -451,25 +543,48 @@ def main(arguments: list[str]) -> None:
 def _campaign(arguments: list[str], folder: Path) -> None:
     parts = [argument.partition("=") for argument in arguments if argument.startswith("-")]
     options: dict[str, Any] = {name: value for name, _, value in parts}
+    given = Path(next((a for a in arguments[1:] if not a.startswith("-")), "corpus"))
     if "--plain" in options:
+        signal.signal(signal.SIGALRM, _stuck)
+        place = _warm(folder)
+        if given.is_file():
+            _watched(given.read_bytes(), place)
+            return
         runs, seed = int(options.get("-runs", 10**6)), int(options.get("-seed", 0))
         seconds = float(options.get("-max_total_time", "inf"))
-        runs, kept = plain(runs, seed, Place(folder), seconds)
+        runs, kept = plain(runs, seed, place, seconds)
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         print(f"{runs} executions, {kept} inputs kept, {most} MB")
         return
     atheris = import_module("atheris")
     with atheris.instrument_imports(include=["chia_bypass"]):
-        place = Place(folder)
-        place.fresh()
-        look(place.recording)
-    corpus = Path(next((a for a in arguments[1:] if not a.startswith("-")), "corpus"))
-    if not corpus.is_file():
-        corpus.mkdir(exist_ok=True)
+        place = _warm(folder)
+    if not given.is_file():
+        given.mkdir(exist_ok=True)
         for number, data in enumerate(seeds()):
-            (corpus / f"seed-{number:03}").write_bytes(data)
-    atheris.Setup(arguments, lambda data: one_input(data, place))
+            (given / f"seed-{number:03}").write_bytes(data)
+    if "-timeout" not in options:  # of an input that waits for ever
+        arguments = [*arguments, f"-timeout={LONGEST_WAIT:.0f}"]
+    atheris.Setup(arguments, lambda data: _guided(data, place, folder / "slow"))
     atheris.Fuzz()
+
+
+def _warm(folder: Path) -> Place:
+    """A place where all has been imported that an input needs."""
+    place = Place(folder)
+    place.fresh()
+    look(place.recording)
+    gc.freeze()  # else it is gone through again and again
+    return place
+
+
+def _guided(data: bytes, place: Place, slow: Path) -> None:
+    """Run one input under atheris; what is slow there is run again without."""
+    try:
+        one_input(data, place)
+    except Slow:
+        slow.write_bytes(data)
+        subprocess.run([sys.executable, __file__, "--plain", str(slow)], check=True)
 
 
 if __name__ == "__main__":
