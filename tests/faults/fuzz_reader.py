@@ -5,8 +5,8 @@ The campaign, guided by coverage, one million executions or more in about an hou
     pip install atheris
     python tests/faults/fuzz_reader.py -runs=1000000 -rss_limit_mb=2048 CORPUS
 
-where CORPUS is a folder that keeps what is found; all options are libFuzzer's. Where atheris has no
-wheel, ``--plain`` uses the loop below, which is guided by the lines that were run, and slower.
+where CORPUS is a folder that keeps what is found; all options are libFuzzer's. ``--plain`` uses the
+loop below, which is guided by lines and branches from Python 3.12 on, and by traced lines before.
 A finding is a file ``crash-*``; name it instead of CORPUS to run it again.
 """
 
