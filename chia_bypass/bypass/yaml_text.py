@@ -14,12 +14,25 @@ import yaml
 
 from chia_bypass.errors import ConfigError
 
+_LONGEST = 1 << 21
+"""Bytes of a bypass YAML of tens of thousands of functions."""
+_MOST = 250_000
+"""Tokens of such a file. PyYAML reads a hundred thousand a second, and keeps 300 bytes of each."""
 _DEEPEST = 100
 """Brackets within brackets that are parsed: the time grows with the square of their number."""
 
 
+class _TooLong(yaml.YAMLError):
+    """The text has more parts than a bypass YAML can need."""
+
+
 class _Loader(yaml.SafeLoader):
-    """Gives up at brackets that are nested too deeply, which PyYAML takes seconds to find out."""
+    """Gives up where a file, perhaps of a stranger, would take too much time or memory."""
+
+    def fetch_more_tokens(self) -> None:
+        if self.tokens_taken > _MOST:
+            raise _TooLong
+        super().fetch_more_tokens()
 
     def fetch_flow_collection_start(self, TokenClass: type[yaml.Token]) -> None:
         if self.flow_level >= _DEEPEST:
@@ -47,10 +60,8 @@ def load_sections(path: Path, *sections: str) -> tuple[Any, ...]:
         raise ConfigError(str(path), where, f"not YAML text: {error.reason}") from None
     except RecursionError:
         raise ConfigError(str(path), "", "nested too deeply to be a bypass YAML") from None
-
-
-_LONGEST = 1 << 24
-"""Bytes of a bypass YAML of many thousands of functions."""
+    except _TooLong:
+        raise ConfigError(str(path), "", "is far too long to be a bypass YAML") from None
 
 
 def _read(path: Path) -> bytes:
@@ -64,7 +75,14 @@ def _read(path: Path) -> bytes:
 
 
 def _root(loader: yaml.SafeLoader, path: Path) -> yaml.MappingNode | None:
-    root = loader.get_single_node()
+    try:
+        root = loader.get_single_node()
+    except (yaml.YAMLError, RecursionError):
+        raise
+    except Exception as error:
+        # Of Python, to which PyYAML hands code points such as `\U00110000`.
+        where = _place(loader.get_mark())
+        raise ConfigError(str(path), where, f"not valid YAML: {error}") from error
     if root is None or (root.tag == "tag:yaml.org,2002:null"):
         return None
     if not isinstance(root, yaml.MappingNode):

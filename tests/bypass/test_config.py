@@ -313,12 +313,25 @@ def test_a_fault_names_file_place_and_remedy(tmp_path: Path, fault: str) -> None
         (b"a: b\x00", "not YAML text"),
         (b"[" * 5000, "nested too deeply"),
         (b"- " * 5000, "nested too deeply"),
+        (b"#" * (2**21 + 1), "far too long"),
         (b"a: 1\n---\nb: 2\n", "single document"),
     ],
 )
 def test_a_file_that_is_no_bypass_yaml(tmp_path: Path, content: bytes, part: str) -> None:
     (tmp_path / "b.yaml").write_bytes(content)
     with pytest.raises(ConfigError, match=part):
+        load_config(tmp_path / "b.yaml")
+
+
+def test_a_file_of_too_many_parts_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A megabyte of brackets takes ten seconds and a quarter of a gigabyte."""
+    monkeypatch.setattr("chia_bypass.bypass.yaml_text._MOST", 1000)
+    (tmp_path / "b.yaml").write_text("a: [" + "[]," * 300 + "]")
+    assert load_config(tmp_path / "b.yaml").entries == {}
+    (tmp_path / "b.yaml").write_text("a: [" + "[]," * 400 + "]")
+    with pytest.raises(ConfigError, match="far too long"):
         load_config(tmp_path / "b.yaml")
 
 
@@ -351,6 +364,10 @@ def test_deep_brackets_are_refused_before_they_take_long(tmp_path: Path) -> None
         ),
         (b"a: b\x00", "character 4: not YAML text: special characters are not allowed"),
         (b"[" * 1000, "nested too deeply to be a bypass YAML"),
+        (
+            b'a: "\\U00110000"',
+            "line 1, column 7: not valid YAML: chr() arg not in range(0x110000)",
+        ),
         (
             b"bypass: {f: [1",
             "line 1, column 15: not valid YAML: while parsing a flow sequence, "
