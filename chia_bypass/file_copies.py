@@ -26,14 +26,14 @@ def copy_content(source: int, target: int) -> int:
     Of a file that grows meanwhile no more is copied than it had at the beginning.
     """
     size = os.fstat(source).st_size
-    for start, end in _extents(source, size):
+    for start, end in extents(source, size):
         _copy_extent(source, target, start, end)
     os.ftruncate(target, size)
     return size
 
 
-def _extents(source: int, size: int) -> Iterator[tuple[int, int]]:
-    """Where there is data: from, until."""
+def extents(source: int, size: int) -> Iterator[tuple[int, int]]:
+    """Where there is data: from, until. Raises OSError."""
     at = 0
     while at < size:
         try:

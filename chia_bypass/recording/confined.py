@@ -67,7 +67,7 @@ def read_in(root: Path, *parts: str, limit: int) -> bytes:
         size = os.fstat(file).st_size
         if size > limit:
             raise OSError(errno.EFBIG, f"has {size} bytes, more than it can need", parts[-1])
-        return source.read(limit)
+        return source.read(size)  # that much memory is asked for, however short the file is
 
 
 def write_in(root: Path, name: str, content: bytes) -> None:

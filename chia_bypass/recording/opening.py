@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
 from chia_bypass.errors import RecordingCorrupt
-from chia_bypass.recording.confined import read_in
+from chia_bypass.file_copies import extents
+from chia_bypass.recording.confined import open_in, read_in
 from chia_bypass.recording.contents import Calls, Contents, Load, Problem, Results
 from chia_bypass.recording.index import CallIndex, Spot
 from chia_bypass.recording.index_builder import IndexBuilder
 from chia_bypass.recording.index_file import unpack_index
-from chia_bypass.recording.layout import INDEX, MANIFEST, SEGMENTS, SMALL, lengths_of
+from chia_bypass.recording.layout import INDEX, MANIFEST, SEGMENTS, SMALL, SUFFIX, lengths_of
 from chia_bypass.recording.records import Call, Closed, Record, Result, Run
 from chia_bypass.recording.schema import Malformed
 from chia_bypass.recording.segments import RESTORE, Segments
 
 _MORE = 4
 """How many times longer than its segments an index could be at most."""
+_LONG = 1 << 24
+"""Bytes of a segment in which it matters whether there are holes."""
 
 
 def _present(segments: Segments, without: str) -> dict[str, int]:
@@ -76,8 +80,22 @@ def trusted_index(segments: Segments, closed: list[Closed], without: str) -> Cal
 
 
 def longest_index(folder: Path) -> int:
-    """Bytes that the index of a recording can have: it tells less than the segments do."""
-    return _MORE * (sum(lengths_of(folder).values()) + SMALL)
+    """Bytes that the index of a recording can have: it tells less than the segments do.
+
+    Holes, by which a stranger's segments may seem long, do not count. Raises OSError.
+    """
+    lengths = lengths_of(folder)
+    long = {name for name, length in lengths.items() if length > _LONG}
+    told = sum(length for name, length in lengths.items() if name not in long)
+    return _MORE * (told + sum(_without_holes(folder, name) for name in long) + SMALL)
+
+
+def _without_holes(folder: Path, name: str) -> int:
+    file = open_in(folder, SEGMENTS, f"{name}{SUFFIX}")
+    try:
+        return sum(end - start for start, end in extents(file, os.fstat(file).st_size))
+    finally:
+        os.close(file)
 
 
 def contents_of(segments: Segments, index: CallIndex, manifest: list[Record]) -> Contents:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import multiprocessing
+import os
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
@@ -17,8 +18,10 @@ from chia_bypass.errors import (
     RecordingLocked,
     RecordingTooNew,
 )
+from chia_bypass.recording.confined import read_in
 from chia_bypass.recording.folder import Lock, RunFolder
 from chia_bypass.recording.layout import INDEX, MANIFEST, SEGMENTS, segment_path
+from chia_bypass.recording.opening import longest_index
 from chia_bypass.recording.reader import Recording
 from chia_bypass.recording.records import Call, Outcome, Record, Result, Segment
 from chia_bypass.recording.schema import KINDS, pack, unpack
@@ -111,6 +114,18 @@ def test_a_new_recording_that_could_not_be_written_is_not_left_locked(
         with pytest.raises(RecordingError, match="cannot be written"):
             RunFolder.create(tmp_path / "r", make_run(), "host")
     Lock.take(tmp_path / "r", "host").release()
+
+
+def test_an_index_takes_as_much_memory_as_it_has(tmp_path: Path) -> None:
+    """Beside long segments it may be long, too; and those of a stranger may be nothing but long."""
+    folder = tmp_path / "r"
+    record(folder)
+    size = (folder / INDEX).stat().st_size
+    assert len(read_in(folder, INDEX, limit=1 << 60)) == size
+    (segment,) = (folder / SEGMENTS).iterdir()
+    before = longest_index(folder)
+    os.truncate(segment, 1 << 36)
+    assert longest_index(folder) < before + (1 << 20)
 
 
 def hold_and_die(folder: Path) -> None:
