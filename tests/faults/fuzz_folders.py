@@ -76,6 +76,13 @@ YAMLS: Final = (
     "\x00",
     "bypass: " + "[" * 3000,
 )
+PIECES: Final = (
+    *("bypass:", "states:", " ", "\n", "  ", "f", ": ", "{", "}", "[", "]", ", ", "- ", "? ", "'"),
+    *("&a ", "*a", "<<: ", "true", "1", "data: ", "tags: ", "(a+)+b", "#", "| ", "> ", "---\n"),
+    *('"\\U00110000"', '"\\uD800"', "!!int ", "!!timestamp ", "!!binary ", "!<%FF>", "%YAML 1."),
+    *("9" * 5000, "2024-13-45", "0x", "1:2", ".inf", "\ufeff", "\x00", '"', "\\", "%TAG ! "),
+)
+"""What YAML is composed of."""
 
 
 class Taken:
@@ -281,6 +288,7 @@ def _records(root: Path, path: Path, taken: Taken) -> None:
 def _index(root: Path, path: Path, taken: Taken) -> None:
     """Another index, for which the manifest vouches."""
     from chia_bypass.recording.frames import FrameType, frame
+    from chia_bypass.recording.layout import lengths_of
     from chia_bypass.recording.records import Closed
     from chia_bypass.recording.schema import pack
 
@@ -296,7 +304,8 @@ def _index(root: Path, path: Path, taken: Taken) -> None:
     if closed is None:  # the change cannot be made
         return
     files = {**closed.files, "index": hashlib.sha256(data).digest()}
-    forged = pack(Closed(closed.run, 0, 2.0, closed.segments, (), files))
+    segments = (closed.segments, lengths_of(root))[taken.number(2)]
+    forged = pack(Closed(closed.run, 0, 2.0, segments, (), files))
     with (root / "manifest").open("ab") as file:
         file.write(frame(forged, FrameType.RECORD, file.tell()))
 
@@ -316,7 +325,10 @@ def _last_closed(root: Path) -> Any:
 
 def _yaml(root: Path, path: Path, taken: Taken) -> None:
     (root / "bypass.yaml").unlink(missing_ok=True)
-    (root / "bypass.yaml").write_text(YAMLS[taken.number(len(YAMLS))])
+    whole = taken.number(2 * len(YAMLS))
+    pieces = (PIECES[taken.number(len(PIECES))] for _ in range(whole))
+    text = YAMLS[whole] if whole < len(YAMLS) else "bypass: " + "".join(pieces)
+    (root / "bypass.yaml").write_text(text)
 
 
 CHANGES: Final[tuple[Callable[[Path, Path, Taken], None], ...]] = (
