@@ -533,7 +533,18 @@ def _traced(data: bytes, place: Place, lines: Any) -> None:
 
 
 def _watched(data: bytes, place: Place) -> None:
-    """Run one input; where it waits for ever it is ended."""
+    """Run one input, and once more if it waits for ever: the machine itself may have stopped."""
+    try:
+        _ended(data, place)
+    except Stuck:
+        _ended(data, place)
+
+
+class Stuck(BaseException):
+    """An input waits for ever."""
+
+
+def _ended(data: bytes, place: Place) -> None:
     signal.setitimer(signal.ITIMER_REAL, LONGEST_WAIT)
     try:
         one_input(data, place)
@@ -542,7 +553,7 @@ def _watched(data: bytes, place: Place) -> None:
 
 
 def _stuck(*_: object) -> None:
-    raise KeyboardInterrupt(f"it waits for more than {LONGEST_WAIT} s")
+    raise Stuck(f"it waits for more than {LONGEST_WAIT} s")
 
 
 def main(arguments: list[str]) -> None:
