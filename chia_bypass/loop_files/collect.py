@@ -84,7 +84,7 @@ class Begun:
                 if left < 0:
                     return
                 name = f"{folder}/{entry.name}" if folder else entry.name
-                if entry.name.startswith(".") or entry.name in ("__pycache__", "site-packages"):
+                if entry.name.startswith(".") or entry.name in watch.OF_TOOLS:
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     if not f"{self.working}/{name}/".startswith(self.without):
@@ -106,10 +106,10 @@ class Begun:
                 is_own = name in own.written
                 found[name] = replace(known, written=True, left=digest, driver=is_own)
         for name in sorted(own.folders)[:_WRITTEN]:
-            if stat.S_ISDIR(_mode(Path(self.working, name))):
-                found[name] = LoopFile(
-                    name, read=False, before=False, written=True, driver=True, folder=True
-                )
+            made = LoopFile(name, read=False, before=False, written=True, driver=True, folder=True)
+            with suppress(OSError):  # it is gone by now
+                if stat.S_ISDIR(Path(self.working, name).lstat().st_mode):
+                    found[name] = made
         return tuple(found[name] for name in sorted(found))
 
     def _was_there(self, name: str, own: Own) -> bool:
@@ -194,13 +194,6 @@ class Begun:
 def _is_hidden(name: str) -> bool:
     """Whether a path in the working directory has a part that begins with a dot."""
     return not name.startswith("/") and (name.startswith(".") or "/." in name)
-
-
-def _mode(path: Path) -> int:
-    try:
-        return path.lstat().st_mode
-    except OSError:
-        return 0
 
 
 def _notes(path: Path) -> Iterator[tuple[str, AsRead, bool]]:

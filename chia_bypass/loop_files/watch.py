@@ -29,7 +29,7 @@ not there when the run began; a folder that was not."""
 SUFFIX = "wrote"
 """Of the file with these notes, each with a NUL behind it."""
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
-_OF_TOOLS = frozenset(
+OF_TOOLS = frozenset(
     [
         ".git",
         ".hg",
@@ -176,7 +176,7 @@ class _Watcher:
         if not path.startswith(self._working):
             return path in self._named
         inside = path[len(self._working) :].split("/")
-        return _OF_TOOLS.isdisjoint(inside) and not path.startswith(self._without)
+        return OF_TOOLS.isdisjoint(inside) and not path.startswith(self._without)
 
     def _note(self, path: str, *, source: bool) -> None:
         from chia_bypass.loop_files.reading import Room, read
