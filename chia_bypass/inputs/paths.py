@@ -82,7 +82,7 @@ NOTHING: Final = Found((), False)
 
 
 def may_name(values: Iterable[object]) -> bool:
-    """Whether any of ``values`` can name a path or hold something that does: by type alone."""
+    """Whether any of ``values`` can name a path or hold something that does, by types and texts."""
     for value in values:
         kind = type(value)
         if kind is str:
