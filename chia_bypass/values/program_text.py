@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import textwrap
+import threading
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -105,9 +107,12 @@ class Module:
     """One source file, taken apart as far as somebody asks."""
 
     def __init__(self, source: Source) -> None:
-        """Raises SyntaxError, ValueError or RecursionError for what is no program."""
+        """Raises SyntaxError, ValueError or RecursionError for what is no program.
+
+        SystemError, if other threads of the loop spoil each attempt: see :func:`_parsed`.
+        """
         self.source = source
-        self._tree = ast.parse(source.text)
+        self._tree = _parsed(source.text)
         self.scope = Scope(self._tree.body, source)
 
     @cached_property
@@ -132,6 +137,22 @@ class Module:
             else:
                 scope = inner
         return Start(Statement(node, self.source), scope, owner, bases)
+
+
+_parsing: Final = threading.Lock()
+_RETRIES: Final = 20
+
+
+def _parsed(text: str) -> ast.Module:
+    """The tree of a program, also while others parse.
+
+    Before Python 3.11.8 threads count the depth of their trees together, and one that the garbage
+    collector interrupts finds a wrong one (https://github.com/python/cpython/issues/106905).
+    """
+    for _ in range(_RETRIES):
+        with suppress(SystemError), _parsing:
+            return ast.parse(text)
+    return ast.parse(text)
 
 
 def _at(

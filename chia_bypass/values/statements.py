@@ -157,7 +157,7 @@ def _module(file: str) -> Module | None:
         with tokenize.open(file) as opened:
             text = opened.read()
         return Module(Source(file, text, tuple(text.splitlines()), _package_of(file)))
-    except (OSError, SyntaxError, ValueError, RecursionError):
+    except (OSError, SyntaxError, ValueError, RecursionError, SystemError):
         return None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import gc
 import importlib
 import itertools
 import sys
@@ -232,6 +234,25 @@ def test_what_is_no_program_has_no_statements(tmp_path: Path, text: str) -> None
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
     assert statements.of_function(str(file), "f", 1) == frozenset()
     assert statements.of_function(str(tmp_path / "absent.py"), "f", 1) == frozenset()
+
+
+def test_who_else_parses_meanwhile_does_not_matter(tmp_path: Path) -> None:
+    """Before Python 3.11.8 a tree fails that the garbage collector interrupts for another one."""
+    file = tmp_path / "long.py"
+    file.write_text("".join(f"def f{n}(x):\n    return x + {n}\n" for n in range(2000)))
+    others = iter([1, 2, 3])
+
+    def parse_too(phase: str, _: dict[str, int]) -> None:
+        if phase == "start" and next(others, None):
+            ast.parse("x = 1")
+
+    gc.callbacks.append(parse_too)
+    try:
+        found = statements.of_function(str(file), "f1999", 3999)
+    finally:
+        gc.callbacks.remove(parse_too)
+    assert next(others, None) is None, "nothing was parsed meanwhile"
+    assert found == {"def f1999(x):\n    return x + 1999"}
 
 
 def test_the_nearest_statements_count_where_there_are_very_many(
