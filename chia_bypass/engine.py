@@ -127,6 +127,8 @@ class Unanswered(str, Enum):
     CANCELLED = "cancelled"
     RESUBMITTED = "resubmitted"
     """CHIA took it for stuck, cancelled it and dispatched it again, which the loop does not see."""
+    INTERRUPTED = "interrupted"
+    """Ray cancelled it while it ran, and tells the loop so: its worker may have noted nothing."""
     LOST = "lost"
     """Its worker or node died, and Ray has no retry left: the loop gets an error of Ray's own."""
 

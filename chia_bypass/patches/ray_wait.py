@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from ray.exceptions import RayError
+from ray.exceptions import RayError, RayTaskError, TaskCancelledError
 
 from chia_bypass import engine as engines
 from chia_bypass import ray_private
@@ -65,29 +65,38 @@ def _wrap_get(original: Any) -> Any:
         try:
             return _get(original, object_refs, kwargs)
         except BaseException as error:
-            if ray_private.is_loss(error):
-                _find_lost(original, object_refs, error)
+            how = _unanswered_by(error)
+            if how is not None:
+                _find_unanswered(original, object_refs, how)
             hide_our_frames(error)
             raise
 
     return get
 
 
-def _find_lost(get: Any, object_refs: Any, error: BaseException) -> None:
-    """Tell which of the references stands for a call that Ray has given up."""
+def _unanswered_by(error: BaseException) -> Unanswered | None:
+    """How a call ended that Ray tells this error of; None: with an answer of its own, or not."""
+    if ray_private.is_loss(error):
+        return Unanswered.LOST
+    interrupted = isinstance(error, RayTaskError) and isinstance(error.cause, TaskCancelledError)
+    return Unanswered.INTERRUPTED if interrupted else None
+
+
+def _find_unanswered(get: Any, object_refs: Any, how: Unanswered) -> None:
+    """Tell which of the references stand for calls that ended like this."""
     for reference in object_refs if isinstance(object_refs, list) else [object_refs]:
         try:
             get(reference, timeout=0)
-        except Exception as own:  # pending, or failed otherwise: none of this error's
-            if type(own) is type(error):
-                _tell_lost(reference, error)
+        except Exception as error:  # pending, or failed otherwise: none that is looked for
+            if _unanswered_by(error) is how:
+                _tell_unanswered(reference, error)
 
 
-def _tell_lost(reference: Any, error: BaseException) -> None:
+def _tell_unanswered(reference: Any, error: BaseException) -> None:
     """Tell it if ``error`` says that the call behind ``reference`` has no answer."""
-    engine = engines.current()
-    if engine is not None and ray_private.is_loss(error):
-        engine.unanswered(reference, Unanswered.LOST, error)
+    engine, how = engines.current(), _unanswered_by(error)
+    if engine is not None and how is not None:
+        engine.unanswered(reference, how, error)
 
 
 def _get(original: Any, object_refs: Any, options: dict[str, Any]) -> Any:
@@ -129,7 +138,7 @@ def _wrap_helper(original: Any) -> Any:
             told = result
             if isinstance(result, RayError):
                 told = completions.told([reference], result)
-                _tell_lost(reference, told)
+                _tell_unanswered(reference, told)
             original(told, py_future=py_future)
 
         def finished(reference: Any) -> None:

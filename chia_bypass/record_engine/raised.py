@@ -5,15 +5,18 @@ A loop may hand the text of an error on, to an agent or to the next call, so a r
 
 from __future__ import annotations
 
+import os
 import pickle
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import ray
 from ray import cloudpickle
 from ray.exceptions import RayError, RayTaskError, TaskCancelledError
 
+from chia_bypass import ray_private
 from chia_bypass.recording.records import Raised
 from chia_bypass.recording.redaction import Redaction
 from chia_bypass.tracebacks import Formatted
@@ -27,6 +30,8 @@ class Told(NamedTuple):
     traceback: str
     """To be shown to people."""
     raised: Raised
+    pid: int
+    """Of the process that raised it."""
 
 
 def as_ray_tells(
@@ -36,21 +41,56 @@ def as_ray_tells(
     context = ray.get_runtime_context()
     told, frames, task_id = error, error.__traceback__, ""
     if isinstance(error, KeyboardInterrupt):  # Ray puts this in its place
-        told, task_id = TaskCancelledError(context.task_id), context.get_task_id() or ""
-    redactor = redaction.redactor(function)
-    formatted = Formatted.of(told, frames)
-    if redactor is not None:
-        formatted = formatted.changed(redactor.text)
-    shown = redaction.shown(formatted.text, function)
+        task_id = context.get_task_id() or ""
+        told = TaskCancelledError(ray_private.task_id(task_id) if task_id else None)
+    formatted, shown, text = _without_secrets(Formatted.of(told, frames), redaction, function)
     raised = Raised(
         function=f"{task.__module__}.{task.__name__}",
         title=f"ray::{context.get_task_name()}",
         ip=ray.util.get_node_ip_address(),  # type: ignore[no-untyped-call]
         callers=formatted.callers,
-        text="" if shown == formatted.text else formatted.text,
+        text=text,
         task=task_id,
     )
-    return Told(_picklable(_application_error(error), formatted.text), shown, raised)
+    return Told(_picklable(_application_error(error), formatted.text), shown, raised, os.getpid())
+
+
+def as_ray_told(error: BaseException, redaction: Redaction, function: str) -> Told | None:
+    """An interrupted call of ``function``, by the ``error`` that its loop got; None: no such."""
+    cause: object = error.cause if isinstance(error, RayTaskError) else None
+    found = _INTERRUPTED.fullmatch(str(error))
+    if not isinstance(cause, TaskCancelledError) or found is None:
+        return None
+    told = Formatted(f"{_HEADER}{found['text']}\n", len(_HEADER))
+    formatted, shown, text = _without_secrets(told, redaction, function)
+    raised = Raised(
+        function=function.replace(":", "."),
+        title=found["title"],
+        ip=found["ip"],
+        callers=formatted.callers,
+        text=text,
+        task=cause.task_id.hex() if cause.task_id else "",
+    )
+    return Told(TaskCancelledError(), shown, raised, int(found["pid"]))
+
+
+_HEADER: Final = "Traceback (most recent call last):\n"
+_INTERRUPTED: Final = re.compile(
+    r"\x1b\[36m(?P<title>.*)\(\)\x1b\[39m \(pid=(?P<pid>\d+), ip=(?P<ip>[^\n]*)\)\n(?P<text>.*)",
+    re.DOTALL,
+)
+"""What Ray makes of the header in the text of an error that a task raised."""
+
+
+def _without_secrets(
+    told: Formatted, redaction: Redaction, function: str
+) -> tuple[Formatted, str, str]:
+    """``told`` by the rules for ``function``, as people may see it, and what :class:`Raised` has
+    as its text besides."""
+    redactor = redaction.redactor(function)
+    formatted = told if redactor is None else told.changed(redactor.text)
+    shown = redaction.shown(formatted.text, function)
+    return formatted, shown, "" if shown == formatted.text else formatted.text
 
 
 @contextmanager

@@ -12,10 +12,13 @@ import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
+from math import inf, nextafter
 from typing import Final
 
 from chia_bypass.engine import Unanswered
 from chia_bypass.errors import CannotKeep
+from chia_bypass.record_engine.raised import as_ray_told
 from chia_bypass.record_engine.sinks import Sink
 from chia_bypass.recording.records import Call, Outcome, Result
 from chia_bypass.recording.redaction import Redaction
@@ -27,6 +30,7 @@ REMEMBERED: Final = 20_000
 _OUTCOMES: Final = {
     Unanswered.CANCELLED: Outcome.CANCELLED,
     Unanswered.RESUBMITTED: Outcome.RESUBMITTED,
+    Unanswered.INTERRUPTED: Outcome.CANCELLED,
     Unanswered.LOST: Outcome.EXCEPTION,
 }
 _RETRIES: Final = 3
@@ -40,14 +44,15 @@ class UnansweredCalls:
         """``failed`` is told what could not be written."""
         self._sink, self._redaction, self._failed = sink, redaction, failed
         self._dispatched: OrderedDict[str, bytes] = OrderedDict()
-        self._cancelled: set[str] = set()
+        self._cancelled: dict[str, float] = {}
+        """When this process cancelled calls, in seconds since the epoch."""
 
     def dispatched(self, path: str, packed: bytes) -> None:
         """Remember a call."""
         self._dispatched[path] = packed
         if len(self._dispatched) > REMEMBERED:
             forgotten, _ = self._dispatched.popitem(last=False)
-            self._cancelled.discard(forgotten)
+            self._cancelled.pop(forgotten, None)
 
     def note(self, path: str, how: Unanswered, error: BaseException | None) -> None:
         """Keep how the call at ``path`` went, if this process dispatched it.
@@ -57,35 +62,31 @@ class UnansweredCalls:
         packed = self._dispatched.get(path)
         if packed is None:
             return
-        cancelled = path in self._cancelled
-        if cancelled and how is not Unanswered.LOST:
+        now, cancelled = time.time(), self._cancelled.get(path)
+        if how is Unanswered.INTERRUPTED:
+            if cancelled is None:
+                return  # the error is one of a call that it made, as its worker notes
+            now = nextafter(cancelled, inf)  # whatever its worker has noted since then counts
+        elif how is not Unanswered.LOST and cancelled is not None:
             return
-        outcome = Outcome.CANCELLED if cancelled else _OUTCOMES[how]
-        if outcome is Outcome.CANCELLED and not cancelled:
-            self._cancelled.add(path)
+        if how is Unanswered.CANCELLED:
+            self._cancelled[path] = now
         else:
             del self._dispatched[path]
-            self._cancelled.discard(path)
+            self._cancelled.pop(path, None)
+        outcome = _OUTCOMES[how] if cancelled is None else Outcome.CANCELLED
         call = unpack(packed)
         assert isinstance(call, Call)
         try:
-            self._sink.keep(*self._described(call, outcome, error))
+            self._sink.keep(*self._described(call, outcome, now, error))
         except Exception as failure:  # the user's run goes on, and the recording says what it lacks
             self._failed(f"{path} ({call.function}): {type(failure).__name__}: {failure}")
 
     def _described(
-        self, call: Call, outcome: Outcome, error: BaseException | None
+        self, call: Call, outcome: Outcome, now: float, error: BaseException | None
     ) -> tuple[Result, Encoded | None]:
-        now, encoded, shown, trace, kind = time.time(), None, "", "", ""
-        if error is not None:
-            kind = f"{type(error).__module__}:{type(error).__qualname__}"
-            shown = self._redaction.rendered(error, call.function)
-            trace = "".join(traceback.format_exception_only(error))
-            try:
-                encoded = encode(error, redactor=self._redaction.redactor(call.function))
-            except CannotKeep:
-                encoded = encode(str(error))
-        result = Result(
+        described = partial(
+            Result,
             call=call,
             attempt=_last_attempt(call) if outcome is Outcome.EXCEPTION else 0,
             outcome=outcome,
@@ -93,10 +94,29 @@ class UnansweredCalls:
             finished=now,
             node="",
             host=socket.gethostname(),
-            pid=os.getpid(),
-            type=kind,
-            shown=shown,
-            traceback=self._redaction.shown(trace, call.function),
+        )
+        if error is None:
+            return described(pid=os.getpid()), None
+        told = as_ray_told(error, self._redaction, call.function)
+        if told is None:
+            trace = "".join(traceback.format_exception_only(error))
+            described = partial(
+                described,
+                pid=os.getpid(),
+                traceback=self._redaction.shown(trace, call.function),
+            )
+        else:
+            error = told.error
+            described = partial(
+                described, pid=told.pid, traceback=told.traceback, raised=told.raised
+            )
+        try:
+            encoded = encode(error, redactor=self._redaction.redactor(call.function))
+        except CannotKeep:
+            encoded = encode(str(error))
+        result = described(
+            type=f"{type(error).__module__}:{type(error).__qualname__}",
+            shown=self._redaction.rendered(error, call.function),
         )
         return result, encoded
 

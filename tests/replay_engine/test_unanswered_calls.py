@@ -146,6 +146,52 @@ def test_where_it_is_awaited_it_is_told_as_it_was_too(loops: Loops) -> None:
     assert loops.real_runs() == ["crash4"]
 
 
+UNNOTED = (
+    PLACE
+    + """
+import asyncio, time
+
+@ChiaFunction(num_cpus=0, max_retries=0)
+def spin(x):
+    real(f"spin{x}")
+    # As if Ray had interrupted the call before its capture had begun.
+    sys.modules["chia_bypass.record_engine.capture"]._keep = lambda *_: None
+    while True:
+        time.sleep(0.02)
+
+def interrupted(x):
+    ref, before = spin.chia_remote(x), os.path.getsize(LOG) if os.path.exists(LOG) else 0
+    while not ANSWERED and not (os.path.exists(LOG) and os.path.getsize(LOG) > before):
+        time.sleep(0.01)
+    ray.cancel(ref)
+    return ref
+
+async def awaited(ref):
+    return await ref
+
+for ask in (get, lambda ref: ray.get([ref]), lambda ref: asyncio.run(awaited(ref))):
+    try:
+        ask(interrupted(0))
+    except TaskCancelledError as error:
+        print(type(error).__name__, str(error), repr(error))
+"""
+)
+
+
+def test_what_no_worker_noted_is_told_as_it_was_too(loops: Loops) -> None:
+    answers = f"LOG, ANSWERED = {str(loops.log)!r}, os.path.exists('answered')"
+    loops.write(answers + UNNOTED)
+    recorded = loops.record()
+    assert recorded.returncode == 0, recorded.stderr
+    assert recorded.stdout.count("RayTaskError(TaskCancelledError) ") == 3
+    assert len(set(loops.real_runs())) == 1
+    (loops.folder / "answered").touch()
+    replayed = loops.replay()
+    assert replayed.returncode == 0, replayed.stderr
+    assert replayed.stdout == recorded.stdout
+    assert loops.real_runs() == []
+
+
 LOST = (
     PLACE
     + """
