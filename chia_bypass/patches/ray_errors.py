@@ -74,9 +74,10 @@ _BYTES: Patch[None] = Patch("to_bytes", _recorded)
 
 
 def _is_of(cause: object) -> bool:
-    if isinstance(cause, TaskCancelledError):  # what Ray raises in place of an interrupt
-        return isinstance(_about.error, KeyboardInterrupt)
-    return cause is _about.error
+    if cause is _about.error:
+        return True
+    # What Ray raises in place of an interrupt.
+    return isinstance(cause, TaskCancelledError) and isinstance(_about.error, KeyboardInterrupt)
 
 
 def _restore(error: Any, text: RecordedText) -> None:

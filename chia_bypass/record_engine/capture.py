@@ -146,10 +146,9 @@ def _resolved(engine: RecordEngine, call: Call, invocation: Invocation) -> Mappi
 
 
 def _outcome_of(error: BaseException) -> Outcome:
-    if isinstance(error, TaskCancelledError):
-        return Outcome.CANCELLED
-    # Ray interrupts what it cancels, but a function may as well do so itself.
-    cancelled = isinstance(error, KeyboardInterrupt) and is_cancelled()
+    # Ray interrupts what it cancels, and what that waits for, too. But a function may interrupt
+    # itself, or be told of a call of its own that was cancelled.
+    cancelled = isinstance(error, KeyboardInterrupt | TaskCancelledError) and is_cancelled()
     return Outcome.CANCELLED if cancelled else Outcome.EXCEPTION
 
 

@@ -43,6 +43,10 @@ def as_ray_tells(
     if isinstance(error, KeyboardInterrupt):  # Ray puts this in its place
         task_id = context.get_task_id() or ""
         told = TaskCancelledError(ray_private.task_id(task_id) if task_id else None)
+    cause = _application_error(error)
+    if type(cause) is TaskCancelledError:  # of a call that this one made
+        task_id = cause.task_id.hex() if cause.task_id else ""
+        cause = TaskCancelledError(error_message=cause.error_message)
     formatted, shown, text = _without_secrets(Formatted.of(told, frames), redaction, function)
     raised = Raised(
         function=f"{task.__module__}.{task.__name__}",
@@ -52,7 +56,7 @@ def as_ray_tells(
         text=text,
         task=task_id,
     )
-    return Told(_picklable(_application_error(error), formatted.text), shown, raised, os.getpid())
+    return Told(_picklable(cause, formatted.text), shown, raised, os.getpid())
 
 
 def as_ray_told(error: BaseException, redaction: Redaction, function: str) -> Told | None:

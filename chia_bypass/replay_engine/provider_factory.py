@@ -27,8 +27,9 @@ from chia_bypass.values.decode import decode
 from chia_bypass.values.kinds import Reference
 
 _OF_RAY = "ray.exceptions:"
-_UNPICKLABLE = "ray.exceptions:RayError"
-"""What Ray hands out in place of an exception of the loop's that it cannot pickle."""
+_OF_THE_LOOP = ("ray.exceptions:RayError", "ray.exceptions:TaskCancelledError")
+"""What Ray hands out in place of an exception of the loop's that it cannot pickle, and of a call
+that the function itself had cancelled."""
 
 
 class Provision:
@@ -63,7 +64,7 @@ class Provision:
             detail = "; ".join(result.pickled[:3])
             return Missed(MissReason.NEEDS_PICKLE, result.call, detail=detail)
         failed = result.outcome is Outcome.EXCEPTION
-        of_ray = failed and result.type.startswith(_OF_RAY) and result.type != _UNPICKLABLE
+        of_ray = failed and result.type.startswith(_OF_RAY) and result.type not in _OF_THE_LOOP
         if of_ray and not self._policy.infrastructure:
             return Missed(MissReason.INFRASTRUCTURE, result.call, detail=result.shown)
         return None

@@ -146,6 +146,42 @@ def test_where_it_is_awaited_it_is_told_as_it_was_too(loops: Loops) -> None:
     assert loops.real_runs() == ["crash4"]
 
 
+@pytest.mark.parametrize("needs", ["{}", "{'fpga': 1}"], ids=["it runs", "it is queued"])
+def test_who_is_told_of_a_call_that_it_had_cancelled_itself_was_not_cancelled(
+    loops: Loops, needs: str
+) -> None:
+    output = loops.round_trip_here(
+        PLACE
+        + f"""
+import time
+
+@ChiaFunction(num_cpus=0, resources={needs}, max_retries=0)
+def spin(log):
+    real("spin")
+    while True:
+        time.sleep(0.02)
+
+@ChiaFunction(num_cpus=0, max_retries=0)
+def impatient(log):
+    real("impatient")
+    stuck = spin.chia_remote(log)
+    while {needs == "{}"} and "spin" not in open(log).read():
+        time.sleep(0.01)
+    ray.cancel(stuck)
+    return get(stuck)
+
+busy = flash.chia_remote(0, 1)
+try:
+    get(impatient.chia_remote({str(loops.log)!r}))
+except TaskCancelledError as error:
+    print(type(error).__name__, str(error))
+get(busy)
+"""
+    )
+    assert output.startswith("RayTaskError(TaskCancelledError) ")
+    assert "impatient" in output
+
+
 UNNOTED = (
     PLACE
     + """
