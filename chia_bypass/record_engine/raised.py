@@ -80,7 +80,8 @@ def as_ray_told(error: BaseException, redaction: Redaction, function: str) -> To
 
 _HEADER: Final = "Traceback (most recent call last):\n"
 _INTERRUPTED: Final = re.compile(
-    r"\x1b\[36m(?P<title>.*)\(\)\x1b\[39m \(pid=(?P<pid>\d+), ip=(?P<ip>[^\n]*)\)\n(?P<text>.*)",
+    r"\x1b\[36m(?P<title>[^\n]*?)\(\)\x1b\[39m \(pid=(?P<pid>\d+), ip=(?P<ip>[^\n]*)\)\n"
+    r"(?P<text>.*)",
     re.DOTALL,
 )
 """What Ray makes of the header in the text of an error that a task raised."""
