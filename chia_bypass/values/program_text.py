@@ -139,7 +139,7 @@ class Module:
         return Start(Statement(node, self.source), scope, owner, bases)
 
 
-_parsing: Final = threading.Lock()
+_parsing: Final = threading.RLock()
 _RETRIES: Final = 20
 
 
