@@ -30,6 +30,12 @@ def crash(x):
 def quick(x):
     real(f"quick{x}")
     return int.from_bytes(os.urandom(6), "big")
+
+def stop(ref):
+    "Until Ray has heard of it: it may lose a cancellation as it sends a call to its worker."
+    ray.cancel(ref)
+    while not ray.wait([ref], timeout=5)[0]:
+        ray.cancel(ref)
 """
 
 CANCELLED = (
@@ -144,6 +150,89 @@ def test_where_it_is_awaited_it_is_told_as_it_was_too(loops: Loops) -> None:
     assert resumed.returncode == 0, resumed.stderr
     assert resumed.stdout == recorded.stdout
     assert loops.real_runs() == ["crash4"]
+
+
+@pytest.mark.parametrize("needs", ["{}", "{'fpga': 1}"], ids=["it runs", "it is queued"])
+def test_who_is_told_of_a_call_that_it_had_cancelled_itself_was_not_cancelled(
+    loops: Loops, needs: str
+) -> None:
+    output = loops.round_trip_here(
+        PLACE
+        + f"""
+import time
+
+@ChiaFunction(num_cpus=0, resources={needs}, max_retries=0)
+def spin(log):
+    real("spin")
+    while True:
+        time.sleep(0.02)
+
+@ChiaFunction(num_cpus=0, max_retries=0)
+def impatient(log):
+    real("impatient")
+    stuck = spin.chia_remote(log)
+    while {needs == "{}"} and "spin" not in open(log).read():
+        time.sleep(0.01)
+    stop(stuck)
+    return get(stuck)
+
+busy = flash.chia_remote(0, 1)
+try:
+    get(impatient.chia_remote({str(loops.log)!r}))
+except TaskCancelledError as error:
+    print(type(error).__name__, str(error))
+get(busy)
+"""
+    )
+    assert output.startswith("RayTaskError(TaskCancelledError) ")
+    assert "impatient" in output
+
+
+UNNOTED = (
+    PLACE
+    + """
+import asyncio, time
+
+@ChiaFunction(num_cpus=0, max_retries=0)
+def spin(x):
+    real(f"spin{x}")
+    # As if Ray had interrupted the call before its capture had begun.
+    sys.modules["chia_bypass.record_engine.capture"]._keep = lambda *_: None
+    while True:
+        time.sleep(0.02)
+
+def interrupted(x):
+    before = os.path.getsize(LOG) if os.path.exists(LOG) else 0
+    ref = spin.chia_remote(x)
+    while not ANSWERED and not (os.path.exists(LOG) and os.path.getsize(LOG) > before):
+        time.sleep(0.01)
+    stop(ref)
+    return ref
+
+async def awaited(ref):
+    return await ref
+
+for ask in (get, lambda ref: ray.get([ref]), lambda ref: asyncio.run(awaited(ref))):
+    try:
+        ask(interrupted(0))
+    except TaskCancelledError as error:
+        print(type(error).__name__, str(error), repr(error))
+"""
+)
+
+
+def test_what_no_worker_noted_is_told_as_it_was_too(loops: Loops) -> None:
+    answers = f"LOG, ANSWERED = {str(loops.log)!r}, os.path.exists('answered')"
+    loops.write(answers + UNNOTED)
+    recorded = loops.record()
+    assert recorded.returncode == 0, recorded.stderr
+    assert recorded.stdout.count("RayTaskError(TaskCancelledError) ") == 3
+    assert len(set(loops.real_runs())) == 1
+    (loops.folder / "answered").touch()
+    replayed = loops.replay()
+    assert replayed.returncode == 0, replayed.stderr
+    assert replayed.stdout == recorded.stdout
+    assert loops.real_runs() == []
 
 
 LOST = (
