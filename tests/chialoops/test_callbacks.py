@@ -37,7 +37,7 @@ def test_relayed_dispatches(chia_loops: ChiaLoops) -> None:
 from chia.base import dispatch_proxy
 from chia.base.bypass import Bypass
 
-ray.init()
+ray.init(include_dashboard=False)
 dispatch_proxy.should_proxy = lambda opts=None: True
 
 @ChiaFunction()

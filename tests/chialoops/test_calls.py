@@ -9,7 +9,7 @@ from chia_bypass.recording.reader import Recording
 
 def test_functions_methods_options_and_references(chia_loops: ChiaLoops) -> None:
     output = chia_loops.same("""
-ray.init()
+ray.init(include_dashboard=False)
 
 @ChiaFunction()
 def leaf(x):

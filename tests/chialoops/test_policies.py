@@ -5,7 +5,7 @@ from __future__ import annotations
 from support.chia_loop_runner import ChiaLoops, own_output
 
 BODY = """
-ray.init()
+ray.init(include_dashboard=False)
 
 @ChiaFunction(num_cpus=0)
 def simulate(built, x):

@@ -100,7 +100,7 @@ def test_the_profile_lists_served_calls_too(chia_loops: ChiaLoops) -> None:
 from collections import Counter
 from chia.trace.profiler import get_collector, start_collector, stop_collector
 
-ray.init()
+ray.init(include_dashboard=False)
 start_collector(os.getcwd())
 
 @ChiaFunction()
@@ -137,7 +137,7 @@ stop_collector()
 
 def test_actors_and_tasks_that_dispatch(chia_loops: ChiaLoops) -> None:
     output = chia_loops.same("""
-ray.init()
+ray.init(include_dashboard=False)
 
 @ChiaFunction()
 def leaf(x):

@@ -7,7 +7,7 @@ from support.chia_loop_runner import ChiaLoops
 LOOP = """
 from chia.base.tools.ChiaTool import ChiaTool
 
-ray.init()
+ray.init(include_dashboard=False)
 
 class Adder(ChiaTool):
     def setup(self, much):

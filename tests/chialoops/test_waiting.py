@@ -13,7 +13,7 @@ def test_colocated_nodes(chia_loops: ChiaLoops) -> None:
     output = chia_loops.same("""
 from chia.base.colocated import ColocatedNode
 
-ray.init()
+ray.init(include_dashboard=False)
 
 class Simulator(ColocatedNode):
     _MEMBER_FNS = ("build", "run")
@@ -44,7 +44,7 @@ def test_a_cancelled_call_is_resubmitted(chia_loops: ChiaLoops) -> None:
     output = chia_loops.same("""
 import asyncio
 
-ray.init()
+ray.init(include_dashboard=False)
 
 @ChiaFunction(num_cpus=0)
 def slow(x, flag):
@@ -88,7 +88,7 @@ def test_a_search_that_resubmits_what_is_stuck_takes_the_recorded_way(
 import hashlib, random
 from chia.base.chia_wait import _retry_stuck
 
-ray.init()
+ray.init(include_dashboard=False)
 
 @ChiaFunction(num_cpus=0.25)
 def evaluate(x):
@@ -139,7 +139,7 @@ def test_items_of_a_pool_of_threads_get_their_own_answers(chia_loops: ChiaLoops)
 import random
 from multiprocessing.pool import ThreadPool
 
-ray.init()
+ray.init(include_dashboard=False)
 
 @ChiaFunction(num_cpus=0)
 def roll(sides):
@@ -164,7 +164,7 @@ def test_threads_that_get_and_pools_of_them_take_the_recorded_way(chia_loops: Ch
 import hashlib, random
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, as_completed, wait
 
-ray.init()
+ray.init(include_dashboard=False)
 
 @ChiaFunction(num_cpus=0.25)
 def evaluate(x):

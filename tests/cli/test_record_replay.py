@@ -80,7 +80,7 @@ def f(x):
 
 print(get(f.chia_remote(1)))
 ray.shutdown()
-ray.init()
+ray.init(include_dashboard=False)
 print(get(f.chia_remote(1)))
 """)
     assert recorded == replayed

@@ -34,7 +34,12 @@ for given, environment in WAYS:
 print("first", ray.get(notes.add.remote("c")), flush=True)
 """
 SECOND = """
-ray.init(address=sys.argv[1] if sys.argv[1:] else None, namespace="lab", log_to_driver=False)
+ray.init(
+    address=sys.argv[1] if sys.argv[1:] else None,
+    namespace="lab",
+    include_dashboard=False,
+    log_to_driver=False,
+)
 
 @ChiaFunction()
 def check(x):

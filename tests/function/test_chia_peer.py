@@ -29,7 +29,7 @@ for name in ("bypass", "ChiaFunction"):
 # Not under its own name, nor as __main__: its functions have to travel by value.
 suite = runpy.run_module("chia.base.test.test_bypass_tags", run_name="peer_suite")
 assert suite["ChiaFunction"] is chia_bypass.ChiaFunction
-ray.init()
+ray.init(include_dashboard=False)
 tests = sorted(name for name in suite if name.startswith("test_"))
 for name in tests:
     number = int(name.split("_")[1])

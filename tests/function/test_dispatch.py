@@ -309,7 +309,7 @@ import ray
 from chia_bypass import ChiaFunction, get
 from helper_module import imported
 
-ray.init()
+ray.init(include_dashboard=False)
 
 @ChiaFunction()
 def fib(n):

@@ -224,7 +224,7 @@ for got in pool.map_unordered(lambda actor, x: actor.soon.remote(x), [3, 1, 2]):
 
 TWO_DRIVERS: Final = {
     "loop.py": """
-ray.init(log_to_driver=False, logging_level="ERROR")
+ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
 value = get(read.chia_remote(IN / 'a.txt'))
 show("value", value)
 address = ray.get_runtime_context().gcs_address
@@ -234,7 +234,7 @@ show("second", (done.returncode, done.stdout.decode()))
 show("after", get(mix.chia_remote(value, len(done.stdout))))
 """,
     "second.py": """
-ray.init(log_to_driver=False, logging_level="ERROR")
+ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
 value = int(sys.argv[1])
 for step in range(2):
     value = get(mix.chia_remote(value, step))

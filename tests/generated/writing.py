@@ -277,7 +277,7 @@ class _Writer:
         """The functions and the steps; ``later``: scripts that it starts on its way."""
         self._declare()
         if later or self._script != "loop":
-            self._line("ray.init()")
+            self._line("ray.init(include_dashboard=False)")
         for _ in range(2):
             self._call()
         steps = self._chance.sample(range(length), len(later))

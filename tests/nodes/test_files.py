@@ -37,7 +37,7 @@ def read(made):
 def wipe():
     shutil.rmtree(FOLDER, ignore_errors=True)
 
-ray.init(address=sys.argv[2])
+ray.init(address=sys.argv[2], include_dashboard=False)
 ray.get(wipe.remote())
 print("10.77.", get(read.chia_remote(get(make.chia_remote()))), FOLDER.exists())
 """

@@ -46,7 +46,7 @@ def middle(x):
     assert isinstance(part, Part)
     return where(), part
 
-ray.init(address=sys.argv[2])
+ray.init(address=sys.argv[2], include_dashboard=False)
 for x in range(2):
     place, part = get(middle.chia_remote(x))
     print(place, part.where, part.data[:2], len(part.data), isinstance(part, Part))

@@ -38,7 +38,7 @@ def edit(tree, path, step):
         ray.get(tree.write.remote(f"{file.read()}{step}"))
     return ray.get(tree.read.remote())
 
-ray.init(address=sys.argv[2])
+ray.init(address=sys.argv[2], include_dashboard=False)
 path = sys.argv[1] + "/source.v"
 ray.get(put.remote(path, os.environ["TEXT"]))
 tree = Tree.remote()

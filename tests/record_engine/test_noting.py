@@ -151,7 +151,7 @@ def test_a_loop_s_inputs_are_noted_on_the_worker(loops: Loops) -> None:
 def test_of_chia_s_functions_too(loops: Loops) -> None:
     chia_loops = ChiaLoops(loops.folder, loops.environment, loops.address)
     make_tree(chia_loops.folder)
-    chia_loops.write(f"ray.init()\n{LOOP}")
+    chia_loops.write(f"ray.init(include_dashboard=False)\n{LOOP}")
     chia_loops.recorded()
     check(chia_loops)
 

@@ -219,7 +219,7 @@ def of_kind(kind: str, loops: Loops, body: str) -> Loops:
     """A folder with the loop, as one of ours or of CHIA's."""
     if kind == "chia":
         loops = ChiaLoops(loops.folder, loops.environment, loops.address)
-        body = "ray.init()\n" + body
+        body = "ray.init(include_dashboard=False)\n" + body
     loops.write(body)
     return loops
 

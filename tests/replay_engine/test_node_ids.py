@@ -53,7 +53,7 @@ def nested(node):
             plain.options(scheduling_strategy=pin(node)).remote()),
     )
 
-ray.init(address=os.environ["THE_CLUSTER"], log_to_driver=False)
+ray.init(address=os.environ["THE_CLUSTER"], include_dashboard=False, log_to_driver=False)
 node, address, answer = get(run.chia_remote(4, _chia_tag="run"))
 pinned = {"scheduling_strategy": pin(node)}
 there, seed = get(collect.options(**pinned).chia_remote(1))

@@ -44,7 +44,7 @@ def edit(tools, step):
 
 with open(DRIVER, "w") as file:
     file.write(str(os.getpid()))
-ray.init() if not ray.is_initialized() else None
+ray.init(include_dashboard=False) if not ray.is_initialized() else None
 tree = Tree.remote("start")
 for step in range(4):
     print(step, get(edit.chia_remote(Tools(tree), step)))

@@ -27,7 +27,7 @@ def real(name):
         print(name, file=file)
 
 """
-PREAMBLE = IMPORTS + "ray.init()\n"
+PREAMBLE = IMPORTS + "ray.init(include_dashboard=False)\n"
 
 
 @dataclass

@@ -24,7 +24,7 @@ class Handle:
 
 SHARING = """
 import parts
-ray.is_initialized() or ray.init()
+ray.is_initialized() or ray.init(include_dashboard=False)
 
 class Report:
     def __init__(self, name, files):
@@ -67,7 +67,7 @@ print("inside", get(parent.chia_remote("b")))
 
 PICKLED = """
 import parts
-ray.is_initialized() or ray.init()
+ray.is_initialized() or ray.init(include_dashboard=False)
 
 class Session:
     def __init__(self, log):
