@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,6 +29,8 @@ def real(name):
         print(name, file=file)
 
 """
+PATIENCE = 400
+"""Seconds that a command may take before it counts as hanging."""
 PREAMBLE = IMPORTS + "ray.init(include_dashboard=False)\n"
 
 
@@ -80,18 +84,28 @@ class Loops:
         return self.python("-m", "chia_bypass_cli", *arguments)
 
     def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run Python in the folder."""
-        done = subprocess.run(
-            [sys.executable, *arguments],
+        """Run Python in the folder.
+
+        Raises subprocess.TimeoutExpired if it does not end, after what it printed.
+        """
+        command = [sys.executable, *arguments]
+        with subprocess.Popen(
+            command,
             cwd=self.folder,
             env=self.environment,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=600,
-            check=False,
-        )
-        done.stdout = own_lines(done.stdout)
-        return done
+            start_new_session=True,
+        ) as process:
+            try:
+                printed, errors = process.communicate(timeout=PATIENCE)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)  # the loop too, which holds the pipes
+                printed, errors = process.communicate()
+                sys.stderr.write(f"{printed}\n{errors}")
+                raise
+        return subprocess.CompletedProcess(command, process.returncode, own_lines(printed), errors)
 
     def record(
         self, *command: str, options: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from typing import NoReturn
 
 NOBODY = 65534
 """A user that every system has, without privileges."""
+PATIENCE = 60
+"""Seconds after which the kernel ends a child that hangs."""
 
 
 _OPENED = """\
@@ -49,6 +52,8 @@ def as_nobody(action: Callable[[], None]) -> None:
 
 def _be_child(writing: int, action: Callable[[], None]) -> NoReturn:
     try:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(PATIENCE)
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)

@@ -8,6 +8,8 @@ import pytest
 
 pytest_plugins = ("pytester",)
 
+PATIENCE = 400
+"""Seconds that a run may take before it counts as hanging."""
 CONFTEST = """
 import os
 import pytest
@@ -52,7 +54,9 @@ class Project:
         )
 
     def run(self, *arguments: str) -> pytest.RunResult:
-        return self.pytester.runpytest_subprocess("-p", "no:cacheprovider", "-rA", *arguments)
+        return self.pytester.runpytest_subprocess(
+            "-p", "no:cacheprovider", "-rA", *arguments, timeout=PATIENCE
+        )
 
     def real_runs(self) -> int:
         """How many calls ran for real since it was asked last."""
