@@ -105,9 +105,11 @@ class Session:
     """Replay: drivers and workers run in a sandbox that keeps what they write from the user's, at
     least below the folders in which recorded calls left files."""
     working: str = ""
-    """Replay: the working directory of the command."""
+    """The working directory of the command."""
     moved_from: Sequence[str] = ()
     """Replay: where that was when it was recorded; empty: it is there, or seems to be."""
+    began: float = 0.0
+    """When the command began, in seconds since the epoch; 0: not known."""
     jobs: bool = False
     """Record: submitted jobs may record into ``recording``, on the nodes of their drivers."""
 

@@ -55,6 +55,8 @@ class RecordSession:
             str(self.folder),
             str(self._control),
             run.id,
+            began=run.started,
+            working=str(Path.cwd()),
             record=self._options,
             declared=declared_in(self._options.bypass),
             script=self._script,

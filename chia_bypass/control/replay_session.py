@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -119,6 +120,7 @@ class ReplaySession:
             str(self.recording.folder),
             str(self._control),
             self._growing.run.id if self._growing else self.recording.contents.runs[0].id,
+            began=time.time(),
             record=recorded,
             digest_rules=self.recording.contents.runs[0].digest_rules,
             replay=self._options,

@@ -145,7 +145,7 @@ def compare(
             continue
         if then.entry.partial or looked.entry.partial:
             unchecked.append(then.place)
-        if _alike(then.entry, looked.entry):
+        if alike(then.entry, looked.entry):
             equal += 1
             continue
         difference, because = _differences(then, looked, wrote(), ignored, hide)
@@ -184,7 +184,7 @@ class _Found:
         return there[0] if len(there) == 1 else self.by_path.get(then.path)
 
 
-def _alike(then: Entry, now: Entry) -> bool:
+def alike(then: Entry, now: Entry) -> bool:
     """Whether nothing tells them apart."""
     if then.kind is not now.kind:
         return False
@@ -245,7 +245,7 @@ def _same_entry(then: Entry | None, now: Entry | None) -> bool:
         return False
     if then.kind is Kind.DIRECTORY:  # what is in it stands in the listing
         return now.kind is Kind.DIRECTORY
-    return _alike(then, now)
+    return alike(then, now)
 
 
 def _state(entry: Entry | None) -> bytes | None:

@@ -23,7 +23,7 @@ from pathlib import Path, PurePath
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Final, NamedTuple
 
-from chia_bypass.inputs.words import path_words
+from chia_bypass.inputs.words import PLAIN_FILE, may_hold_path, path_words
 from chia_bypass.values.class_shapes import class_name, shape_of
 
 OBJECT_LEVELS: Final = 3
@@ -39,7 +39,7 @@ _LONGEST: Final = 4_095
 """Bytes of a path, as Linux has it; 255 of them for each name."""
 _LONGEST_NAME: Final = 255
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_SUFFIX: Final = re.compile(r"[^.\s].*\.\w{1,16}")
+_NAME: Final = re.compile(rf"[^.\s].*\.\w{{1,16}}|{PLAIN_FILE.pattern}")
 _NO_PATH: Final = re.compile(r"[\0\n\r]")
 _KERNEL: Final = ("/proc", "/sys", "/dev")
 """What the kernel makes up when it is read, but for files in _SHARED_MEMORY."""
@@ -86,7 +86,7 @@ def may_name(values: Iterable[object]) -> bool:
     for value in values:
         kind = type(value)
         if kind is str:
-            if _may_be_path(value) or path_words(value):  # type: ignore[arg-type]
+            if may_be_path(value) or path_words(value):  # type: ignore[arg-type]
                 return True
         elif kind not in _NAMES_NOTHING:
             return True
@@ -104,11 +104,11 @@ def paths_in(arguments: Iterable[tuple[str, object]], *, words: bool = True) -> 
     return Found(tuple(search.named), search.cut)
 
 
-def _may_be_path(text: str) -> bool:
+def may_be_path(text: str) -> bool:
     """Whether it is worth asking the file system."""
-    if not text or len(text) > _LONGEST or ("/" not in text and "." not in text):
+    if not text or len(text) > _LONGEST or not may_hold_path(text):
         return False
-    if "/" not in text and (len(text) > _LONGEST_NAME or _SUFFIX.fullmatch(text) is None):
+    if "/" not in text and (len(text) > _LONGEST_NAME or _NAME.fullmatch(text) is None):
         return False
     return _NO_PATH.search(text) is None and _URL.match(text) is None
 
@@ -193,7 +193,7 @@ class _Search:
         return some
 
     def _text(self, place: str, text: str) -> None:
-        if _may_be_path(text):
+        if may_be_path(text):
             # A bare name is a path only if it is one of a file here.
             self._note(place, text, only_file="/" not in text)
         for at, word in path_words(text) if self.words else ():

@@ -18,13 +18,21 @@ LONGEST: Final = 4_095
 MOST: Final = 100
 """Words of a text that may be paths."""
 
+PLAIN_FILE: Final = re.compile(r"[A-Z][a-z]+file")
+"""``Makefile``, ``Dockerfile``: the name of a file has neither a slash nor a suffix."""
+
 _SENTENCE: Final = re.compile(r"[a-z]{2}[.:?!](?:\s|$)")
 _BETWEEN: Final = re.compile(r"""[\s'"`;|&<>(){}=,]+""")
 _OPTION: Final = re.compile(r"^-[A-Za-z](?=.*/)")
 _PATTERN: Final = re.compile(r"[*?\[]")
-_FILE: Final = re.compile(r"[^./~].*\.[A-Za-z]\w{0,15}")
+_FILE: Final = re.compile(rf"[^./~].*\.[A-Za-z]\w{{0,15}}|{PLAIN_FILE.pattern}")
 _NEITHER: Final = re.compile(r".*[$\\%]|[A-Za-z][A-Za-z0-9+.-]*://")
 """Needs a shell, or is a URL."""
+
+
+def may_hold_path(text: str) -> bool:
+    """Whether it is worth looking into: most texts are no paths and hold none."""
+    return "/" in text or "." in text or "file" in text
 
 
 def path_words(text: str) -> list[tuple[int, str]]:
@@ -32,7 +40,7 @@ def path_words(text: str) -> list[tuple[int, str]]:
 
     Empty for sentences, and for a single plain word: that is a path itself, or none.
     """
-    if len(text) > LONGEST or ("/" not in text and "." not in text) or _SENTENCE.search(text):
+    if len(text) > LONGEST or not may_hold_path(text) or _SENTENCE.search(text):
         return []
     words = [word for word in _BETWEEN.split(text) if word]
     if words == [text] and text[0] not in "-+":

@@ -19,6 +19,7 @@ from chia_bypass.identity import position
 from chia_bypass.identity.producers import FOREIGN, is_reference
 from chia_bypass.outputs.keep import NOTHING_KEPT, Kept
 from chia_bypass.ray_private import attempt_number, is_cancelled
+from chia_bypass.record_engine.by_source import inputs_by_source
 from chia_bypass.record_engine.engine import RecordEngine
 from chia_bypass.record_engine.keeping import Keeping, begin_keeping
 from chia_bypass.record_engine.noting import NOTHING_NOTED, Noted, Noting, begin_noting
@@ -174,7 +175,9 @@ def _keep(
     """
     try:
         noted, left = beside.ended(outcome, value, partial(_spoil, engine, call))
-        make = partial(make, inputs=noted.inputs, wrote=noted.wrote, files=left.files)
+        hide = partial(engine.redaction.shown, function=call.function)
+        more = inputs_by_source(engine.context.session, invocation.function, noted.inputs, hide)
+        make = partial(make, inputs=(*noted.inputs, *more), wrote=noted.wrote, files=left.files)
         if outcome is not Outcome.VALUE and isinstance(value, BaseException):
             told = as_ray_tells(value, invocation.task, engine.redaction, call.function)
             make, value = partial(make, traceback=told.traceback, raised=told.raised), told.error

@@ -44,7 +44,7 @@ class Noted(NamedTuple):
 
 
 NOTHING_NOTED: Final = Noted()
-_UNSEEN: Final = Input("", "", UNSEEN, partial=True)
+UNSEEN_INPUT: Final = Input("", "", UNSEEN, partial=True)
 
 
 def begin_noting(engine: RecordEngine, function: str, invocation: Invocation) -> Noting | None:
@@ -106,7 +106,7 @@ class Noting:
             inputs = tuple(self._inputs(buffers))
             wrote = () if outcome is Outcome.CANCELLED else tuple(self._wrote(buffers))
         except Exception:  # the result is worth more than what is noted beside it
-            return Noted((_UNSEEN,))
+            return Noted((UNSEEN_INPUT,))
         return Noted(inputs, wrote, tuple(buffers))
 
     def _inputs(self, buffers: list[Buffer]) -> Iterator[Input]:
@@ -115,7 +115,7 @@ class Noting:
             _add(buffers, listing)
             yield input_of(looked, listing, self._hide)
         if self._before.cut:
-            yield _UNSEEN
+            yield UNSEEN_INPUT
 
     def _wrote(self, buffers: list[Buffer]) -> Iterator[Written]:
         self.wrote = list(written(self._before, self._look()))

@@ -105,10 +105,11 @@ UNSEEN: Final = "unseen"
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A file or folder that an argument named, as it was before the function ran."""
+    """A file or folder that an argument named, as it was before the function ran; or a file that
+    its source names, as it was afterwards."""
 
     place: str
-    """The argument and where in it: ``self.worktree``, ``cfg['rtl'][0]``."""
+    """The argument and where in it: ``self.worktree``, ``cfg['rtl'][0]``; or ``source: FILE``."""
     path: str
     """Absolute, on the worker."""
     kind: str

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from chia_bypass.completion.order import is_plain
 from chia_bypass.outputs.left_index import LeftIndex, Moved
@@ -36,10 +37,21 @@ class Answers(Protocol):
     def answer(self, path: str) -> Result | None: ...
     def document(self, path: str) -> bytes | Blob: ...
     def writes(self) -> Sequence[Sequence[Written]]: ...
+    def aftermath(self) -> Aftermath: ...
     def left(self, path: str) -> Sequence[LeftBy]: ...
     def past(self, path: str) -> Sequence[PastState]: ...
     def methods_below(self, path: str) -> Sequence[ActorMethod] | None: ...
     def called_actors(self) -> Mapping[str, Collection[str]]: ...
+
+
+class Aftermath(NamedTuple):
+    """What recorded runs did to files that no argument names."""
+
+    runs: Sequence[tuple[float, float]]
+    """When each began and ended, in seconds since the epoch; one that was killed ended with the
+    last call that it kept."""
+    left: Mapping[str, Collection[bytes]]
+    """Digests of what they left, by path relative to their working directory; empty: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +201,20 @@ class Index:
             found = (stored.result.wrote for all_ in attempts for stored in all_)
             self._writes = [wrote for wrote in found if wrote]
         return self._writes
+
+    def aftermath(self) -> Aftermath:
+        """What recorded runs did to files that no argument names."""
+        contents = self.recording.contents
+        ended = {one.run: one.finished for one in contents.closed}
+        last = 0.0
+        if any(run.id not in ended for run in contents.runs):
+            newest = (attempts[-1].result.finished for attempts in contents.results.values())
+            last = max(newest, default=0.0)
+        left: defaultdict[str, set[bytes]] = defaultdict(set)
+        for file in contents.loop_files:
+            if file.written:
+                left[file.path].add(file.left)
+        return Aftermath([(run.started, ended.get(run.id, last)) for run in contents.runs], left)
 
     def left(self, path: str) -> Sequence[LeftBy]:
         """The files that the call at ``path`` left, and those that it had dispatched."""

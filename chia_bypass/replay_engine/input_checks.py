@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from functools import cached_property, partial
 from typing import Any, Final
 
 from chia_bypass.engine import Invocation
-from chia_bypass.inputs.compare import Writes, compare
+from chia_bypass.inputs.compare import Writes, alike, compare
 from chia_bypass.inputs.entries import Limits
 from chia_bypass.inputs.findings import Inputs
 from chia_bypass.inputs.observe import Look, look_at, written
-from chia_bypass.inputs.paths import may_name, paths_in
+from chia_bypass.inputs.paths import Found, Named, may_name, paths_in
+from chia_bypass.inputs.sources import PLACE
 from chia_bypass.record_engine.noting import trees
-from chia_bypass.recording.listings import add_writes, recorded
-from chia_bypass.recording.records import UNSEEN, Blob, Result
-from chia_bypass.replay_engine.answers import Answers
+from chia_bypass.recording.listings import add_writes, entry_of, recorded
+from chia_bypass.recording.records import UNSEEN, Blob, Input, Result
+from chia_bypass.replay_engine.answers import Aftermath, Answers
 from chia_bypass.replay_engine.context import ReplayContext
 from chia_bypass.replay_engine.events import Outcomes
 from chia_bypass.values.digest import bind
@@ -81,8 +82,10 @@ class InputChecks:
         ``ignored``: globs of paths that need not be as they were. Raises RecordingCorrupt.
         """
         hide = partial(self._policy.redaction.shown, function=result.call.function)
+        now, by_source, unknown = self._with_sources(result, now)
+        named = (one for one in result.inputs if not one.place.startswith(PLACE))
         found = compare(
-            recorded(result.inputs, self._read),
+            recorded((*named, *by_source.values()), self._read),
             now,
             self._explaining,
             partial(_fits, ignored),
@@ -92,8 +95,42 @@ class InputChecks:
             tuple(map(str, found.changed)),
             tuple(dict.fromkeys(one.place for one in found.changed)),
             len(found.absent),
-            len(found.unchecked),
+            len(found.unchecked) + unknown,
         )
+
+    def _with_sources(self, result: Result, now: Look) -> tuple[Look, Mapping[str, Input], int]:
+        """``now``, and what is at the files that the source of the recorded call had named.
+
+        With those of them that are to be compared: not those that are as a recorded run left them.
+        What else a run changed after the call is not compared either, and counted: nobody knows by
+        whom, or what the call would read.
+        """
+        inputs = {one.place: one for one in result.inputs if one.place.startswith(PLACE)}
+        if not inputs:
+            return now, inputs, 0
+        moved = self._source.reading.moved
+        paths = {
+            place: one.path if moved is None else moved.places(one.path)[-1]
+            for place, one in inputs.items()
+        }
+        named = [Named(place, path, inputs[place].given) for place, path in paths.items()]
+        more = look_at(Found(tuple(named), cut=False), trees, Limits(*self._policy.limits))
+        unknown = 0
+        for place, entry in ((one.named.place, one.entry) for one in more.looked):
+            if place not in inputs or alike(entry_of(inputs[place]), entry):
+                continue
+            runs, left = self._aftermath
+            if entry.digest in left.get(inputs[place].given, ()):
+                del inputs[place]
+            elif any(began < entry.changed / 1e9 < ended for began, ended in runs):
+                del inputs[place]
+                unknown += 1
+        look = Look((*now.looked, *more.looked), (*now.absent, *more.absent), now.cut)
+        return look, inputs, unknown
+
+    @cached_property
+    def _aftermath(self) -> Aftermath:
+        return self._index.aftermath()
 
     def other(self, paths: Sequence[str], now: Look, ignored: Sequence[str]) -> Result | None:
         """The first of the recorded calls at ``paths`` that read just what is there now."""

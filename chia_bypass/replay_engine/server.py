@@ -16,7 +16,7 @@ from chia_bypass.recording.index import Siblings
 from chia_bypass.recording.layout import blob_path
 from chia_bypass.recording.reader import Stored, read_blob
 from chia_bypass.recording.records import ActorMethod, Blob, Call, Result, Seen, Written
-from chia_bypass.replay_engine.answers import Index, Reading
+from chia_bypass.replay_engine.answers import Aftermath, Index, Reading
 from chia_bypass.replay_engine.events import Log
 from chia_bypass.runtime.companion import CompanionLink, DriverProcess, companion
 
@@ -69,6 +69,10 @@ class ReplayServer:
     def writes(self) -> Sequence[Sequence[Written]]:
         """As Index.writes."""
         return self._opened().writes()
+
+    def aftermath(self) -> Aftermath:
+        """As Index.aftermath."""
+        return self._opened().aftermath()
 
     def left(self, path: str) -> Sequence[LeftBy]:
         """As Index.left."""
@@ -181,6 +185,11 @@ class RemoteServer:
     def writes(self) -> Sequence[Sequence[Written]]:
         """What calls of the recording wrote at paths that their arguments name."""
         found: Sequence[Sequence[Written]] = self._ask("writes")
+        return found
+
+    def aftermath(self) -> Aftermath:
+        """What recorded runs did to files that no argument names."""
+        found: Aftermath = self._ask("aftermath")
         return found
 
     def left(self, path: str) -> Sequence[LeftBy]:

@@ -27,6 +27,17 @@ def code_digest(function: Callable[..., Any]) -> bytes:
     return _codes(function)
 
 
+def strings_in(function: Callable[..., Any]) -> frozenset[str]:
+    """The texts in these statements that may name files. Never raises."""
+    return _strings(function)
+
+
+def source_file(function: Callable[..., Any]) -> str:
+    """The file that it was defined in, as its code tells; empty: it has no code."""
+    code = _code_of(function)
+    return "" if code is None else code.co_filename
+
+
 def function_digest(function: FunctionType) -> bytes:
     """The same of a function that is an argument. What was typed in, or built by `exec`, has no
     source, and two lambdas of one line have one: there the compiled form counts, too, which is
@@ -77,6 +88,14 @@ def _code(function: Callable[..., Any]) -> bytes:
 
 
 _codes: Final = OncePerFunction(_code)
+
+
+def _strings_in(function: Callable[..., Any]) -> frozenset[str]:
+    code = _code_of(function)
+    return frozenset() if code is None else statements.strings_of_function(*_place(code))
+
+
+_strings: Final = OncePerFunction(_strings_in)
 
 
 def _place(code: CodeType) -> tuple[str, str, int]:

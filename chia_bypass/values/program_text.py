@@ -58,6 +58,12 @@ class Statement:
         return self._source.of(self.node)
 
     @cached_property
+    def strings(self) -> frozenset[str]:
+        """Texts in it that may name files: also those of ``ROOT / "rtl" / "top.v"`` and
+        ``join(root, "rtl", "top.v")``, as ``rtl/top.v``."""
+        return frozenset(_strings(self.node))
+
+    @cached_property
     def reads(self) -> frozenset[str]:
         """Names that it uses and does not make, dotted as they are written: ``helpers.area``."""
         return _reads(self.node)
@@ -292,6 +298,35 @@ def _reads(node: ast.AST) -> frozenset[str]:
         made = _made(node)
         used = {name for name in used if name.partition(".")[0] not in made or of_self(name)}
     return frozenset(used)
+
+
+def _strings(node: ast.AST) -> Iterator[str]:
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
+            yield inner.value
+        elif isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Div):
+            yield from _joined([*_divided(inner)])
+        elif isinstance(inner, ast.Call):
+            yield from _joined(inner.args)
+
+
+def _divided(node: ast.expr) -> Iterator[ast.expr]:
+    """The parts of ``a / b / c``."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        yield from _divided(node.left)
+        yield node.right
+    else:
+        yield node
+
+
+def _joined(parts: list[ast.expr]) -> Iterator[str]:
+    """The texts at the end of ``parts``, as one path."""
+    path = ""
+    for part in reversed(parts):
+        if not (isinstance(part, ast.Constant) and isinstance(part.value, str)):
+            return
+        path = f"{part.value}/{path}" if path else part.value
+        yield path
 
 
 def of_self(name: str) -> bool:

@@ -58,14 +58,24 @@ def of_function(file: str, name: str, line: int) -> frozenset[str]:
 
     ``file``, ``name`` and ``line`` are what its code tells of where it was defined.
     """
+    return frozenset(one.text for one in _of_function(file, name, line))
+
+
+def strings_of_function(file: str, name: str, line: int) -> frozenset[str]:
+    """The texts in these statements that may name files; empty: there are none."""
+    return frozenset(text for one in _of_function(file, name, line) for text in one.strings)
+
+
+def _of_function(file: str, name: str, line: int) -> Iterable[Statement]:
     module = _own_module(file)
-    return _texts(module, module.functions(name, line)) if module else frozenset()
+    return _statements(module, module.functions(name, line)) if module else ()
 
 
 def of_class(file: str, qualname: str) -> frozenset[str]:
     """The same of a class that stands in ``file``."""
     module = _own_module(file)
-    return _texts(module, module.classes(qualname)) if module else frozenset()
+    found = _statements(module, module.classes(qualname)) if module else ()
+    return frozenset(one.text for one in found)
 
 
 @cache  # asked for each function that is an argument, and it looks through the module
@@ -85,9 +95,10 @@ class _Place:
     owner: Scope | None = None
 
 
-def _texts(module: Module, starts: Iterable[Start]) -> frozenset[str]:
+def _statements(module: Module, starts: Iterable[Start]) -> Iterable[Statement]:
     """Of ``starts``, what they read, what that reads, and so on through the loop's own modules."""
-    texts: set[str] = set()
+    found: dict[str, Statement] = {}
+    """By their texts: only different ones count."""
     done: set[tuple[str, int]] = set()
     waiting: deque[_Place] = deque()
     for start in starts:
@@ -95,9 +106,9 @@ def _texts(module: Module, starts: Iterable[Start]) -> frozenset[str]:
         waiting.append(place)
         for name in sorted(start.bases):
             waiting.extend(_found(place, name, set()))
-    while waiting and len(texts) < MOST_STATEMENTS:
+    while waiting and len(found) < MOST_STATEMENTS:
         place = waiting.popleft()
-        texts.add(place.statement.text)
+        found.setdefault(place.statement.text, place.statement)
         for name in sorted(place.statement.reads):
             of_class = place.owner if of_self(name) else None
             local = name.partition(".")[0] in place.statement.imports
@@ -111,7 +122,7 @@ def _texts(module: Module, starts: Iterable[Start]) -> frozenset[str]:
                 waiting.extend(made)
             else:
                 waiting.extend(_found(place, name, set()))
-    return frozenset(texts)
+    return found.values()
 
 
 def _found(place: _Place, name: str, seen: set[tuple[str, str]]) -> Iterator[_Place]:

@@ -88,7 +88,8 @@ KeepEnv = Annotated[
 Inputs = Annotated[
     allowed.Noting,
     typer.Option(
-        help="Whether to note the digests of a call's inputs, the files that its arguments name.",
+        help="Whether to note the digests of a call's inputs: files that its arguments or its "
+        "source name.",
         rich_help_panel=panels.CAPTURED,
     ),
 ]

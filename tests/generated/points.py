@@ -35,6 +35,24 @@ for top in (IN / 'a.txt', IN / 'b.txt'):
     show(top.name, get(build.chia_remote(IN / 'tree', top)))
 show("twice", get([read.chia_remote(str(IN / 'a.txt')), read.chia_remote(IN / 'c.txt')]))
 """,
+    "named in the source": """
+@ChiaFunction(num_cpus=0)
+def own(x):
+    real("own")
+    return h("own", x, text(IN / 'a.txt'))
+
+@ChiaFunction(num_cpus=0)
+def program(x):
+    real("program")
+    done = subprocess.run(["sort", IN / 'b.txt'], check=True, capture_output=True)
+    Path(OUT / "sorted.txt").write_bytes(done.stdout)
+    return h("program", x, text(OUT / "sorted.txt"))
+
+value = get(own.chia_remote(1))
+show("own", value)
+show("program", get(program.chia_remote(value)))
+show("mixed", get(mix.chia_remote(value, 2)))
+""",
     "actors": """
 @ChiaFunction(num_cpus=0)
 def add(tally, path):

@@ -106,9 +106,11 @@ def test_relative_paths_are_noted_absolute_and_as_they_were_written(here: Path) 
     assert (one.path, one.given) == (str(here / "top.v"), "src/../top.v")
 
 
-def test_a_bare_name_is_a_path_if_it_is_one_of_a_file_with_a_suffix(here: Path) -> None:
-    texts = ["top.v", "plain", "folder.d", "absent.v", "v1.2", "Say so. And more"]
-    assert named(texts) == {"x[0]": str(here / "top.v")}
+def test_a_bare_name_is_a_path_if_it_is_that_of_a_file_here(here: Path) -> None:
+    texts = ["top.v", "plain", "folder.d", "absent.v", "v1.2", "Say so. And more", "Dockerfile"]
+    (here / "Makefile").touch()
+    found = {"x[0]": str(here / "top.v"), "x[7]": str(here / "Makefile")}
+    assert named([*texts, "Makefile"]) == found
     assert named([Path("plain"), Path("folder.d")]) == {
         "x[0]": str(here / "plain"),
         "x[1]": str(here / "folder.d"),

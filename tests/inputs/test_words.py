@@ -33,6 +33,8 @@ from chia_bypass.inputs.words import LONGEST, MOST, path_words
         ("find . -name x && cp a/b ./c/..", ["a/b", "./c/.."]),
         ("see https://host/a.v for $HOME/a.v and a\\ b", []),
         ("in 3.5 s at v1.2. And more", []),
+        ("make -f Makefile all", ["Makefile"]),
+        ("docker build -f Dockerfile --logfile profile", ["Dockerfile"]),
         ("a/b", []),
         ("design.v", []),
         ("nothing", []),

@@ -10,6 +10,7 @@ from chia_bypass.recording.index_builder import IndexBuilder
 from chia_bypass.recording.reader import Stored
 from chia_bypass.recording.records import ActorMethod, Blob, Call, Result, Seen, Written
 from chia_bypass.recording.schema import pack, unpack_map
+from chia_bypass.replay_engine.answers import Aftermath
 
 
 class MemoryRecording:
@@ -52,6 +53,9 @@ class MemoryRecording:
 
     def writes(self) -> Sequence[Sequence[Written]]:
         raise AssertionError("no matcher asks what calls wrote")
+
+    def aftermath(self) -> Aftermath:
+        raise AssertionError("no matcher asks what runs did to files")
 
     def left(self, path: str) -> Sequence[LeftBy]:
         return ()
