@@ -60,6 +60,7 @@ def test_misses_real_calls_and_growth(chia_loops: ChiaLoops) -> None:
     assert other.returncode == 20
     assert own_output(other.stdout).splitlines()[-1] == "1 RayTaskError(Miss)"
     assert sorted(chia_loops.real_runs()) == ["build0", "build1"]
+    flag.write_text("old")
     # What runs is recorded.
     write(3)
     grown = chia_loops.chia_bypass("resume", "r")
