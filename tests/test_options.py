@@ -171,7 +171,7 @@ def test_a_session_is_what_its_file_says(
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"runn": "1"}, "runn in {} is unknown. Known: calls, clusters, control"),
+        ({"runn": "1"}, "runn in {} is unknown. Known: began, calls, clusters, control"),
         ({"run": None}, "run in {} must be a word, not None"),
         ({"mode": "rec"}, "mode in {} must be record or replay, not rec"),
         ({"jobs": 1}, "jobs in {} must be True or False, not 1"),
