@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePath
+from typing import Final
 
 from chia_bypass.errors import RecordingAbsent, RecordingCorrupt
 from chia_bypass.recording.confined import map_in
@@ -54,6 +55,9 @@ __all__ = [
     "read_blob",
 ]
 
+_NAMED: Final = 5
+"""Faults that an error names; `verify` lists them all."""
+
 
 class Recording:
     """A recording that is open for reading. Use :meth:`open`."""
@@ -88,7 +92,9 @@ class Recording:
             problem = f"cannot be read: {type(error).__name__}: {error}"
             raise RecordingCorrupt(folder, problem, RESTORE) from error
         if damage:
-            raise RecordingCorrupt(folder, "; ".join(map(str, damage)), RESTORE)
+            more = f"; and {len(damage) - _NAMED} more" if len(damage) > _NAMED else ""
+            named = "; ".join(map(str, damage[:_NAMED]))
+            raise RecordingCorrupt(folder, named + more, RESTORE)
         return recording
 
     @staticmethod

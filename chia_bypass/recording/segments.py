@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from chia_bypass.errors import RecordingCorrupt, RecordingError, RecordingTooNew
 from chia_bypass.recording.confined import map_in
@@ -24,6 +25,9 @@ from chia_bypass.recording.layout import MANIFEST, SEGMENTS, SUFFIX, segment_pat
 from chia_bypass.recording.records import FORMAT, Record, Segment
 from chia_bypass.recording.schema import Malformed, build, unpack, unpack_map
 
+MOST_MAPPED: Final = 256
+"""Segments that are mapped at a time: each takes a file descriptor, of which a shell gives 1,024,
+and a long run leaves one or two of each worker process."""
 RESTORE = "`chia-bypass verify` names all that is damaged; restore the file, or record again"
 
 
@@ -36,6 +40,7 @@ class Segments:
     """What :meth:`maps` has found wrong."""
     _mapped: dict[str, memoryview] = field(default_factory=dict)
     _headers: dict[str, Segment | None] = field(default_factory=dict)
+    _mapping: threading.Lock = field(default_factory=threading.Lock)
 
     def path(self, name: str) -> Path:
         """The file of a segment, or of the manifest."""
@@ -50,12 +55,18 @@ class Segments:
 
     def data(self, name: str) -> memoryview:
         """The bytes of a segment. Raises RecordingCorrupt where there is none."""
-        if name not in self._mapped:
-            try:
-                self._mapped[name] = map_in(self.folder, *self._parts(name))
-            except OSError as error:
-                raise unreadable(self.path(name), error) from None
-        return self._mapped[name]
+        found = self._mapped.get(name)
+        return self._map(name) if found is None else found
+
+    def _map(self, name: str) -> memoryview:
+        try:
+            data = map_in(self.folder, *self._parts(name))
+        except OSError as error:
+            raise unreadable(self.path(name), error) from None
+        with self._mapping:
+            if len(self._mapped) >= MOST_MAPPED:
+                del self._mapped[next(iter(self._mapped))]  # whoever looks at it keeps it
+            return self._mapped.setdefault(name, data)
 
     def header(self, name: str) -> Segment | None:
         """The first record of a segment; None, and a problem, noted once, if that is no header.

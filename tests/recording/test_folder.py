@@ -18,6 +18,8 @@ from chia_bypass.errors import (
     RecordingLocked,
     RecordingTooNew,
 )
+from chia_bypass.look.archive.verify import verify
+from chia_bypass.recording import segments
 from chia_bypass.recording.confined import read_in
 from chia_bypass.recording.folder import Lock, RunFolder
 from chia_bypass.recording.layout import INDEX, MANIFEST, SEGMENTS, segment_path
@@ -195,6 +197,42 @@ def test_a_recording_without_an_index_reads_the_same(tmp_path: Path) -> None:
     (folder / INDEX).unlink()
     assert read_all(folder) == with_index
     assert Recording.open(folder).index == listed
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_recording_of_very_many_processes_takes_few_descriptors(
+    listed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each worker process has a segment of its own, and a shell gives 1,024 descriptors."""
+    monkeypatch.setattr(segments, "MOST_MAPPED", 3)
+    folder, count = tmp_path / "r", 20
+    with RunFolder.create(folder, make_run(), "host") as run:
+        for number in range(count):
+            header = segment_header("run", "worker", "host", number, 0.0)
+            segment = SegmentWriter.unique(folder, header)
+            ResultWriter(folder, segment).write(make_result(make_call(number)), encoded(number))
+            segment.close()
+        run.close(0, 2.0)
+    if not listed:
+        (folder / INDEX).unlink()
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208  (names are not paths)
+    recording = Recording.open(folder)
+    for _ in range(2):
+        for number in range(count):
+            stored = recording.result(f"loop.0/{number}")
+            assert stored is not None
+            assert bytes(recording.document(stored)) == encoded(number).document
+    assert len(os.listdir("/proc/self/fd")) <= before + 3  # noqa: PTH208
+    assert {fault.file for fault in verify(folder).faults} <= {INDEX}
+
+
+def test_of_very_many_faults_the_first_are_named(tmp_path: Path) -> None:
+    record(tmp_path / "r", (make_result(make_call(0)), 1))
+    for number in range(500):
+        (tmp_path / "r" / SEGMENTS / f"worker-{number}-0.seg").write_bytes(b"?" * 40)
+    with pytest.raises(RecordingCorrupt, match="; and 495 more") as told:
+        Recording.open(tmp_path / "r")
+    assert len(str(told.value)) < 2000
 
 
 def test_what_a_later_run_recorded_is_newer_than_any_attempt(tmp_path: Path) -> None:
