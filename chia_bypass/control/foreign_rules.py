@@ -28,25 +28,30 @@ _BOUNDED: Final = 32
 """How often a part may be repeated and still count as bounded."""
 
 
-def check_yaml(config: BypassConfig, options: ReplayOptions, folder: Path) -> None:
-    """Refuse what a foreign YAML lets run for real unasked, and patterns that may never end.
-
-    Raises UsageError.
-    """
-    trust = f"or trust the recording: chia-bypass trust {folder}"
+def check_patterns(config: BypassConfig, folder: Path) -> None:
+    """Refuse patterns of a foreign YAML that may never end. Raises UsageError."""
     for name, entry in config.entries.items():
         for pattern in entry.tags or ():
             if why := too_slow(pattern):
                 raise UsageError(
                     f"the pattern {pattern!r} of {name} in {config.path} {why}, and the recording "
                     "is not yours",
-                    f"Correct it, {trust}",
+                    f"Correct it, {_trust(folder)}",
                 )
+
+
+def check_real(config: BypassConfig, options: ReplayOptions, folder: Path) -> None:
+    """Refuse what a foreign YAML lets run for real and nobody asked for. Raises UsageError."""
+    for name, entry in config.entries.items():
         if _runs_for_real(entry) and not named(name, options.live):
             raise UsageError(
                 f"{config.path} would run {name} for real, and the recording is not yours",
-                f"Allow it with --live {name}, {trust}",
+                f"Allow it with --live {name}, {_trust(folder)}",
             )
+
+
+def _trust(folder: Path) -> str:
+    return f"or trust the recording: chia-bypass trust {folder}"
 
 
 def _runs_for_real(entry: Entry) -> bool:

@@ -12,12 +12,13 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
+from chia_bypass.bypass.config import BypassConfig
 from chia_bypass.bypass.parser import load_config
 from chia_bypass.control import environment, handshake
 from chia_bypass.control.bypass_yaml import bypass_yaml, grown_yaml
 from chia_bypass.control.declared_files import declared_in
 from chia_bypass.control.dry_files import DryFiles
-from chia_bypass.control.foreign_rules import check_yaml, recorded_rules
+from chia_bypass.control.foreign_rules import check_patterns, check_real, recorded_rules
 from chia_bypass.control.named_calls import named_calls
 from chia_bypass.control.new_run import new_run
 from chia_bypass.control.private_folder import control_folder, discard
@@ -83,12 +84,23 @@ class ReplaySession:
         self.notes: tuple[str, ...] = ()
         """What is worth knowing about the nodes of a rehearsal, once it has begun."""
 
+    def rules(self) -> BypassConfig | None:
+        """What the bypass YAML says; None: the recording was cut off before it had one.
+
+        Raises UsageError for what is wrong in it, and for a stranger's patterns that may not end.
+        """
+        if self.yaml is None:
+            return None
+        rules = load_config(self.yaml)
+        if self.foreign:
+            check_patterns(rules, self.recording.folder)
+        return rules
+
     def __enter__(self) -> ReplaySession:
         folder, foreign = self.recording.folder, self.foreign
-        if self.yaml is not None:  # before anything is started
-            rules = load_config(self.yaml)
-            if foreign:
-                check_yaml(rules, self._options, folder)
+        rules = self.rules()  # before anything is started
+        if rules is not None and foreign:
+            check_real(rules, self._options, folder)
         if self._own_ray:
             check_size(self.recording)
         grows = self._options.on_miss == "record"

@@ -131,13 +131,11 @@ def _print_table(replayed: Replayed) -> None:
 
 def print_forecast(session: ReplaySession) -> None:
     """Print what the replay would run for real."""
-    from chia_bypass.bypass.parser import load_config
     from chia_bypass.control.dry_run import every_function, forecast
     from chia_bypass.replay_engine.policy import OnMiss
 
-    recording, policy, yaml = session.recording, session.policy, session.yaml
-    rules = load_config(yaml) if yaml is not None else every_function(recording)
-    expected = forecast(recording, policy, rules)
+    recording, policy, rules = session.recording, session.policy, session.rules()
+    expected = forecast(recording, policy, rules or every_function(recording))
     terminal.table(
         ("function", "why", "calls", "time", "needs"),
         ((one.function, one.why, len(one.calls), _time((one,)), _amounts(one)) for one in expected),

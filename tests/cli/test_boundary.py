@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import shutil
@@ -125,11 +126,16 @@ def a_run_without_times(root: Path) -> None:
 
 
 def an_index_of_another(root: Path) -> None:
-    """The index leads to a segment of another recording, and the manifest vouches for it."""
+    """The index leads to a segment that is not there, beside the recording."""
+    led_to(root, "../../theirs/segments/x")
+
+
+def led_to(root: Path, segment: str) -> None:
+    """Have the index lead to this segment, and the manifest vouch for it."""
     from chia_bypass.recording.index_file import pack_index, unpack_index
 
     index = unpack_index((root / INDEX).read_bytes())
-    index.names[:] = ["../../theirs/segments/x"] * len(index.names)
+    index.names[:] = [segment] * len(index.names)
     forged = pack_index(index)
     (root / INDEX).write_bytes(forged)
     closed = Recording.open(root, tolerant=True).contents.closed[-1]
@@ -249,6 +255,25 @@ def test_every_command_ends_with_one_line(
         assert len(ours) <= 1, f"{name}: {printed.err}"
         assert status in (0, 1) or printed.err or "fault" in printed.out, name
         assert outside(place) == before, f"{name} wrote outside of the recording"
+
+
+def test_nothing_of_another_recording_comes_out(
+    place: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(place / "r")
+    for name, secret in (("r", "harmless one"), ("theirs", "CONFIDENTIAL")):
+        make_recording(place / name, [Made("loop:f", secret, arguments={"x": secret})])
+    theirs, ours = (segment(place / name) for name in ("theirs", "r"))
+    assert theirs.stat().st_size == ours.stat().st_size, "the index fits both"
+    led_to(place / "r", f"../../theirs/segments/{theirs.stem}")
+    run(["inspect", "theirs", "loop.0/0"])
+    assert "CONFIDENTIAL" in capfd.readouterr().out
+    for command in (*COMMANDS.values(), ["inspect", "r", "loop.0/0"]):
+        signal.alarm(SECONDS)
+        run(command)
+        assert "CONFIDENTIAL" not in "".join(capfd.readouterr())
+    for archive in place.glob("*.tar.gz"):
+        assert b"CONFIDENTIAL" not in gzip.decompress(archive.read_bytes())
 
 
 def test_the_cases_are_not_sound(place: Path) -> None:

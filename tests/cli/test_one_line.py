@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.recording_builder import Made, make_recording
+from support.sample_records import make_run
 from support.terminals import in_pipe
 
+from chia_bypass.recording.folder import RunFolder
 from chia_bypass_cli import terminal
 
 FORGED = "x\n::error::faked\n##[error]faked\r\n\u2028missed: faked\nThe archive will contain:"
@@ -36,6 +39,19 @@ def test_no_line_is_the_recordings(arguments: tuple[str, ...], tmp_path: Path) -
     lines = done.stdout.decode().splitlines()
     assert not any(map(is_command, lines))
     assert not any(line.startswith(("missed", "The archive")) for line in lines)
+    assert any("faked" in line for line in lines)
+
+
+def test_no_line_of_the_list_of_a_pack_is_the_recordings(tmp_path: Path) -> None:
+    run = replace(make_run(), command=("python", f"{FORGED}\n  hosts: none"))
+    with RunFolder.create(tmp_path / "r", run, "host") as made:
+        made.close(0, 2.0)
+    done = in_pipe("pack", tmp_path / "r", "-o", tmp_path / "p.tar.gz", "--yes")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.decode().splitlines()
+    assert not any(map(is_command, lines))
+    assert sum(line.startswith("  hosts:") for line in lines) <= 1
+    assert sum(line.startswith("The archive") for line in lines) <= 1
     assert any("faked" in line for line in lines)
 
 

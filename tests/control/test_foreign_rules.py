@@ -13,11 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.recording_builder import Made, make_recording
 from support.sample_records import make_run
+from support.terminals import text_in_pipe
 
 from chia_bypass.control.foreign_rules import too_slow
 from chia_bypass.control.replay_nodes import MOST_NODES
 from chia_bypass.control.replay_session import ReplaySession
 from chia_bypass.errors import RecordingCorrupt, UsageError
+from chia_bypass.exit_status import ExitStatus
 from chia_bypass.options import ReplayOptions
 from chia_bypass.ownership.whose import make_own
 from chia_bypass.recording.folder import RunFolder
@@ -70,6 +72,20 @@ def test_a_pattern_that_may_never_end_is_refused(pattern: str, folder: Path) -> 
         entered(folder, live=["build"])
     make_own(folder)
     entered(folder)
+
+
+@pytest.mark.parametrize("command", ["replay", "resume"])
+def test_nor_is_it_tried_to_foretell_what_would_run(command: str, tmp_path: Path) -> None:
+    folder = tmp_path / "tagged"
+    make_recording(folder, [Made("loop:build", 1, tag="a" * 40)])
+    (folder / BYPASS_YAML).write_text("bypass:\n  build: {bypass: true, tags: ['(a+)+b']}\n")
+    done = text_in_pipe(command, folder, "--dry-run")  # one that hangs is killed
+    assert done.returncode == ExitStatus.USAGE, done.stderr
+    assert "the pattern '(a+)+b' of build" in done.stderr
+    yaml(folder, "false")
+    foretold = text_in_pipe(command, folder, "--dry-run")
+    assert foretold.returncode == 0, foretold.stderr
+    assert "1 recorded calls would run for real" in foretold.stdout
 
 
 @pytest.mark.parametrize("pattern", FAST)

@@ -429,7 +429,7 @@ def _verified(root: Path) -> None:
 
 def _asked(root: Path) -> None:
     from chia_bypass.bypass.parser import load_config
-    from chia_bypass.control.foreign_rules import check_yaml
+    from chia_bypass.control.foreign_rules import check_patterns, check_real
     from chia_bypass.control.replay_session import located
     from chia_bypass.options import ReplayOptions
     from chia_bypass.ownership.whose import is_foreign
@@ -437,7 +437,9 @@ def _asked(root: Path) -> None:
     is_foreign(root)
     _, yaml = located(root)
     if yaml is not None:
-        check_yaml(load_config(yaml), ReplayOptions(), root)
+        rules = load_config(yaml)
+        check_patterns(rules, root)
+        check_real(rules, ReplayOptions(), root)
 
 
 def _grown(root: Path) -> None:

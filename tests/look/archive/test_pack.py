@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.recording_builder import Made, make_recording
 from support.sample_recording import BIG, write_small
 from support.sample_records import encoded, make_call, make_result, make_run
 from support.terminals import text_in_pipe
@@ -131,6 +132,12 @@ def test_secrets_in_the_texts_of_errors_that_leave_are_found(tmp_path: Path) -> 
     assert (path, secret.kind) == ("loop.0/0", "API key")
 
 
+def test_a_secret_in_a_tag_that_leaves_is_found(tmp_path: Path) -> None:
+    make_recording(tmp_path / "r", [Made("loop:f", 1, tag="sk-" + "a1B2" * 8)])
+    ((path, secret),) = leaving(Recording.open(tmp_path / "r"), Choice(everything=True)).secrets
+    assert (path, secret.kind) == ("loop.0/0, its tag", "API key")
+
+
 def test_an_incomplete_recording_stays_incomplete(tmp_path: Path) -> None:
     recording = Recording.open(write_small(tmp_path / "r", closed=False))
     assert not round_trip(recording, Choice(everything=True), tmp_path).complete
@@ -170,6 +177,16 @@ HOSTILE = {
     "a device": member("r/manifest", type=tarfile.CHRTYPE),
     "a folder": member("r/segments", type=tarfile.DIRTYPE),
     "two folders": member("other/manifest"),
+    "a file with holes": member(
+        "r/segments/a.seg",
+        pax_headers={
+            "GNU.sparse.major": "0",
+            "GNU.sparse.minor": "1",
+            "GNU.sparse.name": "r/segments/a.seg",
+            "GNU.sparse.map": "3000000000,10",
+            "GNU.sparse.size": "3000000010",
+        },
+    ),
 }
 
 

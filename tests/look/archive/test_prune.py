@@ -47,6 +47,15 @@ def test_what_a_replay_uses_stays(folder: Path) -> None:
     assert [path.name for path in folder.parent.iterdir()] == ["r"]
 
 
+def test_what_a_link_leads_to_is_pruned_and_stays_where_it_is(folder: Path) -> None:
+    link = folder.with_name("link")
+    link.symlink_to(folder)
+    prune(Recording.open(link))
+    assert link.is_symlink()
+    assert prunable(Recording.open(folder)) == Prunable((), (), (), 0)
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["link", "r"]
+
+
 def test_a_recording_that_is_written_to_is_left_alone(folder: Path) -> None:
     recording = Recording.open(folder)
     with RunFolder.extend(folder, make_run("second"), "host") as run:
