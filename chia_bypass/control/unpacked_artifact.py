@@ -46,7 +46,7 @@ class UnpackedArtifact:
         working = scratch / "working"
         working.mkdir()
         for one in recording.contents.loop_files:
-            if one.read and one.kept and not PurePosixPath(one.path).is_absolute():
+            if one.kept and not PurePosixPath(one.path).is_absolute():
                 _write(recording, working, one)
         return UnpackedArtifact(folder, working, Path(found[0].working))
 

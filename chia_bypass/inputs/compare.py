@@ -3,8 +3,9 @@
 Pure. Whoever looks after the run finds what its calls wrote, and it is none of their inputs. So an
 entry is as it should be if it is as it was before the call; and, where a call of the recording
 wrote it, also if it is as it was before or after any such call, if one of them made it in the first
-place, or if it has been cleared away. What a call has written since, for real, is an input of those
-that come after it: it must be just what they read.
+place, or if it has been cleared away. What a driver found when it began may also be as the run left
+it. What a call has written since, for real, is an input of those that come after it: it must be
+just what they read.
 """
 
 from __future__ import annotations
@@ -32,6 +33,11 @@ class Recorded(NamedTuple):
     """Gives the entries of a folder by their names relative to it, without children."""
 
 
+Change = tuple[bytes | None, bytes | None]
+"""The states of a path before and after something was done to it, as `Entry.state`; None: there is
+nothing."""
+
+
 @dataclass(slots=True)
 class Writes:
     """What calls of a recording wrote, by absolute path."""
@@ -39,6 +45,7 @@ class Writes:
     _states: defaultdict[str, set[bytes]] = field(default_factory=lambda: defaultdict(set))
     _made: set[str] = field(default_factory=set)
     _anew: Collection[str] = frozenset()
+    _by_driver: defaultdict[str, set[Change]] = field(default_factory=lambda: defaultdict(set))
 
     def anew(self, paths: Collection[str]) -> Writes:
         """The same, where calls have written ``paths`` since the recorded run ended."""
@@ -54,10 +61,20 @@ class Writes:
         if before is None:
             self._made.add(path)
 
-    def explain(self, path: str, state: bytes | None) -> bool:
-        """Whether the recorded run itself may have left that state; None: there is nothing."""
-        known = None if path in self._anew else self._states.get(path)
-        return known is not None and (state is None or path in self._made or state in known)
+    def add_of_driver(self, path: str, before: bytes | None, after: bytes | None) -> None:
+        """The driver of a run found the state ``before``, and the run left ``after``."""
+        self._by_driver[path].add((before, after))
+
+    def explain(self, path: str, then: bytes | None, now: bytes | None) -> bool:
+        """Whether the state ``now`` may be there since the recorded run itself left it, where its
+        call met ``then``; None: there is nothing."""
+        if path in self._anew:
+            return False
+        known = self._states.get(path)
+        if known is not None and (now is None or path in self._made or now in known):
+            return True
+        # What the driver had made by then it has made again, or this is another loop.
+        return (then, now) in self._by_driver.get(path, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +227,7 @@ def _differences(
     now = looked.entry
     whole = Difference(then.place, hide(looked.named.path), then.entry.kind, now.kind)
     if Kind.DIRECTORY not in (then.entry.kind, now.kind) or then.entry.kind is not now.kind:
-        if wrote.explain(then.path, now.state) or ignored(looked.named.path):
+        if wrote.explain(then.path, then.entry.state, now.state) or ignored(looked.named.path):
             return None, True
         return whole, False
     old, new = then.listing(), {hide(name): entry for name, entry in now.all() if name}
@@ -218,7 +235,7 @@ def _differences(
     left = [
         name
         for name in differing
-        if not wrote.explain(f"{then.path}/{name}", _state(new.get(name)))
+        if not wrote.explain(f"{then.path}/{name}", _state(old.get(name)), _state(new.get(name)))
         and not ignored(f"{looked.named.path}/{name}")
     ]
     if differing and not left:

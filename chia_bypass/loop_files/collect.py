@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from chia_bypass.loop_files import watch
 from chia_bypass.loop_files.reading import AsRead, Room, digest_of, read
@@ -69,7 +69,7 @@ class Begun:
             found = read(path, Room(0, watch.ROOM), str(folder))
             if found is not None:
                 with (folder / "command").open("a") as file:
-                    file.write(ascii((path, *found, True)) + "\n")
+                    file.write(ascii((path, *found, True, True)) + "\n")
 
     def walk(self) -> Iterator[tuple[str, os.stat_result]]:
         """The files in the working directory, relative, as many as are looked at."""
@@ -132,9 +132,9 @@ class Begun:
         folder = self.control / watch.FOLDER
         names = (*map(str, drivers), "command")
         notes = [note for name in names for note in _notes(folder / name)]
-        sources = {path for path, _, source in notes if source and path.endswith(".py")}
+        sources = {one.path for one in notes if one.source and one.path.endswith(".py")}
         met: set[str] = set()
-        for path, noted, source in notes:
+        for path, noted, source, reads in notes:
             # A source is read for tracebacks and the like, too. What was changed since the start
             # is the run's own: a result of its calls, say. And a hidden file that the loop does not
             # write may hold secrets, or belong to a tool.
@@ -147,6 +147,7 @@ class Begun:
                     noted.size,
                     bytes.fromhex(noted.digest),
                     noted.mode,
+                    read=reads,
                     kept=noted.kept == noted.size and not source,
                     source=source,
                 )
@@ -191,12 +192,22 @@ class Begun:
         return (self.control / watch.FOLDER / file.digest.hex()).read_bytes()
 
 
+class _Note(NamedTuple):
+    """What a process noted of a file."""
+
+    path: str
+    as_read: AsRead
+    source: bool
+    reads: bool
+    """It read the file; else it overwrote it."""
+
+
 def _is_hidden(name: str) -> bool:
     """Whether a path in the working directory has a part that begins with a dot."""
     return not name.startswith("/") and (name.startswith(".") or "/." in name)
 
 
-def _notes(path: Path) -> Iterator[tuple[str, AsRead, bool]]:
+def _notes(path: Path) -> Iterator[_Note]:
     """The lines of one process; one that was cut off by a kill is no note."""
     try:
         lines = path.read_text("ascii").split("\n")[:-1]
@@ -204,7 +215,7 @@ def _notes(path: Path) -> Iterator[tuple[str, AsRead, bool]]:
         return
     for line in lines:
         try:
-            where, size, mode, digest, kept, changed, source = ast.literal_eval(line)
+            where, size, mode, digest, kept, changed, source, reads = ast.literal_eval(line)
         except (ValueError, SyntaxError):
             continue
-        yield where, AsRead(size, mode, digest, kept, changed), source
+        yield _Note(where, AsRead(size, mode, digest, kept, changed), source, reads)

@@ -17,7 +17,7 @@ _AT_MOST: Final = 2**40
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A file that is in the sandbox as the loop read it."""
+    """A file that is in the sandbox as the loop found it."""
 
     path: str
     file: LoopFile
@@ -59,7 +59,8 @@ def compare(
     """Compare the files of a recorded loop with those for a command in ``working``.
 
     ``comes_back``: whether a served call puts a file back. Of what the run made, this and what a
-    driver wrote is not there at the beginning in a sandbox, since it will be; all else stays.
+    driver wrote is not there at the beginning in a sandbox, since it will be; what a driver has
+    overwritten is there as it was; all else stays.
     """
     changed, overwritten, restored, removed, emptied = [], [], [], [], []
     again = sandboxed and wanted != "present"
@@ -74,6 +75,8 @@ def compare(
             made = file.written and not file.before and file.left
             if again and made and (file.driver or comes_back(path)) and _digest(path) == file.left:
                 removed.append(path)
+            if again and file.kept and file.written and _digest(path) == (file.left or None):
+                restored.append(Restored(path, file))
             continue
         if file.source or not file.digest:
             continue

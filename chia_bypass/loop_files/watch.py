@@ -1,4 +1,5 @@
-"""In a Python process of a recorded command: which files it reads before the run writes them.
+"""In a Python process of a recorded command: which files it reads, or overwrites, before the run
+has written them.
 
 Runs at every Python start below ``record``: builtin modules only at the top. Each file is noted as
 it is opened, before anything can change it, and its content is copied while there is room for it.
@@ -101,9 +102,13 @@ class _Watcher:
     def _renamed(self, source: Any, target: Any, *folders: int) -> None:
         self._removed(source)
         path = _path(target)
-        self._met.add(path)
-        if self._counts(path):
-            self._writes(path)
+        if not self._counts(path):
+            self._met.add(path)
+            return
+        self._writes(path)
+        if path not in self._met:
+            self._met.add(path)
+            self._note(path, reads=False)
 
     def _removed(self, given: Any, *folders: Any) -> None:
         if any(folder not in (None, -1) for folder in folders):
@@ -168,8 +173,8 @@ class _Watcher:
             return
         self._met.add(path)
         reads = not flags & _WRITES or (flags & os.O_RDWR and not flags & os.O_TRUNC)
-        if reads and not sys._getframe(2).f_code.co_filename.startswith(_IMPORTING):
-            self._note(path, source=False)
+        if not sys._getframe(2).f_code.co_filename.startswith(_IMPORTING):
+            self._note(path, reads=bool(reads))
 
     def _counts(self, path: str) -> bool:
         """Whether it is one of the loop's own, by its path alone."""
@@ -178,14 +183,14 @@ class _Watcher:
         inside = path[len(self._working) :].split("/")
         return OF_TOOLS.isdisjoint(inside) and not path.startswith(self._without)
 
-    def _note(self, path: str, *, source: bool) -> None:
+    def _note(self, path: str, *, source: bool = False, reads: bool = True) -> None:
         from chia_bypass.loop_files.reading import Room, read
 
         room = Room(0 if source else self._room, self._left)
         found = read(path, room, self._folder)
         if found is not None:
             self._room, self._left = self._room - found.kept, self._left - found.size
-            line = repr((path, *found, source)).encode("ascii", "backslashreplace") + b"\n"
+            line = repr((path, *found, source, reads)).encode("ascii", "backslashreplace") + b"\n"
             name = f"{self._folder}/{self._pid}"
             file = os.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:

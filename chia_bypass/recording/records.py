@@ -440,15 +440,15 @@ class LoopFile:
     path: str
     """Relative to the working directory of the run, where it is inside; else absolute."""
     size: int = 0
-    """Bytes, as it was read."""
+    """Bytes, as it was read, or before a driver overwrote it."""
     digest: bytes = b""
-    """Of the content, as it was read; empty if it was not, or was too large."""
+    """Of the content, likewise; empty if neither happened, or it was too large."""
     mode: int = 0
-    """Permissions, as it was read."""
+    """Permissions, likewise."""
     read: bool = True
     """It was there when the run began, and a driver read it before the run wrote it."""
     kept: bool = False
-    """The content that was read is a blob, unless it is empty."""
+    """That content is a blob, unless it is empty."""
     source: bool = False
     """It was imported, or is a script that the command names."""
     before: bool = True

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from chia_bypass.completion.order import is_plain
+from chia_bypass.inputs.compare import Change
+from chia_bypass.inputs.entries import Entry, Kind
+from chia_bypass.outputs.entries import UNKNOWN
 from chia_bypass.outputs.left_index import LeftIndex, Moved
 from chia_bypass.outputs.restore import LeftBy, PastState
 from chia_bypass.recording.index import NONE, Siblings, siblings
@@ -45,13 +48,20 @@ class Answers(Protocol):
 
 
 class Aftermath(NamedTuple):
-    """What recorded runs did to files that no argument names."""
+    """What recorded runs did to files, besides what calls wrote at paths that arguments name."""
 
     runs: Sequence[tuple[float, float]]
     """When each began and ended, in seconds since the epoch; one that was killed ended with the
     last call that it kept."""
-    left: Mapping[str, Collection[bytes]]
-    """Digests of what they left, by path relative to their working directory; empty: nothing."""
+    by_calls: Mapping[str, Collection[Change]]
+    """By absolute path. What a call found is UNKNOWN where nobody noted it."""
+    by_drivers: Mapping[str, Change]
+    """What drivers wrote: as they found it, and as the run left it."""
+
+    def left(self, path: str) -> Collection[bytes | None]:
+        """The states in which the file at an absolute path was left."""
+        states = {after for _, after in self.by_calls.get(path, ())}
+        return states | {self.by_drivers[path][1]} if path in self.by_drivers else states
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,18 +213,28 @@ class Index:
         return self._writes
 
     def aftermath(self) -> Aftermath:
-        """What recorded runs did to files that no argument names."""
+        """As Aftermath says. Raises RecordingCorrupt and Malformed."""
         contents = self.recording.contents
         ended = {one.run: one.finished for one in contents.closed}
         last = 0.0
         if any(run.id not in ended for run in contents.runs):
             newest = (attempts[-1].result.finished for attempts in contents.results.values())
             last = max(newest, default=0.0)
-        left: defaultdict[str, set[bytes]] = defaultdict(set)
+        by_calls: defaultdict[str, set[Change]] = defaultdict(set)
+        by_drivers: dict[str, Change] = {}
+        places = {Path(one.working) for one in contents.surroundings if one.working}
         for file in contents.loop_files:
-            if file.written:
-                left[file.path].add(file.left)
-        return Aftermath([(run.started, ended.get(run.id, last)) for run in contents.runs], left)
+            for place in places if file.written and not file.folder else ():
+                path = str(place / file.path)
+                if file.driver:
+                    found = _state(file.digest) or (UNKNOWN if file.before else None)
+                    by_drivers[path] = (found, _state(file.left))
+                else:  # nobody knows how often, and what was there between
+                    by_calls[path].add((UNKNOWN, _state(file.left)))
+        for path, before, after in self._left.changes():
+            by_calls[path].add((before, after))
+        runs = [(run.started, ended.get(run.id, last)) for run in contents.runs]
+        return Aftermath(runs, by_calls, by_drivers)
 
     def left(self, path: str) -> Sequence[LeftBy]:
         """The files that the call at ``path`` left, and those that it had dispatched."""
@@ -233,3 +253,8 @@ class Index:
         if stored.result.blob is not None:
             return stored.result.blob
         return bytes(self.recording.document(stored))
+
+
+def _state(digest: bytes) -> bytes | None:
+    """Of a file with that content; empty: there is none."""
+    return Entry(Kind.FILE, digest=digest).state if digest else None

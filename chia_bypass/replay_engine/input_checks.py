@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from typing import Any, Final
 
 from chia_bypass.engine import Invocation
-from chia_bypass.inputs.compare import Writes, alike, compare
+from chia_bypass.inputs.compare import Comparison, Writes, alike, compare
 from chia_bypass.inputs.entries import Limits
 from chia_bypass.inputs.findings import Inputs
 from chia_bypass.inputs.observe import Look, look_at, written
@@ -81,6 +81,18 @@ class InputChecks:
 
         ``ignored``: globs of paths that need not be as they were. Raises RecordingCorrupt.
         """
+        found, unknown = self._compared(result, now, ignored)
+        return Inputs(
+            tuple(map(str, found.changed)),
+            tuple(dict.fromkeys(one.place for one in found.changed)),
+            len(found.absent),
+            len(found.unchecked) + unknown,
+        )
+
+    def _compared(
+        self, result: Result, now: Look, ignored: Sequence[str]
+    ) -> tuple[Comparison, int]:
+        """With how many files of its source nobody knows."""
         hide = partial(self._policy.redaction.shown, function=result.call.function)
         now, by_source, unknown = self._with_sources(result, now)
         named = (one for one in result.inputs if not one.place.startswith(PLACE))
@@ -91,12 +103,7 @@ class InputChecks:
             partial(_fits, ignored),
             hide,
         )
-        return Inputs(
-            tuple(map(str, found.changed)),
-            tuple(dict.fromkeys(one.place for one in found.changed)),
-            len(found.absent),
-            len(found.unchecked) + unknown,
-        )
+        return found, unknown
 
     def _with_sources(self, result: Result, now: Look) -> tuple[Look, Mapping[str, Input], int]:
         """``now``, and what is at the files that the source of the recorded call had named.
@@ -119,10 +126,10 @@ class InputChecks:
         for place, entry in ((one.named.place, one.entry) for one in more.looked):
             if place not in inputs or alike(entry_of(inputs[place]), entry):
                 continue
-            runs, left = self._aftermath
-            if entry.digest in left.get(inputs[place].given, ()):
+            after = self._aftermath
+            if entry.state in after.left(inputs[place].path):
                 del inputs[place]
-            elif any(began < entry.changed / 1e9 < ended for began, ended in runs):
+            elif any(began < entry.changed / 1e9 < ended for began, ended in after.runs):
                 del inputs[place]
                 unknown += 1
         look = Look((*now.looked, *more.looked), (*now.absent, *more.absent), now.cut)
@@ -138,7 +145,8 @@ class InputChecks:
             result = self._index.answer(path)
             if result is None or not reads_something(result):
                 continue
-            if not self.compare(result, now, ignored).changed:
+            found, _ = self._compared(result, now, ignored)
+            if not found.changed and not found.explained:
                 return result
         return None
 
@@ -152,6 +160,11 @@ class InputChecks:
         writes = Writes()
         for wrote in self._index.writes():
             add_writes(writes, wrote, self._read)
+        for path, changes in self._aftermath.by_calls.items():
+            for before, after in changes:
+                writes.add(path, before, after)
+        for path, (found, left) in self._aftermath.by_drivers.items():
+            writes.add_of_driver(path, found, left)
         return writes
 
     def _read(self, blob: Blob) -> Any:

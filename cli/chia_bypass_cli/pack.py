@@ -107,7 +107,7 @@ def _print(leaving: Leaving) -> None:
 
 def _print_loop(loop: Artifact) -> None:
     named = tuple(file.path for file, _ in loop.files)
-    terminal.line(f"  {len(named)} files of the loop itself, {terminal.size(loop.size)}")
+    terminal.line(f"  files of the loop itself: {len(named)}, {terminal.size(loop.size)}")
     _list("files of the loop", named)
     _list("CHANGED SINCE IT READ THEM, and packed as they are now", loop.changed)
     _list("not packed", loop.left_out)

@@ -257,3 +257,15 @@ def test_every_kind_is_alike_with_itself_alone() -> None:
             recorded = Recorded("x", "/p", then, dict)
             found = compare([recorded], Look((Looked(named, now),), (), cut=False), Writes)
             assert found.unchanged == (kind is other)
+
+
+def test_what_a_driver_has_overwritten_is_explained_to_who_met_what_it_found() -> None:
+    writes = Writes()
+    writes.add_of_driver("/a", b"first", b"last")
+    writes.add_of_driver("/new", None, b"last")
+    assert writes.explain("/a", b"first", b"last")
+    assert writes.explain("/new", None, b"last")
+    for then, now in ((b"between", b"last"), (b"first", b"edited"), (b"last", b"first")):
+        assert not writes.explain("/a", then, now)
+    assert not writes.explain("/b", b"first", b"last")
+    assert not writes.anew({"/a"}).explain("/a", b"first", b"last")

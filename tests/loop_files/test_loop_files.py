@@ -47,6 +47,9 @@ Path("made").write_text("x")
 Path("made").read_text()
 Path("in/deep").read_bytes()
 open("appended", "a").write("more")
+Path("over").write_text("after")
+Path("new").write_text("after")
+os.replace("new", "swapped")
 open("updated", "r+").write("U")
 os.remove("gone")
 Path(".hidden").read_text()
@@ -84,6 +87,8 @@ BEFORE = {
     "both": "before",
     "in/deep": "deep",
     "appended": "a",
+    "over": "before",
+    "swapped": "before",
     "updated": "updated",
     "gone": "g",
     "untouched": "u",
@@ -160,6 +165,8 @@ def test_what_the_run_wrote_is_known_by_what_it_left(ran: Ran) -> None:
         "renamed": (False, digest("x"), True),
         "others": (False, digest("x\n"), False),
         "appended": (True, digest("amore"), True),
+        "over": (True, digest("after"), True),
+        "swapped": (True, digest("after"), True),
         "gone": (True, b"", True),
         "cleared/file": (True, b"", False),
         "out/deep/result": (False, digest("r"), True),
@@ -169,6 +176,15 @@ def test_what_the_run_wrote_is_known_by_what_it_left(ran: Ran) -> None:
         ".lock": (True, b"", True),
     }
     assert all(ran.files[name].driver for name in ("both", ".state/step", "cache.db"))
+
+
+def test_what_a_driver_overwrites_is_kept_as_it_was(ran: Ran) -> None:
+    was = {name: ran.files[name] for name in ("appended", "over", "swapped")}
+    assert {name: (file.digest, file.kept) for name, file in was.items()} == {
+        name: (digest(BEFORE[name]), True) for name in was
+    }
+    assert ran.begun.content(was["over"]) == b"before"
+    assert not any(file.kept for name, file in ran.files.items() if file.left and not file.before)
 
 
 def test_folders_that_a_driver_made_are_known(ran: Ran) -> None:
@@ -190,7 +206,8 @@ def test_a_replay_begins_where_the_run_began_if_nobody_else_wrote_since(
     inside = compare(files, ran.working, None, sandboxed=True)
     assert (inside.changed, inside.overwritten) == ((), ())
     arrange(inside, [str(ran.working)], recording)
-    now = {name: (ran.working / name).read_text() for name in (".state/step", "both", "updated")}
+    names = (".state/step", "appended", "both", "over", "swapped", "updated")
+    now = {name: (ran.working / name).read_text() for name in names}
     assert now == {name: BEFORE[name] for name in now}
     with contextlib.closing(sqlite3.connect(ran.working / "cache.db")) as database:
         assert database.execute("select * from t").fetchall() == []

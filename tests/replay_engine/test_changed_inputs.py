@@ -51,6 +51,58 @@ def unchanged(loops: Loops) -> None:
         assert loops.real_runs() == []
 
 
+NEXT = """
+import pathlib
+
+STATE, BEST = (pathlib.Path(name).absolute() for name in ("state.txt", "best.txt"))
+
+@ChiaFunction(num_cpus=0)
+def read(path):
+    real("read")
+    return pathlib.Path(path).read_text()
+
+@ChiaFunction(num_cpus=0)
+def improve(text):
+    real("improve")
+    BEST.write_text(text)
+    return text + "!", BEST
+
+for _ in range(2):
+    before, best = get(read.chia_remote(STATE)), get(read.chia_remote(BEST))
+    after, _ = get(improve.chia_remote(before))
+    new = STATE.with_suffix(".new")
+    new.write_text(after)
+    new.rename(STATE)
+    print(before, best, after)
+"""
+
+
+def test_a_loop_that_rewrites_what_its_calls_read_replays_as_it_went(loops: Loops) -> None:
+    """Afterwards there is what its driver, and a call without saying so, left for the next run."""
+    loops.write(NEXT)
+    state, best = loops.folder / "state.txt", loops.folder / "best.txt"
+    state.write_text("a")
+    best.write_text("none")
+    recorded = loops.record()
+    assert recorded.returncode == 0, recorded.stderr
+    assert recorded.stdout == "a none a!\na! a a!!\n"
+    assert len(loops.real_runs()) == 6
+    for done in (loops.chia_bypass("check", "r"), loops.check(), loops.check("--no-sandbox")):
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == recorded.stdout
+        assert (state.read_text(), best.read_text()) == ("a!!", "a!")
+    assert loops.real_runs() == []
+    # What a call read of the run's own must be made anew: a driver that does not is no such run.
+    loops.write(NEXT.replace("new.rename(STATE)", "new.unlink()"))
+    assert loops.check("--no-sandbox").returncode == 21
+    loops.write(NEXT)
+    state.write_text("b")
+    assert loops.check().returncode == 21
+    missed = loops.replay()
+    assert missed.returncode == 20
+    assert f"path ({state}): content changed" in missed.stderr
+
+
 def gone(loops: Loops) -> None:
     """What is not here is served and counted."""
     tree = loops.folder / "tree"

@@ -46,7 +46,7 @@ class Artifact:
         working = Path(found[0].working)
         files, changed, left_out = [], [], []
         for file in recording.contents.loop_files:
-            if not file.read:
+            if not file.read and not file.kept:
                 continue
             if file.path.startswith("/") or ".." in PurePosixPath(file.path).parts:
                 left_out.append(f"{file.path}: outside of the working directory")
