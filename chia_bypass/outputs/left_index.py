@@ -73,16 +73,6 @@ class LeftIndex:
     def _places(self, root: str) -> tuple[str, ...]:
         return (root,) if self._moved is None else self._moved.places(root)
 
-    def changes(self) -> Iterator[tuple[str, bytes | None, bytes | None]]:
-        """What calls did to files: absolute recorded paths, with the states before and after.
-
-        Raises RecordingCorrupt and Malformed.
-        """
-        for result in self.results:
-            for left in result.files:
-                for entry in self.entries(left) if not left.state else ():
-                    yield f"{left.root}/{entry.name}", entry.before, entry.state
-
     def entries(self, left: Left) -> list[LeftEntry]:
         """What a call left in a folder. Raises RecordingCorrupt and Malformed."""
         return unpack_entries(left, self._read)
@@ -105,7 +95,10 @@ class LeftIndex:
         return dict(found)
 
     def all_entries(self) -> Iterator[tuple[Result, Left, LeftEntry]]:
-        """All that calls left, with the result that it belongs to."""
+        """All that calls left, with the result that it belongs to.
+
+        Raises RecordingCorrupt and Malformed.
+        """
         for result in self.results:
             for left in result.files:
                 for entry in self.entries(left):

@@ -231,8 +231,9 @@ class Index:
                     by_drivers[path] = (found, _state(file.left))
                 else:  # nobody knows how often, and what was there between
                     by_calls[path].add((UNKNOWN, _state(file.left)))
-        for path, before, after in self._left.changes():
-            by_calls[path].add((before, after))
+        for _, left, entry in self._left.all_entries():
+            if not left.state:  # a tree is no file
+                by_calls[f"{left.root.rstrip('/')}/{entry.name}"].add((entry.before, entry.state))
         runs = [(run.started, ended.get(run.id, last)) for run in contents.runs]
         return Aftermath(runs, by_calls, by_drivers)
 

@@ -188,7 +188,7 @@ class RemoteServer:
         return found
 
     def aftermath(self) -> Aftermath:
-        """What recorded runs did to files that no argument names."""
+        """What recorded runs did to files, besides what calls wrote at their arguments."""
         found: Aftermath = self._ask("aftermath")
         return found
 
