@@ -12,7 +12,8 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from functools import lru_cache
+from typing import Annotated, Final, Literal, NamedTuple
 
 from chia_bypass.checked_fields import Unfit
 from chia_bypass.fault_rules import FORM, FaultRule
@@ -23,8 +24,7 @@ def flag(option: str) -> str:
     return "--fault" if option == "faults" else "--" + option.replace("_", "-")
 
 
-@dataclass(frozen=True, slots=True)
-class Phrasing:
+class Phrasing(NamedTuple):  # it travels with each served call: see Answer
     """How a message says options: as whoever reads it gives them."""
 
     keywords: bool = False
@@ -135,6 +135,7 @@ def _fault(rule: str) -> str:
         raise Unfit(FORM, rule, str(error)) from None
 
 
+@lru_cache(maxsize=16)
 def _entries_and_bytes(limits: str) -> tuple[int, int]:
     entries, megabytes = map(int, limits.split(":"))
     return entries, megabytes * 1024**2

@@ -228,9 +228,9 @@ def actor_identity(handle: Any) -> tuple[str, str]:
 
 
 def _global_worker() -> Any:
-    from ray._private import worker
+    import ray._private.worker  # for each call: a third of the time that `from` takes
 
-    return worker.global_worker
+    return ray._private.worker.global_worker
 
 
 def connection() -> Any:
@@ -244,9 +244,9 @@ def connect_as_a_dispatch_does() -> None:
     """``ray.init`` as Ray does it by itself at the first dispatch, for the facts that are needed
     just before that.
     """
-    from ray._private import auto_init_hook
+    import ray._private.auto_init_hook
 
-    auto_init: Any = auto_init_hook.auto_init_ray
+    auto_init: Any = ray._private.auto_init_hook.auto_init_ray
     auto_init()
 
 

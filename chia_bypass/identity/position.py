@@ -99,7 +99,7 @@ class Position:
 
     def start(self, name: str) -> str:
         """The name, unique within the parent, of one more plain actor or task started here."""
-        label = _VOLATILE.sub("*", name)
+        label = _lasting(name)
         if self.lane != MAIN_LANE:
             label = f"{label}({self.lane})"
         return self.parent.number_started(quote(label, safe="()[]<>*.:"))
@@ -108,7 +108,7 @@ class Position:
         """The name, unique within the parent, of what this lane is given by one more plain task, or
         method of a plain actor, that is called ``what``.
         """
-        return self.parent.number_started(f"{PLAIN}{self.lane}/{_VOLATILE.sub('*', what)}")
+        return self.parent.number_started(f"{PLAIN}{self.lane}/{_lasting(what)}")
 
     def adopt(self) -> None:
         """Belong to the thread and asyncio task that is running."""
@@ -125,6 +125,12 @@ _process: Position | None = None
 """The task of this process, for threads that started before we could see it."""
 _find: Callable[[], Position | None] | None = None
 """Says where a worker process is that does not run a call."""
+
+
+@functools.lru_cache(maxsize=1_000)
+def _lasting(name: str) -> str:
+    """``name`` without what is another one in each run."""
+    return _VOLATILE.sub("*", name)
 
 
 def _owner() -> tuple[int, int]:

@@ -18,7 +18,7 @@ from typing import Final
 from chia_bypass.inputs.digests import LEFT_OUT
 from chia_bypass.inputs.entries import Kind
 from chia_bypass.inputs.observe import Change
-from chia_bypass.inputs.paths import Named, paths_in
+from chia_bypass.inputs.paths import Named, may_name, paths_in
 from chia_bypass.outputs.entries import UNKNOWN
 
 _COARSE: Final = 5
@@ -99,6 +99,8 @@ class Touches:
 
     def add_value(self, value: object, since: int, entries: int) -> None:
         """Note what a value names and what was changed ``since``, at most so many ``entries``."""
+        if not may_name((value,)):
+            return
         for named in paths_in([("value", value)], words=False).named:
             real = os.path.realpath(named.path)
             if real != named.path:

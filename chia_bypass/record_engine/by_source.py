@@ -40,6 +40,8 @@ def inputs_by_source(
             return ()
         working = session.working.rstrip("/")
         paths = candidates(texts, source_file(function), working, os.getcwd())  # noqa: PTH109
+        if not paths:
+            return ()
         return tuple(_inputs(session, working, paths, {one.path for one in noted}, hide))
     except Exception:  # the result is worth more than what is noted beside it
         return (UNSEEN_INPUT,)

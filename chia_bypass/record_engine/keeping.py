@@ -31,15 +31,14 @@ class Keeping:
 
     def __init__(self, engine: RecordEngine, function: str) -> None:
         self._engine, self._function = engine, function
-        self._without = recording_of(str(engine.context.folder))
+        recording = engine.context.session.recording
+        self._without = recording_of(recording)
         declared = [one for one in _declared(engine) if named(function, (one.function,))]
         self._watched = [
             _Watched(one, self._look(_folder(one), one)) for one in declared if not one.state
         ]
         self._trees = [
-            tree_states.look(one.state, _folder(one), (str(engine.context.folder),))
-            for one in declared
-            if one.state
+            tree_states.look(one.state, _folder(one), (recording,)) for one in declared if one.state
         ]
         self._since = touched.now()
 

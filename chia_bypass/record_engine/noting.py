@@ -61,7 +61,9 @@ def begin_noting(engine: RecordEngine, function: str, invocation: Invocation) ->
         found = paths_in(bind(*invocation.call))
         if not found.named and not found.cut:
             return None
-        scope = _Scope(Limits(*options.inputs_limits), recording_of(str(engine.context.folder)))
+        scope = _Scope(
+            Limits(*options.inputs_limits), recording_of(engine.context.session.recording)
+        )
         return Noting(engine.redaction, function, found, scope)
     except Exception:  # what is no path after all, to the operating system
         return None

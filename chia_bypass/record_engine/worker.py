@@ -52,11 +52,11 @@ class RecordToken(NamedTuple):  # pickled in half the time that a dataclass take
         for object_id, path, index in self.producers:
             engine.producers.learn_object(object_id, Reference(path, index))
         attempt = attempt_number()
-        entered = partial(_entered, engine, position.Parent(attempt_path(call.path, attempt)))
-        with entered():
+        parent = position.Parent(attempt_path(call.path, attempt))
+        with engines.activated(engine), position.inside(parent):
             kept = self.captured
             value = captured(engine, call, attempt, body, invocation) if kept else body()
-        return drained_within(value, entered)
+        return drained_within(value, partial(_entered, engine, parent))
 
 
 @contextmanager

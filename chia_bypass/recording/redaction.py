@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from chia_bypass.names import named
@@ -52,6 +53,12 @@ _PASSWORD_OR_PORT: Final = "-p"
 _NO_PASSWORD: Final = re.compile(r"\d+|no:.*|[./~].*|[a-z_.]+|-.*")
 """What stands behind ``-p`` of other programs: ports, plugins, paths, names."""
 _PARAMETER: Final = re.compile(rf"(?i:(?:\w*_)?(?:{_NAME}|pass|pwd|credentials?)(?:_\w*)?)")
+
+
+@lru_cache(maxsize=1_000)
+def _is_secret(parameter: str) -> bool:
+    """Whether the name of a parameter says that it is given one."""
+    return _PARAMETER.fullmatch(parameter) is not None
 
 
 class Secret(NamedTuple):
@@ -136,7 +143,7 @@ class Redaction:
 
         ``name``: of the parameter that it is given to, which may say that it is one.
         """
-        if name and _PARAMETER.fullmatch(name):
+        if name and _is_secret(name):
             return REDACTED
         # Cut only afterwards: half of a key looks like none.
         text = self.shown(render(value, 4 * limit), function)

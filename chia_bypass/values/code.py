@@ -34,8 +34,7 @@ def strings_in(function: Callable[..., Any]) -> frozenset[str]:
 
 def source_file(function: Callable[..., Any]) -> str:
     """The file that it was defined in, as its code tells; empty: it has no code."""
-    code = _code_of(function)
-    return "" if code is None else code.co_filename
+    return _source_files(function)
 
 
 def function_digest(function: FunctionType) -> bytes:
@@ -96,6 +95,14 @@ def _strings_in(function: Callable[..., Any]) -> frozenset[str]:
 
 
 _strings: Final = OncePerFunction(_strings_in)
+
+
+def _source_file(function: Callable[..., Any]) -> str:
+    code = _code_of(function)
+    return "" if code is None else code.co_filename
+
+
+_source_files: Final = OncePerFunction(_source_file)
 
 
 def _place(code: CodeType) -> tuple[str, str, int]:

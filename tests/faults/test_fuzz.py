@@ -38,8 +38,8 @@ def test_hostile_folders_only_raise_declared_errors(tmp_path: Path) -> None:
 
 PLANTED = """
 import sys, time
-sys.path.insert(0, {beside!r})
-import fuzz_folders as fuzz
+sys.path.insert(0, {tests!r})
+from faults import fuzz_folders as fuzz, opening_steps
 
 kept = []
 
@@ -49,7 +49,7 @@ def planted(root):
         {bug}
 
 fuzz.SECONDS, fuzz.LONGEST_WAIT = 1.0, 8.0
-fuzz.STEPS = (*fuzz.STEPS, planted)
+opening_steps.STEPS = (*opening_steps.STEPS, planted)
 fuzz.main(["fuzz_folders.py", "--plain", "-runs=40"])
 """
 
@@ -69,7 +69,7 @@ fuzz.main(["fuzz_folders.py", "--plain", "-runs=40"])
     ],
 )
 def test_the_campaign_finds_what_is_planted(tmp_path: Path, bug: str, said: str) -> None:
-    program = PLANTED.format(beside=str(SCRIPT.parent), bug=bug)
+    program = PLANTED.format(tests=str(SCRIPT.parents[1]), bug=bug)
     done = run(tmp_path, "-c", program)
     assert done.returncode != 0
     assert said in done.stderr
