@@ -79,8 +79,13 @@ class Quiet:
             for ident, frame in sys._current_frames().items()
             if ident not in self._looking
         }
-        beginning = (thread for thread in threading.enumerate() if thread.ident is None)
-        return {**places, **{id(thread): None for thread in beginning}}
+        return {**places, **dict.fromkeys(map(id, _beginning()))}
+
+
+def _beginning() -> list[threading.Thread]:
+    """Threads that were started, and of which nothing can be told yet, even if they have an id."""
+    active = threading._active  # type: ignore[attr-defined]
+    return [thread for thread in threading.enumerate() if active.get(thread.ident) is not thread]
 
 
 def _dispatches(frame: FrameType | None) -> bool:

@@ -72,6 +72,32 @@ def test_threads_that_are_only_beginning_are_waited_for() -> None:
         assert begun[-1] == 30
 
 
+def test_a_thread_that_has_an_id_and_has_not_begun_is_waited_for() -> None:
+    stuck, go_on = threading.Event(), threading.Event()
+
+    class Slow(threading.Thread):
+        """The system takes the processor from it in the middle of its beginning."""
+
+        def _set_native_id(self) -> None:
+            stuck.set()
+            go_on.wait()
+            super()._set_native_id()  # type: ignore[misc]
+
+    slow = Slow()
+    starter = threading.Thread(target=slow.start)
+    starter.start()
+    stuck.wait()
+    try:
+        assert slow.ident
+        quiet = Quiet()
+        quiet.wait(0.02)
+        assert gave_up(quiet)
+    finally:
+        go_on.set()
+        starter.join()
+        slow.join()
+
+
 def test_threads_that_wait_are_no_reason_to_wait(chain: Chain) -> None:
     sleeping = threading.Event()
     sleeper = threading.Thread(target=sleeping.wait)

@@ -29,6 +29,15 @@ OWN = ImportedClasses([MODULE])
 TESTS = Path(__file__).resolve().parents[1]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _others_are_left_alone() -> Iterator[None]:
+    """What is there before is no garbage, and is not gone through each time."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(autouse=True)
 def _nothing_ran() -> Iterator[None]:
     gc.collect()
