@@ -87,7 +87,7 @@ class RecordSession:
         None: the command submitted a job, which records by itself on the node of its driver; the
         folder was given up for it.
         """
-        # A fifth of what this process imports: not before the command runs.
+        # Not before the command runs: much is imported for it.
         from chia_bypass.control.recorded import Ending
 
         ending = Ending(

@@ -194,7 +194,8 @@ def record(
             _tell_start(folder, session.not_own)
         with launch.signals_held():  # what comes when the command has ended must not stop us
             with live_line.shown("recording", partial(_progress, folder), quiet=quiet) as draw:
-                status = launch.run(command, session.environment(os.environ), draw)
+                environment = session.environment(os.environ)
+                status = launch.run(command, environment, draw, meanwhile=record_report.prepare)
             recorded = session.finish(status)
     if recorded is None:  # a job records: where, was said when it was submitted
         raise typer.Exit(status)

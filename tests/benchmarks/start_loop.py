@@ -34,7 +34,8 @@ def started_by(parent: int) -> int:
 
 
 if __name__ == "__main__":
-    ray.init(num_cpus=2, logging_level="ERROR", log_to_driver=False)
+    # A dashboard takes seconds, now more and now less, in each of the three.
+    ray.init(num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
     began = time.perf_counter()
     value = get(step.chia_remote(0))
     first = time.perf_counter() - began
