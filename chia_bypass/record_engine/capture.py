@@ -18,7 +18,7 @@ from chia_bypass.errors import CannotKeep, Miss
 from chia_bypass.identity import position
 from chia_bypass.identity.producers import FOREIGN, is_reference
 from chia_bypass.outputs.keep import NOTHING_KEPT, Kept
-from chia_bypass.ray_private import attempt_number, is_cancelled
+from chia_bypass.ray_private import is_cancelled
 from chia_bypass.record_engine.by_source import inputs_by_source
 from chia_bypass.record_engine.engine import RecordEngine
 from chia_bypass.record_engine.keeping import Keeping, begin_keeping
@@ -69,7 +69,7 @@ def captured(
     If Ray runs it again, and what it returned before is kept, that is returned, and nothing runs.
     Of a generator the outcome is what it yields and how it ends, kept before the end is out.
     """
-    if attempt_number():
+    if attempt:
         before = returned_before(engine, call, invocation)
         if before is not None:
             return cast("R", before[0])
