@@ -4,8 +4,8 @@
 
 Each program is drawn from its seed alone, by `draw`, and no rule or number of the simulation was
 chosen with any of them in view. It is carried out on lean nodes of this machine, once before it is
-measured, so that its workers are there: its calls sleep. What is predicted is the median over 20
-orders of the nodes; what is measured, the mean of the runs. ACCURACY.md has the figures.
+measured, so that its workers are there: its calls sleep. What is predicted is the mean over 20
+orders of the nodes, what is measured the mean of the runs. ACCURACY.md has the figures.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ def measured(first: int, count: int, runs: int) -> Iterator[tuple[int, str, floa
     on = cluster_of(*NODES)
     for seed in range(first, first + count):
         kind, program = draw(seed, dispatch)
-        predicted = predict(program, on).makespan
+        predicted = mean(predict(program, on).makespans)
         times = []
         for _ in range(1 + runs):
             begun = time.perf_counter()
