@@ -24,7 +24,7 @@ def flag(option: str) -> str:
     return "--fault" if option == "faults" else "--" + option.replace("_", "-")
 
 
-class Phrasing(NamedTuple):  # it travels with each served call: see Answer
+class Phrasing(NamedTuple):  # one travels with each served call: a dataclass would be slower
     """How a message says options: as whoever reads it gives them."""
 
     keywords: bool = False

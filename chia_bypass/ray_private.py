@@ -228,7 +228,7 @@ def actor_identity(handle: Any) -> tuple[str, str]:
 
 
 def _global_worker() -> Any:
-    import ray._private.worker  # for each call: a third of the time that `from` takes
+    import ray._private.worker  # for each call: `from` would take three times as long
 
     return ray._private.worker.global_worker
 

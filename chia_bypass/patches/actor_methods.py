@@ -25,7 +25,7 @@ class _Here(threading.local):
 _here = _Here()
 
 
-class unwatched:  # twice for each method: in a third of the time that a generator takes
+class unwatched:  # a generator would take three times as long, twice for each method
     """Inside, what this thread asks of actors is no business of the loop's: it is ours."""
 
     __slots__ = ("_before",)

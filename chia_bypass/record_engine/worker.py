@@ -53,7 +53,7 @@ class RecordToken(NamedTuple):  # pickled in half the time that a dataclass take
             engine.producers.learn_object(object_id, Reference(path, index))
         attempt = attempt_number()
         parent = position.Parent(attempt_path(call.path, attempt))
-        with engines.activated(engine), position.inside(parent):
+        with engines.activated(engine), position.inside(parent):  # sooner than by `_entered`
             kept = self.captured
             value = captured(engine, call, attempt, body, invocation) if kept else body()
         return drained_within(value, partial(_entered, engine, parent))

@@ -49,7 +49,7 @@ class Source:
     reading: Reading = AS_IT_IS
 
     def __reduce__(self) -> tuple[Callable[[bytes], Source], tuple[bytes]]:
-        """It travels with each served call: packed once, and built once by whoever gets it."""
+        """It travels with each served call: it is packed once, and built once by who gets it."""
         return _unpacked, (_packed(self),)
 
     def is_here(self) -> bool:
@@ -121,8 +121,8 @@ class Answer:
     """How options are said if it cannot be rebuilt."""
 
     def __reduce__(self) -> tuple[type[Answer], tuple[Any, ...]]:
-        """In a third of the time that a dataclass takes by itself: there is one for each call."""
-        return Answer, _ANSWER(self)
+        """One is pickled for each call, which takes a dataclass by itself three times as long."""
+        return Answer, _fields_of(self)
 
     @property
     def plain(self) -> bool:
@@ -193,7 +193,7 @@ class Answer:
         return bytes(self.source.read(self.document))
 
 
-_ANSWER: Final = attrgetter(*(field.name for field in fields(Answer)))
+_fields_of: Final = attrgetter(*(field.name for field in fields(Answer)))
 
 
 def hold(seconds: float) -> None:

@@ -36,24 +36,21 @@ def run(
     environment: Mapping[str, str],
     on_poll: Callable[[], None] | None = None,
     enter: Callable[[], None] | None = None,
-    meanwhile: Callable[[], None] | None = None,
 ) -> int:
     """Run ``command`` in the foreground; returns its exit status, 128 + n after signal n.
 
-    ``on_poll`` is called about ten times a second while it runs, ``meanwhile`` once, while it
-    begins; ``enter`` in the command's process before it is that. To be called in the main thread
-    before other threads are started, since those would take the signals. Raises UsageError,
-    CommandNotFound (127) or CommandNotExecutable (126) if nothing was started.
+    ``on_poll`` is called about ten times a second while it runs; ``enter`` in the command's process
+    before it is that. To be called in the main thread before other threads are started, since those
+    would take the signals. Raises UsageError, CommandNotFound (127) or CommandNotExecutable (126)
+    if nothing was started.
     """
     program = _resolve(command, environment)
     with signals_held() as previous_mask:
         child = _spawn(program, command, environment, previous_mask, enter)
         try:
-            if meanwhile is not None:
-                meanwhile()
             return _wait(child, on_poll)
         except BaseException:
-            # From what is called here: whoever called us will not wait for the command any more.
+            # From on_poll: whoever called us will not wait for the command any more.
             os.kill(child, signal.SIGTERM)
             os.waitpid(child, 0)
             raise

@@ -178,6 +178,7 @@ def record(
 
     from chia_bypass.control.record_session import RecordSession
     from chia_bypass.errors import UsageError
+    from chia_bypass.hook.preload import preload
     from chia_bypass_cli import launch, live_line, record_report
 
     command = command_of(context)
@@ -193,9 +194,9 @@ def record(
         if not quiet:
             _tell_start(folder, session.not_own)
         with launch.signals_held():  # what comes when the command has ended must not stop us
+            preload("chia_bypass.control.recorded")  # for `finish`; its thread takes no signals
             with live_line.shown("recording", partial(_progress, folder), quiet=quiet) as draw:
-                environment = session.environment(os.environ)
-                status = launch.run(command, environment, draw, meanwhile=record_report.prepare)
+                status = launch.run(command, session.environment(os.environ), draw)
             recorded = session.finish(status)
     if recorded is None:  # a job records: where, was said when it was submitted
         raise typer.Exit(status)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +12,6 @@ if TYPE_CHECKING:
     from chia_bypass.control.recorded import Recorded
     from chia_bypass.options import RecordOptions
     from chia_bypass.recording.summary import FunctionSummary
-
-
-def prepare() -> None:
-    """Import what the end of a recording needs: a fifth of what this process imports."""
-    importlib.import_module("chia_bypass.control.recorded")
-    importlib.import_module("chia_bypass.outputs.summary")
 
 
 def report(folder: Path, recorded: Recorded, status: int, options: RecordOptions) -> int:

@@ -28,7 +28,7 @@ def test_hostile_bytes_only_raise_declared_errors(tmp_path: Path) -> None:
 
 def test_hostile_folders_only_raise_declared_errors(tmp_path: Path) -> None:
     """The same of whole folders: each is opened, read, listed, verified and added to."""
-    runs = RUNS // 8
+    runs = RUNS // 4
     done = run(tmp_path, FOLDERS, "--plain", f"-runs={runs}")
     assert done.returncode == 0, done.stderr
     executions, _, kept, *_ = done.stdout.split()
