@@ -75,14 +75,16 @@ class _Builder:
             self._left_out += 1
             return
         number = self._number[span.path] = len(self._calls)
-        shape = self._shape(row.call.options)
         where = row.call.parent.partition("@")[0]
+        shape = self._shape(row.call.options, row.call.function, where.count("/"))
         self._calls.append(_Call(number, span, shape, row.call.lane, where, span.producers))
 
-    def _shape(self, options: Mapping[str, Any]) -> int:
+    def _shape(self, options: Mapping[str, Any], function: str, depth: int) -> int:
+        """Its number. Ray's classes are also by function, and by how deep it is dispatched."""
         shape = self._shape_of(options)
         asks = tuple(sorted(shape.asks.items()))
-        key = (asks, shape.spread, shape.node, shape.soft, shape.group, shape.bundle)
+        where = (shape.spread, shape.node, shape.soft, shape.group, shape.bundle)
+        key = (asks, where, function, depth)
         if key not in self._shapes:
             self._shapes[key] = len(self._shape_list)
             self._shape_list.append(shape)

@@ -104,3 +104,7 @@ class Program:
     """Calls that never finished, which are not in it."""
     guessed: bool = False
     """The recording does not say what lanes waited for: it is concluded from when they went on."""
+    news: float = 0.1
+    """Seconds within which a node learns of room on another one, when is chance: every so often
+    Ray has nodes tell what they have (`raylet_report_resources_period_milliseconds`).
+    """

@@ -1,53 +1,143 @@
-"""The simulated calls that wait for a node, and which of them a node may not take yet."""
+"""The simulated calls that wait: of whom, and at which node Ray's requests for workers do.
+
+Ray asks for a worker where a call was dispatched. If no node has room, the request waits there, or
+where the call could run, until that node has room, or tells it of another one that has.
+"""
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from chia_bypass.plan.machines import Machine
 from chia_bypass.plan.program import Shape
 
 PENDING = 10
-"""Leases that Ray asks for at a time for a class: more calls wait where they come from."""
+"""Requests that Ray has for a class at a time, or one for each node: more calls wait without."""
+
+
+@dataclass(slots=True, eq=False)
+class Client:
+    """What dispatches calls of a class on a node: workers are asked for on its behalf."""
+
+    number: int
+    """The class."""
+    near: Machine
+    calls: deque[int] = field(default_factory=deque)
+    """Those that wait, in their order: the first has the next worker, whoever it was asked for."""
+    requests: int = 0
+    """How many of its requests wait."""
+
+
+class Site:
+    """The requests that wait at a node."""
+
+    __slots__ = ("_cpus", "_demand", "_of", "_rank", "_sharing", "classes", "node", "skipped")
+
+    def __init__(self, node: Machine, cpus: Sequence[float], rank: Sequence[int]) -> None:
+        """``cpus`` that a call of each class asks for; ``rank`` of each class: a node looks at
+        them in that order.
+        """
+        self.node, self._cpus, self._rank = node, cpus, rank
+        self._of: dict[int, deque[Client]] = {}
+        self.classes: list[int] = []
+        """Those of which any waits, in their order."""
+        self.skipped: set[int] = set()
+        """Those of them that were passed over."""
+        self._demand = 0.0
+        """CPUs that all of them ask for."""
+        self._sharing = 0
+        """Classes that ask for any."""
+
+    def put(self, client: Client) -> None:
+        """A request of that client waits here."""
+        number = client.number
+        cpus = self._cpus[number]
+        if number not in self._of:
+            self._of[number] = deque()
+            insort(self.classes, number, key=self._rank.__getitem__)
+            self._sharing += cpus > 0
+        self._of[number].append(client)
+        self._demand += cpus
+
+    def first(self, number: int) -> Client | None:
+        """Whose request of that class is next. Ray cancels those of clients without a call."""
+        while number in self._of:
+            client = self._of[number][0]
+            if client.calls:
+                return client
+            self.take(number)
+        return None
+
+    def take(self, number: int) -> None:
+        """The next request of that class waits no longer."""
+        queue, cpus = self._of[number], self._cpus[number]
+        queue.popleft().requests -= 1
+        self._demand -= cpus
+        if not queue:
+            del self._of[number]
+            self.classes.remove(number)
+            self.skipped.discard(number)
+            self._sharing -= cpus > 0
+
+    def passes_over(self, number: int) -> bool:
+        """Ray's fair share: `LocalLeaseManager::GrantScheduledLeasesToWorkers` passes over a class
+        that has more workers than the mean of those that wait, if they ask for more CPUs than the
+        node has.
+        """
+        node = self.node
+        if not self._cpus[number] or self._demand <= node.total.get("CPU", 0.0):
+            above = False
+        else:
+            above = node.running.get(number, 0) > node.granted // self._sharing
+        (self.skipped.add if above else self.skipped.discard)(number)
+        return above
 
 
 class Queues:
-    """A queue for each class of calls, known by its number."""
+    """All of them."""
 
-    def __init__(self, shapes: Sequence[Shape]) -> None:
-        self._shapes = shapes
-        self.of: list[deque[int]] = [deque() for _ in shapes]
-        """The calls of each class, the longest waiting first."""
-        self.waiting: set[int] = set()
-        """Classes with calls in their queues."""
+    def __init__(
+        self, shapes: Sequence[Shape], nodes: Sequence[Machine], rank: Sequence[int]
+    ) -> None:
+        cpus = [0.0 if shape.group >= 0 else shape.asks.get("CPU", 0.0) for shape in shapes]
+        self._sites = [Site(node, cpus, rank) for node in nodes]
+        self._busy: dict[int, Site] = {}
+        """Those at which anything waits, and some at which nothing does any more."""
+        self._clients: dict[tuple[int, int], Client] = {}
+        self._pending = max(PENDING, len(nodes))
+        self.in_groups: dict[int, deque[Client]] = {}
+        """Requests for the bundles of placement groups, of each class."""
 
-    def put(self, number: int, call: int) -> None:
-        """A call of that class waits."""
-        self.of[number].append(call)
-        self.waiting.add(number)
+    def client(self, number: int, near: Machine) -> Client:
+        """The one that dispatches calls of that class on that node."""
+        key = near.number, number
+        if key not in self._clients:
+            self._clients[key] = Client(number, near)
+        return self._clients[key]
 
-    def take(self, number: int) -> int:
-        """The longest waiting call of the class, which waits no longer."""
-        queue = self.of[number]
-        call = queue.popleft()
-        if not queue:
-            self.waiting.discard(number)
-        return call
+    def asks_for_more(self, client: Client) -> bool:
+        """Whether Ray has another request for it."""
+        return client.requests < min(len(client.calls), self._pending)
 
-    def is_above_its_share(self, number: int, node: Machine) -> bool:
-        """Ray's fair share: `DispatchScheduledTasksToWorkers`, when there are too few CPUs."""
-        running = node.running
-        mine = running.get(number, 0)
-        if not mine:
-            return False
-        shapes = self._shapes
-        demand = 0.0
-        for other in self.waiting:
-            if other in node.classes:
-                demand += shapes[other].asks.get("CPU", 0) * min(len(self.of[other]), PENDING)
-        if demand <= node.total.get("CPU", 0):
-            return False
-        classes = {n for n, count in running.items() if count}
-        classes |= {n for n in self.waiting if n in node.classes and "CPU" in shapes[n].asks}
-        return mine > sum(running.values()) / len(classes) if classes else False
+    def waiting(self) -> list[int]:
+        """All calls that wait."""
+        return [call for client in self._clients.values() for call in client.calls]
+
+    def put(self, client: Client, node: Machine) -> Site:
+        """A request of that client waits at that node."""
+        site = self._busy[node.number] = self._sites[node.number]
+        site.put(client)
+        return site
+
+    def at(self, node: Machine) -> Site:
+        """What waits at that node."""
+        return self._sites[node.number]
+
+    def elsewhere(self, node: Machine) -> list[Site]:
+        """What waits at other nodes."""
+        for number in [number for number, site in self._busy.items() if not site.classes]:
+            del self._busy[number]
+        return [site for number, site in self._busy.items() if number != node.number]

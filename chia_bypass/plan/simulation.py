@@ -1,31 +1,27 @@
 """Carrying out a program on a cluster that is only described: when would each call run, and where.
 
-Time is a heap of events. Placing follows Ray 2.54: the node of the dispatcher as long as half of it
-is free, else the emptiest ones; queues by class; a lease that is used again by calls of its class
-for half a second; and a node with more demand for CPUs than it has skips classes that have more
-than their fair share, so that it may leave CPUs idle for a moment.
+Time is a heap of events: lanes that go on, calls that end, and nodes that tell the others what they
+have. `scheduler` says which call has which node.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from random import Random
+from typing import Any
 
 from chia_bypass.plan.cluster import Cluster
 from chia_bypass.plan.deadlock import told
-from chia_bypass.plan.groups import Groups
 from chia_bypass.plan.lanes import RunningLane
-from chia_bypass.plan.machines import Machine, Nodes
+from chia_bypass.plan.machines import Machine
 from chia_bypass.plan.program import Do, Program
-from chia_bypass.plan.queues import PENDING, Queues
 from chia_bypass.plan.run import Run
+from chia_bypass.plan.scheduler import Scheduler
 from chia_bypass.plan.workers import Workers
 
 _LEASE = 0.5
 """Seconds for which a worker takes further calls of a class without asking its node."""
-_PLENTY = 1e9
-"""How much there is of what a description does not say."""
 
 
 class Simulation:
@@ -37,13 +33,12 @@ class Simulation:
         """``warm``: a worker for each CPU is there already."""
         count = len(program.works)
         self._program = program
-        random = Random(seed)
-        self._nodes = Nodes(cluster.nodes(), random, dict.fromkeys(cluster.unsaid, _PLENTY))
-        self._heap: list[tuple[float, int, int, int | RunningLane]] = []
+        self._heap: list[tuple[float, int, Callable[[Any], None], Any]] = []
         self._sequence = 0
         self._now = 0.0
-        kinds = [node.kind for node in self._nodes.all]
-        self.run = Run.empty(cluster, count, kinds)
+        self._scheduler = Scheduler(program, cluster, Random(seed), self._start, self._later)
+        nodes = self._scheduler.nodes.all
+        self.run = Run.empty(cluster, count, [node.kind for node in nodes])
         self._place: list[Machine | None] = [None] * count
         self._lease = [0.0] * count
         self._inputs = [0] * count
@@ -53,43 +48,35 @@ class Simulation:
         self._parent: list[RunningLane | None] = [None] * count
         self._left = [0] * count
         """Lanes of each call that have not ended."""
-        self._queues = Queues(program.shapes)
-        self._groups = Groups(program.groups, self._nodes)
-        self._workers = [Workers(n.total.get("CPU", 0.0), warm=warm) for n in self._nodes.all]
-        self._able: list[list[Machine]] = []
-        pins = self._nodes.standing_for(program.pins, (shape.node for shape in program.shapes))
-        for number, shape in enumerate(program.shapes):
-            in_group = shape.group >= 0
-            pin = pins.get(shape.node)
-            self._able.append([] if in_group else self._nodes.register(number, shape, pin))
+        self._workers = [Workers(n.total.get("CPU", 0.0), warm=warm) for n in nodes]
 
     def carry_out(self) -> Run:
         """Until it ends, or nothing moves."""
         for _, begin, lanes in self._program.drivers:
             for steps in lanes:
-                self._push(begin, 1, RunningLane(steps, -1, self._nodes.head))
+                self._push(begin, self._advance, RunningLane(steps, -1, self._scheduler.nodes.head))
         heap = self._heap
         while heap:
-            self._now, _, kind, what = heappop(heap)
-            if kind == 0:
-                self._finish(what)  # type: ignore[arg-type]
-            else:
-                self._advance(what)  # type: ignore[arg-type]
-        self.run.end = self._now
+            self._now, _, do, what = heappop(heap)
+            do(what)
         self._find_stuck()
         return self.run
 
-    def _push(self, at: float, kind: int, what: int | RunningLane) -> None:
+    def _push(self, at: float, do: Callable[[Any], None], what: object) -> None:
         self._sequence += 1
-        heappush(self._heap, (at, self._sequence, kind, what))
+        heappush(self._heap, (at, self._sequence, do, what))
+
+    def _later(self, seconds: float, place: Machine) -> None:
+        self._push(self._now + seconds, self._scheduler.hear_of, place)
 
     def _advance(self, lane: RunningLane) -> None:
+        self.run.end = self._now
         steps, count = lane.steps, len(lane.steps)
         while lane.at < count:
             do, amount, which, calls = steps[lane.at]
             lane.at += 1
             if do is Do.THINK:
-                self._push(self._now + amount, 1, lane)
+                self._push(self._now + amount, self._advance, lane)
                 return
             if do is Do.DISPATCH:
                 self._dispatch(which, lane)
@@ -101,10 +88,9 @@ class Simulation:
                     self._block(lane)
                     return
             elif do is Do.MAKE:
-                self._groups.asked.append(which)
-                self._place_groups()
+                self._scheduler.make_group(which)
             else:
-                self._remove_group(which)
+                self._scheduler.remove_group(which)
         if lane.call >= 0:
             self._left[lane.call] -= 1
             if not self._left[lane.call]:
@@ -130,7 +116,7 @@ class Simulation:
             assert place is not None
             lane.gave = True
             place.give_back({"CPU": cpus})
-            self._serve(place)
+            self._scheduler.serve(place)
 
     def _unblock(self, lane: RunningLane) -> None:
         """It takes them again, whether or not they are free."""
@@ -162,30 +148,24 @@ class Simulation:
 
     def _make_ready(self, call: int) -> None:
         self.run.ready[call] = self._now
-        number = self._program.works[call].shape
-        if not self._queues.of[number]:
-            place = self._find(number, call)
-            if place is not None:
-                self._start(call, place, self._now)
-                return
-        self._queues.put(number, call)
-        self.run.scarce[call] = self._scarcest(number)
+        self._scheduler.dispatch(call, self._near(call))
+        if self.run.granted[call] < 0:
+            self.run.scarce[call] = self._scheduler.scarcest(self._program.works[call].shape)
 
-    def _find(self, number: int, call: int) -> Machine | None:
-        shape = self._program.shapes[number]
-        if shape.group >= 0:
-            bundles = self._groups.places(shape)
-            return next((bundle for bundle in bundles if bundle.has_room(shape.asks)), None)
+    def _near(self, call: int) -> Machine:
+        """The node of what dispatched it."""
         parent = self._parent[call]
-        return self._nodes.pick(number, shape, parent.near if parent else self._nodes.head)
+        assert parent is not None
+        return parent.near
 
-    def _start(self, call: int, place: Machine, lease: float) -> None:
+    def _start(self, call: int, place: Machine) -> None:
+        self._lease[call] = self._now
         work = self._program.works[call]
         shape = self._program.shapes[work.shape]
         place.take(shape.asks)
         node = place.host
-        if "CPU" in shape.asks:
-            node.running[work.shape] = node.running.get(work.shape, 0) + 1
+        if place is node and "CPU" in shape.asks:
+            node.hold(work.shape)
         workers = self._workers[node.number]
         delay = self._program.dispatch
         if not workers.take(self._now):
@@ -195,33 +175,36 @@ class Simulation:
         run.granted[call] = self._now
         run.started[call] = self._now + delay
         run.nodes[call] = node.number
-        self._place[call], self._lease[call] = place, lease
+        self._place[call] = place
         lanes = work.lanes
         if len(lanes) == 1 and len(lanes[0]) == 1 and lanes[0][0].do is Do.THINK:
-            self._push(self._now + delay + lanes[0][0].amount, 0, call)
+            self._push(self._now + delay + lanes[0][0].amount, self._finish, call)
         elif not lanes:
-            self._push(self._now + delay, 0, call)
+            self._push(self._now + delay, self._finish, call)
         else:
             self._left[call] = len(lanes)
             for steps in lanes:
-                self._push(self._now + delay, 1, RunningLane(steps, call, node))
+                self._push(self._now + delay, self._advance, RunningLane(steps, call, node))
 
     def _finish(self, call: int) -> None:
         run, work = self.run, self._program.works[call]
-        run.finished[call] = self._now
+        run.finished[call] = run.end = self._now
         shape, place = self._program.shapes[work.shape], self._place[call]
         assert place is not None
         place.give_back(shape.asks)
         node = place.host
         self._workers[node.number].put_back(run.slots[call], self._now)
-        if "CPU" in shape.asks:
-            node.running[work.shape] -= 1
-        leased = self._now - self._lease[call] < _LEASE
-        if self._queues.of[work.shape] and leased and place.has_room(shape.asks):
-            self._start(self._queues.take(work.shape), place, self._lease[call])
-        if shape.group >= 0 and self._groups.is_used_up(shape.group):
-            self._remove_group(shape.group)
-        self._serve(place)
+        if place is node and "CPU" in shape.asks:
+            node.release(work.shape)
+        if self._now - self._lease[call] < _LEASE:
+            follows = self._scheduler.next_of(call, self._near(call), place)
+            if follows >= 0:
+                lease = self._lease[call]
+                self._start(follows, place)
+                self._lease[follows] = lease
+        if shape.group >= 0:
+            self._scheduler.used(shape.group)
+        self._scheduler.serve(place)
         self._tell(call)
 
     def _tell(self, call: int) -> None:
@@ -235,55 +218,6 @@ class Simulation:
         for lane in woken:
             self._unblock(lane)
 
-    def _serve(self, place: Machine) -> None:
-        """Let calls begin for which there is room now, the longest waiting first."""
-        if place is place.host:
-            self._nodes.freed(place)
-            if self._groups.asked:
-                self._place_groups()
-        queues = self._queues
-        while queues.waiting:
-            waiting = [n for n in queues.waiting if self._may_run(n, place)]
-            if not waiting:
-                return
-            ready = self.run.ready
-            number = min(waiting, key=lambda n: ready[queues.of[n][0]])
-            self._start(queues.take(number), place, self._now)
-
-    def _may_run(self, number: int, place: Machine) -> bool:
-        shape = self._program.shapes[number]
-        if place is not place.host:
-            return place in self._groups.places(shape) and place.has_room(shape.asks)
-        if shape.group >= 0 or not place.has_room(shape.asks) or number not in place.classes:
-            return False
-        return not self._queues.is_above_its_share(number, place)
-
-    def _scarcest(self, number: int) -> str:
-        """Of what such a call asks for, that of which least is free where it could run."""
-        shape = self._program.shapes[number]
-        in_group = shape.group >= 0
-        places = self._groups.bundles(shape.group) if in_group else self._able[number]
-        if not shape.asks:
-            return "placement group" if in_group and not places else ""
-        if not places:
-            return "placement group" if in_group else next(iter(shape.asks))
-        sample = places[:PENDING]
-
-        def left(name: str) -> float:
-            return sum(p.available.get(name, 0) >= a for p in sample for a in (shape.asks[name],))
-
-        return min(shape.asks, key=lambda name: (left(name), name == "CPU"))
-
-    # Groups.
-
-    def _place_groups(self) -> None:
-        for bundle in self._groups.place():
-            self._serve(bundle)
-
-    def _remove_group(self, group: int) -> None:
-        for node in self._groups.remove(group):
-            self._serve(node)
-
     # What never ends.
 
     def _find_stuck(self) -> None:
@@ -295,7 +229,7 @@ class Simulation:
             for lane in lanes:
                 if lane.call in run.blocked:
                     run.blocked[lane.call] = awaited
-        waiting = [call for queue in self._queues.of for call in queue]
-        if waiting or run.blocked or self._groups.asked or min(run.finished, default=0.0) < 0:
-            groups = [self._program.groups[g].name for g in self._groups.asked]
+        waiting, asked = self._scheduler.waiting(), self._scheduler.groups.asked
+        if waiting or run.blocked or asked or min(run.finished, default=0.0) < 0:
+            groups = [self._program.groups[group].name for group in asked]
             run.stuck = tuple(told(self._program, run, waiting, groups))

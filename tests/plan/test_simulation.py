@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -123,6 +124,48 @@ def test_uses_and_waits_are_told_by_resource() -> None:
     lic = found.uses[0]
     assert (lic.name, lic.calls, lic.waited, lic.longest) == ("lic", 2, 6, 4)
     assert dict(found.waits) == {"lic": pytest.approx(4 / 6)}
+
+
+def test_a_node_with_a_free_cpu_passes_over_calls_that_have_their_share() -> None:
+    """As a real Ray does: calls waited for seconds beside an idle CPU."""
+    shapes = [Shape({"CPU": 1.0}), Shape({"CPU": 2.0})]
+    works = [call(0, 4.0), call(1, 9.0, 1), call(2, 1.0, 1), call(3, 1.0, 1), call(4, 1.0)]
+    steps = [*goes(0, 1, 2, 3), Step(Do.THINK, 0.5), *goes(4), awaits(0, 1, 2, 3, 4)]
+    found = run(program(works, steps, shapes), cluster({"CPU": 2}, {"CPU": 2}))
+    assert found.started[:2] == [0, 0]
+    assert found.started[4] >= 4, "half of the head is free, but calls of its kind have that much"
+    alone = run(program([*works[:2], call(2, 1.0)], [*goes(0, 1, 2), awaits(0, 1, 2)], shapes),
+                cluster({"CPU": 2}, {"CPU": 2}))  # fmt: skip
+    assert alone.started == [0, 0, 0], "nothing is passed over where nobody else waits"
+
+
+def test_room_elsewhere_is_used_when_its_node_has_told_of_it() -> None:
+    works = [call(n, 1.0) for n in range(3)]
+    what = program(works, [*goes(0), Step(Do.THINK, 0.25), *goes(1, 2), awaits(0, 1, 2)])
+    ends = {run(replace(what, news=0.1), cluster({"CPU": 1}, {"CPU": 1}), n).end for n in range(9)}
+    assert ends == {2}, "the head knows of its own room at once"
+    works[0] = call(0, 9.0)
+    what = replace(what, works=tuple(works), news=0.1)
+    started = [run(what, cluster({"CPU": 1}, {"CPU": 1}), n).started[2] for n in range(9)]
+    assert all(1.25 < at <= 1.35 for at in started)
+    assert len(set(started)) > 1
+
+
+def test_what_no_node_can_hold_waits_for_ever_and_keeps_nothing_else_from_running() -> None:
+    shapes = [Shape({"CPU": 1.0}), Shape({"CPU": 64.0})]
+    found = run(program([call(0, 1.0, 1), call(1, 1.0)], goes(0, 1), shapes), cluster({"CPU": 2}))
+    assert found.started[1] == 0
+    assert found.stuck == ("1 x f wait for a node with CPU: 64",)
+
+
+def test_nodes_are_compared_by_their_cpus_and_memory_alone() -> None:
+    """As `NodeResources::CalculateCriticalResourceUtilization` does."""
+    shapes = [Shape({"CPU": 1.0, "lic": 1.0})]
+    found = run(
+        program([call(0, 1.0)], goes(0), shapes),
+        cluster({"CPU": 4, "lic": 1}, {"CPU": 9, "lic": 9}),
+    )
+    assert found.nodes == [0], "half of its CPUs are free, though none of its licences will be"
 
 
 SECONDS = st.sampled_from([0.5, 1.0, 2.0, 3.5])
