@@ -108,3 +108,7 @@ class Program:
     """Seconds within which a node learns of room on another one, when is chance: every so often
     Ray has nodes tell what they have (`raylet_report_resources_period_milliseconds`).
     """
+    retry: float = 1.0
+    """Seconds after which Ray tries again to place a group that had no room
+    (`GcsPlacementGroupManager::Tick`); 0: as soon as there is some.
+    """

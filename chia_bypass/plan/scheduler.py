@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 from chia_bypass.plan.cluster import Cluster
 from chia_bypass.plan.groups import Groups
@@ -31,10 +32,10 @@ class Scheduler:
         cluster: Cluster,
         random: Random,
         begin: Callable[[int, Machine], None],
-        later: Callable[[float, Machine], None],
+        later: Callable[[float, Callable[[Any], None], object], None],
     ) -> None:
-        """``begin`` lets a call begin in a place; ``later`` has ``hear_of`` called with it after
-        so many seconds.
+        """``begin`` lets a call begin in a place; ``later`` has something called with something
+        else after so many seconds.
         """
         self._program, self._random, self._begin, self._later = program, random, begin, later
         shapes = self._shapes = program.shapes
@@ -47,6 +48,8 @@ class Scheduler:
         """Clients of which a request was granted."""
         self._untold = set[Machine]()
         """Of what others will hear."""
+        self._retries = False
+        """Groups will be tried again."""
         self._able: list[list[Machine]] = []
         pins = self.nodes.standing_for(program.pins, (shape.node for shape in shapes))
         for number, shape in enumerate(shapes):
@@ -78,18 +81,18 @@ class Scheduler:
         if place is place.host:
             self.nodes.freed(place)
             self._serve_here(self._queues.at(place))
-            if self.groups.asked or self._queues.elsewhere(place):
+            if self.groups.asked:
+                self._retry_groups()
+            if self._queues.elsewhere(place):
                 self._tell_of(place)
         else:
             self._serve_in_group(place)
         self._settle()
 
-    def hear_of(self, place: Machine) -> None:
+    def _hear_of(self, place: Machine) -> None:
         """Others learn that there is room in that place."""
         self._untold.discard(place)
         if place is place.host:
-            if self.groups.asked:
-                self._place_groups()
             for site in self._queues.elsewhere(place):
                 self._serve_from(site, place)
         else:
@@ -208,17 +211,26 @@ class Scheduler:
                     self._begin(client.calls.popleft(), bundle)
                     self._asking.append(client)
 
-    def _place_groups(self) -> None:
+    def _retry_groups(self) -> None:
+        """There may be room now for groups that had none: they are tried every so often."""
+        if not self._program.retry:
+            self._place_groups()
+        elif not self._retries:
+            self._retries = True
+            self._later(self._random.uniform(0, self._program.retry), self._place_groups, None)
+
+    def _place_groups(self, _: object = None) -> None:
+        self._retries = False
         for bundle in self.groups.place():
             self._tell_of(bundle)
 
     def _tell_of(self, place: Machine) -> None:
         """Others learn of room in a place when its node next tells them what it has."""
         if not self._program.news:
-            self.hear_of(place)
+            self._hear_of(place)
         elif place not in self._untold:
             self._untold.add(place)
-            self._later(self._random.uniform(0, self._program.news), place)
+            self._later(self._random.uniform(0, self._program.news), self._hear_of, place)
 
     def scarcest(self, number: int) -> str:
         """Of what calls of a class ask for, that of which least is free where they could run."""

@@ -66,8 +66,8 @@ class Simulation:
         self._sequence += 1
         heappush(self._heap, (at, self._sequence, do, what))
 
-    def _later(self, seconds: float, place: Machine) -> None:
-        self._push(self._now + seconds, self._scheduler.hear_of, place)
+    def _later(self, seconds: float, do: Callable[[Any], None], what: object) -> None:
+        self._push(self._now + seconds, do, what)
 
     def _advance(self, lane: RunningLane) -> None:
         self.run.end = self._now

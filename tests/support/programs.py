@@ -40,9 +40,9 @@ def program(
     shapes: Sequence[Shape] = (Shape({"CPU": 1.0}),),
     groups: Sequence[Group] = (),
 ) -> Program:
-    """One in which a node knows at once what the others have: times can be worked out by hand."""
+    """One on a Ray that knows at once where there is room: times can be worked out by hand."""
     drivers = (("loop.0", 0.0, (tuple(steps),)),)
-    return Program(tuple(works), tuple(shapes), drivers, tuple(groups), news=0.0)
+    return Program(tuple(works), tuple(shapes), drivers, tuple(groups), news=0.0, retry=0.0)
 
 
 def cluster(*nodes: Mapping[str, float]) -> Cluster:
