@@ -45,7 +45,7 @@ Fit = Callable[[Any], Any]
 def builder(kind: Any) -> Fit:
     """Builds a record from its map. Made once a class: a recording has many of each."""
     declared = fields(kind)
-    fits = [(f.name, _fit(hints(kind)[f.name])) for f in declared]
+    fits = [(f.name, _as_it_is(hints(kind)[f.name]), _fit(hints(kind)[f.name])) for f in declared]
     required = frozenset(
         f.name for f in declared if f.default is MISSING and f.default_factory is MISSING
     )
@@ -56,23 +56,22 @@ def builder(kind: Any) -> Fit:
         if not required <= content.keys():
             missing = ", ".join(sorted(required - content.keys()))
             raise Malformed(f"{kind.__name__} without {missing}")
+        given = {}
         try:
-            return kind(**{name: fit(content[name]) for name, fit in fits if name in content})
-        except Malformed:  # which field is asked only now: there are many, and most are right
-            _name_misfit(fits, content)
-            raise
+            for name, as_it_is, fit in fits:
+                if name in content:
+                    item = content[name]
+                    given[name] = item if type(item) is as_it_is else fit(item)
+        except Malformed as error:
+            raise Malformed(f"{name}: {error}") from None
+        return kind(**given)
 
     return build
 
 
-def _name_misfit(fits: list[tuple[str, Fit]], content: Mapping[str, Any]) -> None:
-    """Raises Malformed that names the first field that does not fit."""
-    for name, fit in fits:
-        try:
-            fit(content.get(name))
-        except Malformed as error:
-            if name in content:
-                raise Malformed(f"{name}: {error}") from None
+def _as_it_is(hint: Any) -> type | None:
+    """The class of items that need no asking whether they fit, since they are what is wanted."""
+    return hint if hint in (str, bytes, int, bool) else None
 
 
 def _fit(hint: Any) -> Fit:
@@ -187,7 +186,8 @@ def given(item: Any) -> dict[str, Any]:
     kind: Any = type(item)
     names, defaults, values = _fields(kind)
     fields_ = zip(names, defaults, values(item), strict=True)
-    return {name: value for name, default, value in fields_ if value != default}
+    # Most are the very default, which is found out sooner than that they are equal to it.
+    return {n: value for n, default, value in fields_ if value is not default and value != default}
 
 
 @cache
