@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from random import Random
 
 from chia_bypass.plan.machines import Machine
 from chia_bypass.plan.program import Shape
@@ -34,13 +36,25 @@ class Client:
 class Site:
     """The requests that wait at a node."""
 
-    __slots__ = ("_cpus", "_demand", "_of", "_rank", "_sharing", "classes", "node", "skipped")
+    __slots__ = (
+        "_counts",
+        "_cpus",
+        "_demand",
+        "_of",
+        "_rank",
+        "_sharing",
+        "classes",
+        "node",
+        "skipped",
+    )
 
-    def __init__(self, node: Machine, cpus: Sequence[float], rank: Sequence[int]) -> None:
+    def __init__(
+        self, node: Machine, cpus: Sequence[float], rank: Sequence[int], counts: list[int]
+    ) -> None:
         """``cpus`` that a call of each class asks for; ``rank`` of each class: a node looks at
-        them in that order.
+        them in that order; ``counts``: how many requests of each wait at all nodes.
         """
-        self.node, self._cpus, self._rank = node, cpus, rank
+        self.node, self._cpus, self._rank, self._counts = node, cpus, rank, counts
         self._of: dict[int, deque[Client]] = {}
         self.classes: list[int] = []
         """Those of which any waits, in their order."""
@@ -60,6 +74,7 @@ class Site:
             insort(self.classes, number, key=self._rank.__getitem__)
             self._sharing += cpus > 0
         self._of[number].append(client)
+        self._counts[number] += 1
         self._demand += cpus
 
     def first(self, number: int) -> Client | None:
@@ -75,6 +90,7 @@ class Site:
         """The next request of that class waits no longer."""
         queue, cpus = self._of[number], self._cpus[number]
         queue.popleft().requests -= 1
+        self._counts[number] -= 1
         self._demand -= cpus
         if not queue:
             del self._of[number]
@@ -103,7 +119,9 @@ class Queues:
         self, shapes: Sequence[Shape], nodes: Sequence[Machine], rank: Sequence[int]
     ) -> None:
         cpus = [0.0 if shape.group >= 0 else shape.asks.get("CPU", 0.0) for shape in shapes]
-        self._sites = [Site(node, cpus, rank) for node in nodes]
+        self._shapes = shapes
+        self._counts = [0] * len(shapes)
+        self._sites = [Site(node, cpus, rank, self._counts) for node in nodes]
         self._busy: dict[int, Site] = {}
         """Those at which anything waits, and some at which nothing does any more."""
         self._clients: dict[tuple[int, int], Client] = {}
@@ -136,8 +154,26 @@ class Queues:
         """What waits at that node."""
         return self._sites[node.number]
 
-    def elsewhere(self, node: Machine) -> list[Site]:
-        """What waits at other nodes."""
-        for number in [number for number, site in self._busy.items() if not site.classes]:
-            del self._busy[number]
-        return [site for number, site in self._busy.items() if number != node.number]
+    def elsewhere(self, node: Machine, random: Random) -> Iterator[Site]:
+        """What waits at other nodes, as long as there is room on this one: whoever is told first
+        is chance.
+        """
+        numbers = list(self._busy)
+        first = int(random.random() * len(numbers))
+        for number in chain(numbers[first:], numbers[:first]):
+            site = self._sites[number]
+            if not site.classes:
+                self._busy.pop(number, None)
+            elif number != node.number:
+                if not self._is_any_wanted(node):
+                    return
+                yield site
+
+    def anybody_elsewhere(self, node: Machine) -> bool:
+        """Whether anything waits at another node, or did a moment ago."""
+        return len(self._busy) > (node.number in self._busy)
+
+    def _is_any_wanted(self, node: Machine) -> bool:
+        """Whether the node has room for any call that waits."""
+        counts = zip(self._counts, self._shapes, strict=True)
+        return any(count and node.has_room(shape.asks) for count, shape in counts)

@@ -83,7 +83,7 @@ class Scheduler:
             self._serve_here(self._queues.at(place))
             if self.groups.asked:
                 self._retry_groups()
-            if self._queues.elsewhere(place):
+            if self._queues.anybody_elsewhere(place):
                 self._tell_of(place)
         else:
             self._serve_in_group(place)
@@ -93,7 +93,7 @@ class Scheduler:
         """Others learn that there is room in that place."""
         self._untold.discard(place)
         if place is place.host:
-            for site in self._queues.elsewhere(place):
+            for site in self._queues.elsewhere(place, self._random):
                 self._serve_from(site, place)
         else:
             place.open()

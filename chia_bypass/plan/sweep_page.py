@@ -10,6 +10,8 @@ from chia_bypass.plan.sweep import Point, Range
 from chia_bypass.wording import seconds
 
 _HEIGHT = 480
+_CHANCE = 0.001
+"""Share of a makespan that is no saving: when nodes learn of each other is chance."""
 
 
 def sweep_page(cluster: str, over: Range, points: Sequence[Point]) -> str:
@@ -67,12 +69,15 @@ def rows(points: Sequence[Point]) -> list[tuple[str, ...]]:
             before = None
             continue
         times = (prediction.makespan, prediction.low, prediction.high)
-        saved = "" if before is None else _saved(before - prediction.makespan)
+        saved = "" if before is None else _saved(before, prediction.makespan)
         waits = ", ".join(f"{name} {share:.0%}" for name, share in prediction.waits[:2])
         found.append((str(point.count), *map(seconds, times), saved, waits))
         before = prediction.makespan
     return found
 
 
-def _saved(amount: float) -> str:
+def _saved(before: float, now: float) -> str:
+    amount = before - now
+    if abs(amount) < _CHANCE * before:
+        amount = 0.0
     return seconds(amount) if amount >= 0 else f"-{seconds(-amount)}"

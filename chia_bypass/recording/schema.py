@@ -57,13 +57,13 @@ def builder(kind: Any) -> Fit:
             missing = ", ".join(sorted(required - content.keys()))
             raise Malformed(f"{kind.__name__} without {missing}")
         given = {}
-        try:
-            for name, as_it_is, fit in fits:
-                if name in content:
-                    item = content[name]
+        for name, as_it_is, fit in fits:
+            if name in content:
+                item = content[name]
+                try:
                     given[name] = item if type(item) is as_it_is else fit(item)
-        except Malformed as error:
-            raise Malformed(f"{name}: {error}") from None
+                except Malformed as error:
+                    raise Malformed(f"{name}: {error}") from None
         return kind(**given)
 
     return build
