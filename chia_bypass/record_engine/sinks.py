@@ -96,7 +96,7 @@ class RemoteSink:
         packed = parcel(result, encoded, beside)
         for buffer in packed.buffers:
             self._ask("store", buffer.digest, PickleBuffer(buffer.data), large=True)
-        self._ask("keep", pack(packed.result), packed.document)
+        self._ask("keep", pack(packed.result, **packed.told), packed.document)
 
     def store(self, source: int) -> Blob:
         """Read and send it."""

@@ -99,7 +99,7 @@ def context(tmp_path: Path) -> RecordContext:
 
 def keep(recorder: Recorder, number: int, attempt: int = 0) -> None:
     packed = parcel(make_result(make_call(number), attempt=attempt), encoded(number))
-    recorder.keep(pack(packed.result), packed.document)
+    recorder.keep(pack(packed.result, **packed.told), packed.document)
 
 
 def test_a_result_that_is_sent_twice_is_kept_once_also_after_a_restart(
