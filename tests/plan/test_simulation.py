@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -238,6 +239,35 @@ def test_no_node_ever_holds_more_than_it_has_and_nothing_is_lost(
             now += amount
             assert now <= on.types[node].resources[name]
     assert max(seconds for seconds, _, _ in calls) <= found.end <= sum(s for s, _, _ in calls)
+
+
+Tree = tuple[Any, ...]
+"""Of a call: those of the calls that it dispatches and waits for."""
+TREES: st.SearchStrategy[Tree] = st.recursive(
+    st.just(()), lambda inner: st.lists(inner, max_size=4).map(tuple), max_leaves=20
+)
+
+
+@given(st.lists(TREES, min_size=1, max_size=6), st.lists(st.integers(1, 4), min_size=1, max_size=4),
+       st.sampled_from([0.0, 0.1]), st.integers(0, 9))  # fmt: skip
+def test_calls_that_ask_for_cpus_alone_never_wait_for_ever(
+    trees: list[Tree], cpus: list[int], news: float, seed: int
+) -> None:
+    """However deep they dispatch others: what waits gives back its CPUs."""
+    works: list[Work] = []
+
+    def add(tree: Tree, depth: int) -> int:
+        number = len(works)
+        works.append(call(number, 1.0))
+        below = [add(inner, depth + 1) for inner in tree]
+        steps = (Step(Do.THINK, 1.0), *goes(*below), awaits(*below))
+        works[number] = Work(span(number), min(depth, 9), (), (steps,))
+        return number
+
+    top = [add(tree, 0) for tree in trees]
+    shapes = [Shape({"CPU": float(1 + depth % max(cpus))}) for depth in range(10)]
+    what = replace(program(works, [*goes(*top), awaits(*top)], shapes), news=news)
+    assert run(what, cluster(*({"CPU": float(c)} for c in cpus)), seed).stuck == ()
 
 
 def test_many_nodes_are_used_without_looking_at_each() -> None:
