@@ -67,11 +67,11 @@ class Replayed:
     def unused(self) -> tuple[Call, ...]:
         """Recorded calls that were not asked for, without those that served calls had made.
 
-        Those are the calls below a served one, or below one that was still to be compared, and what
-        a plain actor or task dispatched while a served call was running: it may have been asked to,
-        by that call.
+        Those are the calls below a served one, below one that was still to be compared, or below
+        one that a fault broke, and what a plain actor or task dispatched while a served call was
+        running: it may have been asked to, by that call.
         """
-        left = (event.recorded for event in self.events if event.kind is Kind.COMPARED)
+        left = {e.recorded for e in self.events if e.kind in (Kind.COMPARED, Kind.FAULTED)}
         answered = {*self.served, *left}
         asked_for = {event.recorded for event in self.events}
         index = self.recording.index

@@ -49,7 +49,7 @@ def what_lacks(asked: Amounts, nodes: Sequence[Amounts]) -> str:
     lacking = [name for name, amount in asked.items() if most[name] < amount]
     if not lacking:
         return _NOT_TOGETHER
-    offered = sorted({name for node in nodes for name in node})
+    offered = sorted({n for node in nodes for n in node if not n.startswith("node:")})
     return "; ".join(_lack(name, most[name], offered) for name in lacking)
 
 
@@ -76,7 +76,7 @@ def shown(amounts: Amounts) -> str:
 def _lack(name: str, most: float, offered: Sequence[str]) -> str:
     if most:
         return f"no node has more than {most:g} of {name}"
-    near = get_close_matches(name, offered, n=1, cutoff=0)
+    near = get_close_matches(name, offered, n=1)
     nearest = f" (nearest: {near[0]})" if near else ""
     return f"no node has {name}{nearest}"
 

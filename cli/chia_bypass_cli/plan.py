@@ -16,6 +16,7 @@ from chia_bypass_cli.shared_options import AsJsonOutput
 if TYPE_CHECKING:
     from chia_bypass.plan.check import Check
     from chia_bypass.plan.cluster import Cluster
+    from chia_bypass.plan.sweep import Range
     from chia_bypass.recording.reader import Recording
 
 _EXAMPLE = """\
@@ -113,21 +114,23 @@ def plan(
 ) -> None:
     """Tell whether a cluster can run a recorded loop, and how long the loop would take there."""
     from chia_bypass.errors import UsageError
+    from chia_bypass.plan.sweep import Range
 
+    over = None if sweep is None else Range.of(sweep)
     simulates = simulate or sweep is not None
     if output is not None and not simulates:
         raise UsageError("-o draws what --simulate or --sweep finds", "Give one of them")
     if module is not None and (folder is not None or cluster == "recorded" or simulates):
         raise UsageError("--module needs --cluster FILE and no recording, and cannot be simulated")
     asking = _recording(folder) if module is None else module
-    found = _check(asking, cluster, cpus or ())
+    found = _check(asking, cluster, cpus or (), over)
     fields = _print_check(found, as_json)
     ended = True
     if simulates and not isinstance(asking, str) and not found.impossible:
-        if sweep is None:
+        if over is None:
             ended = _simulate(asking, found.cluster, output, fields)
         else:
-            ended = _sweep(asking, found.cluster, sweep, output, fields)
+            ended = _sweep(asking, found.cluster, over, output, fields)
     if fields is not None:
         from chia_bypass.look.analysis.as_json import text_of
 
@@ -143,9 +146,13 @@ def _recording(folder: Path | None) -> Recording:
     return Recording.open(folder or newest.recording(), tolerant=True)
 
 
-def _check(asking: Recording | str, described: str, cpus: Sequence[str]) -> Check:
+def _check(
+    asking: Recording | str, described: str, cpus: Sequence[str], over: Range | None
+) -> Check:
     """A recording, or the options in a module of that name, held against the cluster that
-    ``--cluster`` and ``--cpus`` describe. Raises ConfigError and UsageError.
+    ``--cluster`` and ``--cpus`` describe, or if that cannot do, the largest that is swept over.
+
+    Raises ConfigError and UsageError.
     """
     from chia_bypass.plan import cluster_file
     from chia_bypass.plan.check import check, check_options
@@ -154,7 +161,12 @@ def _check(asking: Recording | str, described: str, cpus: Sequence[str]) -> Chec
     if isinstance(asking, str):
         cluster = cluster_file.read(Path(described)).saying(cpus)
         return check_options(options_in(asking), cluster)
-    return check(asking, cluster_file.described(described, asking, cpus))
+    cluster = cluster_file.described(described, asking, cpus)
+    found = check(asking, cluster)
+    if over is not None:
+        most = cluster.resized(over.type, over.counts[-1])
+        found = check(asking, most) if found.impossible else found
+    return found
 
 
 def _print_check(found: Check, as_json: bool) -> dict[str, Any] | None:
@@ -191,17 +203,15 @@ def _simulate(
 def _sweep(
     recording: Recording,
     cluster: Cluster,
-    sweep: str,
+    over: Range,
     output: Path | None,
     fields: dict[str, Any] | None,
 ) -> bool:
     """The same with every count of a node type; returns whether the run with most of them ended."""
     from chia_bypass.plan.prediction_json import sweep_json
-    from chia_bypass.plan.sweep import Range
     from chia_bypass_cli import plan_simulated as shown
 
     program = shown.program_of(recording)
-    over = Range.of(sweep)
     points = shown.swept(program, cluster, over)
     if fields is None:
         shown.tell_sweep(points)

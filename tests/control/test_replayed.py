@@ -45,6 +45,11 @@ def test_it_is_shown_in_one_line(recording: Recording) -> None:
     assert repr(outcome_of(found)) == f"<ReplayOutcome: {told}>"
 
 
+def test_what_a_call_made_that_a_fault_broke_is_not_unused(recording: Recording) -> None:
+    found = replayed(recording, SERVED, one(Kind.FAULTED, "loop.0/1", "loop.0/1"))
+    assert found.unused == ()
+
+
 def test_a_call_that_was_still_to_be_compared_was_made(recording: Recording) -> None:
     found = replayed(recording, SERVED, COMPARED)
     assert found.unused == ()

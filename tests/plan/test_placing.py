@@ -50,6 +50,7 @@ def test_what_can_never_be_placed() -> None:
     assert (more.nearest, more.lacks) == ("build", {"chipyard": 1})
     typo = placed({"chipyrd": 1}, CLUSTER)
     assert typo.why == "no node has chipyrd (nearest: chipyard)"
+    assert placed({"xyz": 1}, CLUSTER).why == "no node has xyz", "nothing is near"
 
 
 def test_groups() -> None:

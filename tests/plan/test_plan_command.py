@@ -170,12 +170,28 @@ def test_what_is_drawn(tmp_path: Path) -> None:
     assert "Nodes of type build" in page.read_text()
 
 
+NONE = "nodes: [{type: build, count: 0, resources: {CPU: 2, sim: 2}}, {type: h, count: 1}]"
+"""No node that anything fits."""
+
+
+def test_a_sweep_begins_with_too_few_nodes(tmp_path: Path) -> None:
+    where = ("--cluster", file(tmp_path, NONE), "--cpus", "h=1")
+    assert run("plan", GOLDEN, *where)[0] == 27
+    status, out = run("plan", GOLDEN, *where, "--sweep", "build=0..1")
+    assert status == 0
+    assert "75 of 75 calls fit" in out
+    assert re.search(r"^ +0  never ends .* wait for a node with", out, re.MULTILINE)
+    assert re.search(r"^ +1  +\d+ s ", out, re.MULTILINE)
+    assert run("plan", GOLDEN, *where, "--sweep", "h=1..2")[0] == 27
+
+
+@pytest.mark.parametrize("nodes", [TWO, NONE])
 @pytest.mark.parametrize("given", ["build", "build=3..1", "build=1..1000", "nope=1..2"])
 def test_a_sweep_over_nothing_is_refused(
-    tmp_path: Path, given: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, given: str, nodes: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["plan", str(GOLDEN), "--cluster", str(file(tmp_path, TWO)), "--sweep", given])
+        main(["plan", str(GOLDEN), "--cluster", str(file(tmp_path, nodes)), "--sweep", given])
     assert ended.value.code == 2
     assert given.partition("=")[0] in capsys.readouterr().err
 
