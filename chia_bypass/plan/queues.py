@@ -28,7 +28,7 @@ class Client:
     """The class."""
     near: Machine
     calls: deque[int] = field(default_factory=deque)
-    """Those that wait, in their order: the first has the next worker, whoever it was asked for."""
+    """Those that wait, in order: the first one gets the next worker, whoever that was asked for."""
     requests: int = 0
     """How many of its requests wait."""
 
@@ -113,7 +113,7 @@ class Site:
 
 
 class Queues:
-    """All of them."""
+    """The calls and requests that wait anywhere."""
 
     def __init__(
         self, shapes: Sequence[Shape], nodes: Sequence[Machine], rank: Sequence[int]

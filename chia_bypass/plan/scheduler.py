@@ -24,7 +24,7 @@ _PLENTY = 1e9
 
 
 class Scheduler:
-    """That of one run."""
+    """Schedules the calls of one run."""
 
     def __init__(
         self,
@@ -34,8 +34,8 @@ class Scheduler:
         begin: Callable[[int, Machine], None],
         later: Callable[[float, Callable[[Any], None], object], None],
     ) -> None:
-        """``begin`` lets a call begin in a place; ``later`` has something called with something
-        else after so many seconds.
+        """``begin`` lets a call begin in a place; ``later`` calls a function with an argument after
+        so many seconds.
         """
         self._program, self._random, self._begin, self._later = program, random, begin, later
         shapes = self._shapes = program.shapes
@@ -45,11 +45,11 @@ class Scheduler:
         random.shuffle(rank)  # Ray's order of them is that of a hash table
         self._queues = Queues(shapes, self.nodes.all, rank)
         self._asking = deque[Client]()
-        """Clients of which a request was granted."""
+        """Clients that have just got a worker, and may ask for another one."""
         self._untold = set[Machine]()
-        """Of what others will hear."""
+        """Places with room that the other nodes have not heard of yet."""
         self._retries = False
-        """Groups will be tried again."""
+        """Whether it is going to try again to place groups."""
         self._able: list[list[Machine]] = []
         pins = self.nodes.standing_for(program.pins, (shape.node for shape in shapes))
         for number, shape in enumerate(shapes):
@@ -101,12 +101,12 @@ class Scheduler:
         self._settle()
 
     def make_group(self, group: int) -> None:
-        """It is asked for."""
+        """The loop asks for a placement group."""
         self.groups.asked.append(group)
         self._place_groups()
 
     def remove_group(self, group: int) -> None:
-        """What it holds is free again."""
+        """A placement group goes: what it holds is free again."""
         for node in self.groups.remove(group):
             self.serve(node)
 
@@ -118,10 +118,10 @@ class Scheduler:
     def _client(self, call: int, near: Machine) -> Client:
         return self._queues.client(self._program.works[call].shape, near)
 
-    # A request of a client.
+    # Requests for workers.
 
     def _ask(self, client: Client) -> None:
-        """As long as Ray has another one for it."""
+        """Send requests for a client, as long as Ray has another one for it."""
         shape = self._shapes[client.number]
         while self._queues.asks_for_more(client):
             client.requests += 1
@@ -139,8 +139,8 @@ class Scheduler:
         self._queues.in_groups.setdefault(client.number, deque()).append(client)
 
     def _send(self, client: Client, node: Machine | None) -> bool:
-        """It comes to the node that has room for it, or to where it is to wait; whether it is
-        granted.
+        """A request comes to the node that has room for it, or to where it is to wait; returns
+        whether it is granted.
         """
         number = client.number
         place = node or self.nodes.where_to_wait(number, self._shapes[number], client.near)
@@ -152,7 +152,7 @@ class Scheduler:
         return node is not None and self._grant(site, number)
 
     def _grant(self, site: Site, number: int) -> bool:
-        """The next one of a class that waits there has a worker of that node."""
+        """The next request of a class that waits at a node gets a worker of it, if there is one."""
         client = site.first(number)
         if client is None:
             return False
@@ -162,14 +162,14 @@ class Scheduler:
         return True
 
     def _settle(self) -> None:
-        """Those that were granted may be followed by others."""
+        """Let clients ask again that have just got a worker."""
         while self._asking:
             self._ask(self._asking.popleft())
 
-    # Room for those that wait.
+    # Room for requests that wait.
 
     def _serve_here(self, site: Site) -> None:
-        """By the node at which they wait, or another one if it has none."""
+        """Grant requests that wait at a node, there, or at another one if it has no room."""
         for number in tuple(site.classes):
             skipped = number in site.skipped  # other nodes may have had room since
             if site.passes_over(number):
@@ -184,7 +184,7 @@ class Scheduler:
                     break
 
     def _serve_from(self, site: Site, node: Machine) -> None:
-        """By another node than that at which they wait."""
+        """Grant requests that wait at another node than the one that has room."""
         for number in tuple(site.classes):
             asks = self._shapes[number].asks
             if number not in node.classes or not node.has_room(asks) or site.passes_over(number):
@@ -194,7 +194,9 @@ class Scheduler:
                     break
 
     def _spill(self, site: Site, client: Client, node: Machine) -> bool:
-        """Send one from where it waits to a node that has room; whether it is granted there."""
+        """Send a request from where it waits to a node that has room; returns whether it is
+        granted there.
+        """
         site.take(client.number)
         client.requests += 1
         return self._send(client, node)
