@@ -18,13 +18,18 @@ PATIENCE = 60
 """Seconds after which the kernel ends a child that hangs."""
 
 
-_OPENED = """\
+_TEMPORARY = "/mnt/tmp"
+_MADE = f"""\
 mount -t tmpfs -o mode=755 none /mnt
-mkdir /mnt/base && mount --bind {base} /mnt/base
+mkdir -m 1777 {_TEMPORARY}
+"""
+"""For a shell in mounts of its own: that user's temporary files, which go with these."""
+_OPENED = """\
+mkdir -p /mnt/base && mount --bind {base} /mnt/base
 mount -t tmpfs -o mode=755 none {closed}
 mkdir -p {base} && mount --bind /mnt/base {base}
 """
-"""For a shell in mounts of its own: others may look at a folder inside a closed one."""
+"""The same: others may look at a folder inside a closed one."""
 
 
 def able() -> bool:
@@ -76,4 +81,5 @@ def words_as_nobody() -> list[str]:
                 break
     script = "".join(_OPENED.format(base=base, closed=parent) for parent, base in closed.items())
     user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-    return ["unshare", "-m", "sh", "-ec", f'{script} exec "$@"', "sh", *user]
+    as_user = ["sh", *user, "env", f"TMPDIR={_TEMPORARY}"]
+    return ["unshare", "-m", "sh", "-ec", f'{_MADE}{script} exec "$@"', *as_user]
