@@ -36,18 +36,6 @@ class Client:
 class Site:
     """The requests that wait at a node."""
 
-    __slots__ = (
-        "_counts",
-        "_cpus",
-        "_demand",
-        "_of",
-        "_rank",
-        "_sharing",
-        "classes",
-        "node",
-        "skipped",
-    )
-
     def __init__(
         self, node: Machine, cpus: Sequence[float], rank: Sequence[int], counts: list[int]
     ) -> None:
@@ -99,17 +87,22 @@ class Site:
             self._sharing -= cpus > 0
 
     def passes_over(self, number: int) -> bool:
-        """Ray's fair share: `LocalLeaseManager::GrantScheduledLeasesToWorkers` passes over a class
+        """Whether the node gives a class that waits no worker now, which it remembers.
+
+        Ray's fair share: `LocalLeaseManager::GrantScheduledLeasesToWorkers` passes over a class
         that has more workers than the mean of those that wait, if they ask for more CPUs than the
         node has.
         """
         node = self.node
-        if not self._cpus[number] or self._demand <= node.total.get("CPU", 0.0):
-            above = False
-        else:
-            above = node.running.get(number, 0) > node.granted // self._sharing
-        (self.skipped.add if above else self.skipped.discard)(number)
-        return above
+        if (
+            self._cpus[number]
+            and self._demand > node.total.get("CPU", 0.0)
+            and node.running.get(number, 0) > node.granted // self._sharing
+        ):
+            self.skipped.add(number)
+            return True
+        self.skipped.discard(number)
+        return False
 
 
 class Queues:

@@ -11,11 +11,11 @@ import os
 import secrets
 import stat
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 from chia_bypass.file_copies import copy_content, digest_of_file
 from chia_bypass.files import publish_in, scratch_beside, sync_path
@@ -150,14 +150,26 @@ class SegmentWriter:
         os.close(self._file)
 
 
+class ToldOfValue(TypedDict, total=False):
+    """Fields of the record of a result about its value, but for its offset; none at its default.
+
+    A record is packed with them in half the time that it takes to make a copy that has them.
+    """
+
+    length: int
+    content: bytes
+    buffers: tuple[Blob, ...]
+    classes: tuple[str, ...]
+    pickled: tuple[str, ...]
+    blob: Blob
+
+
 class Parcel(NamedTuple):
     """A result, ready to be written: what goes where is decided."""
 
     result: Result
     """Without what ``told`` says."""
-    told: Mapping[str, object]
-    """Fields of its record about the value, but for its offset. A record is packed with them in
-    half the time that it takes to make a copy of it that has them."""
+    told: ToldOfValue
     document: bytes | None
     """The value that stands in the segment; None if there is none, or in files alone."""
     buffers: tuple[Buffer, ...]
@@ -172,7 +184,7 @@ def parcel(result: Result, encoded: Encoded | None, beside: Sequence[Buffer] = (
     if encoded is None:
         return Parcel(result, {}, None, tuple(beside))
     length = len(encoded.document)
-    told: dict[str, object] = {"length": length, "content": content_digest(encoded)}
+    told: ToldOfValue = {"length": length, "content": content_digest(encoded)}
     if encoded.buffers:
         told["buffers"] = tuple(Blob(one.digest, one.data.nbytes) for one in encoded.buffers)
     if encoded.classes:
@@ -193,7 +205,7 @@ class ResultWriter:
 
     def __init__(self, folder: Path, segment: SegmentWriter) -> None:
         self._folder, self._segment = folder, segment
-        self._known: dict[object, int] = {}
+        self._known: dict[bytes, int] = {}
         """Offsets of values that are durable, by their contents."""
 
     def write(self, result: Result, encoded: Encoded | None, beside: Sequence[Buffer] = ()) -> None:
@@ -204,13 +216,14 @@ class ResultWriter:
         packed = parcel(result, encoded, beside)
         for buffer in packed.buffers:
             store_blob(self._folder, buffer)
-        self._add(partial(pack, result, **packed.told), packed.told.get("content"), packed.document)
+        content = packed.told.get("content", b"")
+        self._add(partial(pack, result, **packed.told), content, packed.document)
 
     def add(self, result: Result, document: bytes | None) -> None:
         """As :meth:`write`, of a record from elsewhere whose buffers are stored."""
         self._add(partial(pack, result), result.content, document)
 
-    def _add(self, record: Callable[..., bytes], content: object, document: bytes | None) -> None:
+    def _add(self, record: Callable[..., bytes], content: bytes, document: bytes | None) -> None:
         if document is None:
             self._segment.append([(record(), FrameType.RECORD)], sync=True)
             return
