@@ -20,6 +20,11 @@ from typing import Any
 Amounts = Mapping[str, float]
 """How much of which resource: ``{"CPU": 2, "fpga": 1}``."""
 
+NODE = "node:"
+"""How the resource begins of which each node has one, by which a call asks for that very node."""
+EVERY_HEAD = f"{NODE}__internal_head__"
+"""A resource of which each head has one, and no other node."""
+
 _OWN_OPTION = {"num_cpus": "CPU", "num_gpus": "GPU", "memory": "memory"}
 """Options of Ray for resources that have one of their own."""
 _DEFAULT_CPUS = 1.0
@@ -28,6 +33,16 @@ _TO_PLACE = 1.0
 """CPUs that a node must have besides for an actor that names no resource: for its methods."""
 _KIND_OF_GPU = 0.001
 """How much Ray asks for of the resource that stands for an accelerator's type."""
+
+
+def is_of_node(resource: str) -> bool:
+    """Whether only one node has that resource, whatever the cluster offers."""
+    return resource.startswith(NODE)
+
+
+def is_address(resource: str) -> bool:
+    """Whether it is that of the node with an address."""
+    return is_of_node(resource) and resource != EVERY_HEAD
 
 
 def of_task(options: Mapping[str, Any]) -> dict[str, float]:

@@ -61,7 +61,7 @@ def shape(recording: Recording) -> ReplayNodes:
             _spread(group, nodes, len(recorded))
     kept = _fold(nodes)
     calls = _demands(recording.index.options, demands.of_task)
-    known = {name for offers in recorded for name in offers if name.startswith("node:")}
+    known = {name for offers in recorded for name in offers if demands.is_of_node(name)}
     created = (actor.options for actor in recording.contents.actors)
     actors = _demands(created, demands.to_place_actor)
     kept[0].raise_by(_standing(recording, together(recorded)))
@@ -104,7 +104,7 @@ def custom(resources: Amounts) -> dict[str, float]:
     return {
         name: amount
         for name, amount in resources.items()
-        if not name.startswith("node:") and "_group_" not in name and name not in own
+        if not demands.is_of_node(name) and "_group_" not in name and name not in own
     }
 
 

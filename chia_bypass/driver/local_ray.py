@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from chia_bypass import demands
 from chia_bypass.session import Session
 
 CARRIED = frozenset(
@@ -156,7 +157,7 @@ def schedulable(resources: Mapping[str, float]) -> dict[str, float]:
         for name, amount in resources.items()
         if amount > 0
         and name != "object_store_memory"
-        and name != "node:__internal_head__"  # every Ray has that
+        and name != demands.EVERY_HEAD  # every Ray has that
         and "_group_" not in name  # the shadows of placement groups
     }
 

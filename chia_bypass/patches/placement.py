@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Protocol
 
+from chia_bypass.demands import is_address
 from chia_bypass.patches.patching import Patch, Undo, undo_all
 from chia_bypass.patches.post_import import after_import
 
@@ -72,12 +73,13 @@ def names_node(options: Mapping[str, Any]) -> bool:
     """Whether what has these options is pinned to a node: by its id, or by its address."""
     resources = options.get("resources")
     return getattr(options.get("scheduling_strategy"), "node_id", None) is not None or (
-        isinstance(resources, Mapping) and any(map(_is_node, resources))
+        isinstance(resources, Mapping) and any(map(_is_address, resources))
     )
 
 
-def _is_node(resource: object) -> bool:
-    return str(resource).startswith("node:") and resource != "node:__internal_head__"
+def _is_address(name: object) -> bool:
+    """What users give as names of resources need not be texts."""
+    return is_address(str(name))
 
 
 class Observers:
@@ -125,7 +127,7 @@ def _watched(original: Any) -> Any:
         told = _GROUP.setting
         # Ray knows how to complain about anything else.
         if told is not None and _are_bundles(bundles):
-            if told.pins is not None and any(_is_node(name) for b in bundles for name in b):
+            if told.pins is not None and any(_is_address(name) for b in bundles for name in b):
                 bundles = told.pins().bundles(bundles)
             if told.pins is not None and kwargs.get(_SOFT_TARGET) is not None:
                 kwargs = {**kwargs, _SOFT_TARGET: told.pins().target(kwargs[_SOFT_TARGET])}

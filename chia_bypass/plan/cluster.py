@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from chia_bypass.demands import EVERY_HEAD, is_address
 from chia_bypass.errors import UsageError
 
 OF_MACHINE = frozenset({"CPU", "GPU", "memory"})
 """What Ray counts by itself on a machine where nobody says how much of it there is."""
-EVERY_HEAD = "node:__internal_head__"
-"""A resource of which each head has one, and no other node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class NodeType:
         return (
             resource in self.unsaid
             or (resource.startswith("accelerator_type:") and "GPU" in self.unsaid)
-            or (resource.startswith("node:") and resource != EVERY_HEAD)
+            or is_address(resource)
         )
 
 

@@ -20,7 +20,7 @@ import yaml
 
 from chia_bypass import demands
 from chia_bypass.errors import ConfigError, UsageError
-from chia_bypass.plan.cluster import EVERY_HEAD, OF_MACHINE, Cluster, NodeType, shared_hosts
+from chia_bypass.plan.cluster import OF_MACHINE, Cluster, NodeType, shared_hosts
 from chia_bypass.recording.reader import Recording
 
 RECORDED = "recorded"
@@ -78,8 +78,8 @@ def recorded(recording: Recording) -> Cluster:
         if not node.get("alive", True):
             continue
         offers = demands.numbers(node.get("resources", {}))
-        head = EVERY_HEAD in offers
-        own = {n: a for n, a in offers.items() if not n.startswith("node:") and "_group_" not in n}
+        head = demands.EVERY_HEAD in offers
+        own = {n: a for n, a in offers.items() if not demands.is_of_node(n) and "_group_" not in n}
         named = sorted(n for n in own if n not in OF_MACHINE and n != "object_store_memory")
         name = "head" if head else "+".join(named) or "node"
         while name in found and found[name].resources != own:

@@ -92,7 +92,7 @@ class _Builder:
 
     def _shape_of(self, options: Mapping[str, Any]) -> Shape:
         asks = demands.of_task(options)
-        pinned = [name for name in asks if name.startswith("node:")]
+        pinned = [name for name in asks if demands.is_of_node(name)]
         asks = {name: amount for name, amount in asks.items() if name not in pinned}
         node = self._recording_node(pinned[0]) if pinned else ""
         strategy = options.get("scheduling_strategy")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 
-from chia_bypass.demands import Amounts
+from chia_bypass.demands import Amounts, is_of_node
 from chia_bypass.plan.cluster import NodeType
 from chia_bypass.plan.program import Group, Shape
 from chia_bypass.replay_engine.resources import fits
 
 _SCORED = ("CPU", "memory")
+"""Resources by which Ray compares nodes, so far as a description tells of them."""
 _THRESHOLD = 0.5
 """A node that has less than this share of a resource in use is as good as an empty one to Ray."""
 _TOP_K = 0.2
@@ -231,7 +232,7 @@ class _Room:
 
 def _own(offers: Amounts) -> frozenset[str]:
     common = ("CPU", "GPU", "memory", "object_store_memory")
-    return frozenset(n for n in offers if n not in common and not n.startswith("node:"))
+    return frozenset(n for n in offers if n not in common and not is_of_node(n))
 
 
 def _unsaid(kind: NodeType, amounts: Amounts) -> dict[str, float]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
+from chia_bypass.demands import is_of_node
 from chia_bypass.look.analysis.graph import critical_path
 from chia_bypass.look.analysis.timeline import Span
 from chia_bypass.plan.cluster import Cluster
@@ -151,7 +152,7 @@ def _uses(program: Program, run: Run, spans: Sequence[Span]) -> Iterable[Use]:
     offered: defaultdict[str, float] = defaultdict(float)
     for kind in run.cluster.types:
         for name, amount in kind.offers.items():
-            if not name.startswith("node:"):
+            if not is_of_node(name):
                 offered[name] += amount * kind.count
     busy: defaultdict[str, float] = defaultdict(float)
     for span in spans:

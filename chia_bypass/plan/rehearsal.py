@@ -93,4 +93,4 @@ def _stand_in(offers: Amounts, nodes: Sequence[Amounts], taken: set[int]) -> int
 
 
 def _own(offers: Amounts) -> frozenset[str]:
-    return frozenset(n for n in offers if n not in _OF_MACHINE and not n.startswith("node:"))
+    return frozenset(n for n in offers if n not in _OF_MACHINE and not demands.is_of_node(n))

@@ -23,7 +23,6 @@ from chia_bypass.replay_engine.miss_reasons import MissReason
 from chia_bypass.replay_engine.misses import NODE_REMEDY
 from chia_bypass.replay_engine.resources import fits
 from chia_bypass.replay_engine.stand_ins import (
-    NODE,
     Here,
     StandIn,
     at_addresses,
@@ -110,10 +109,10 @@ class Pins:
         ray_private.connect_as_a_dispatch_does()
         if getattr(options.get(STRATEGY), "node_id", None) is not None:
             wanted = demands.of_task(options) if asked is None else asked
-            wanted = {name: a for name, a in wanted.items() if not name.startswith(NODE)}
+            wanted = {name: a for name, a in wanted.items() if not demands.is_of_node(name)}
             placed = self._by_id(options, of_call, wanted)
         resources = options.get("resources")
-        if isinstance(resources, Mapping) and any(name.startswith(NODE) for name in resources):
+        if isinstance(resources, Mapping) and any(map(demands.is_of_node, resources)):
             by_address = self._by_address(placed.options, resources, of_call)
             placed = Placed(by_address.options, placed.doubt or by_address.doubt)
         return placed
@@ -143,12 +142,12 @@ class Pins:
         table, changed, doubts = self._current(), {}, []
         offered = {name for node in table.here.values() for name in node.resources}
         for name, amount in resources.items():
-            if not name.startswith(NODE) or name in offered:
+            if not demands.is_of_node(name) or name in offered:
                 changed[name] = amount
                 continue
             stand_in = table.addresses.get(name)
             if stand_in is not None and stand_in.node is not None:
-                changed[f"{NODE}{stand_in.node.address}"] = amount
+                changed[f"{demands.NODE}{stand_in.node.address}"] = amount
             elif of_call or stand_in is not None:
                 _say(name, stand_in)
             else:
@@ -191,7 +190,7 @@ def _here(node: Mapping[str, Any]) -> Here:
         node["NodeManagerHostname"],
         node["NodeManagerAddress"],
         resources,
-        "node:__internal_head__" in resources,
+        demands.EVERY_HEAD in resources,
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from itertools import permutations
 
-from chia_bypass.demands import Amounts
+from chia_bypass.demands import Amounts, is_of_node
 
 _FEW = 6
 """Bundles up to which every way to spread them is tried; a hundred would take for ever."""
@@ -49,7 +49,7 @@ def what_lacks(asked: Amounts, nodes: Sequence[Amounts]) -> str:
     lacking = [name for name, amount in asked.items() if most[name] < amount]
     if not lacking:
         return _NOT_TOGETHER
-    offered = sorted({n for node in nodes for n in node if not n.startswith("node:")})
+    offered = sorted({n for node in nodes for n in node if not is_of_node(n)})
     return "; ".join(_lack(name, most[name], offered) for name in lacking)
 
 

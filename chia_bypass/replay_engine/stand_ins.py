@@ -11,12 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from chia_bypass.demands import Amounts
+from chia_bypass.demands import Amounts, is_address, is_of_node
 from chia_bypass.replay_engine.resources import shown
 from chia_bypass.session import RecordedNode
 
-NODE = "node:"
-"""How the resource begins by which a call asks for the node with an address."""
 _OWN = ("memory", "object_store_memory")
 """Resources of which a machine has another amount each time that its Ray starts."""
 
@@ -90,7 +88,7 @@ def at_addresses(
     found: dict[str, StandIn] = {}
     for nodes in clusters:
         for node in nodes:
-            for name in filter(_is_address, node.resources):
+            for name in filter(is_address, node.resources):
                 known, other = found.get(name), stand_ins[node.id]
                 if known is None:
                     found[name] = other
@@ -105,7 +103,7 @@ def kind(resources: Amounts) -> dict[str, float]:
     return {
         name: amount
         for name, amount in sorted(resources.items())
-        if amount and not name.startswith(NODE) and "_group_" not in name and name not in _OWN
+        if amount and not is_of_node(name) and "_group_" not in name and name not in _OWN
     }
 
 
@@ -124,10 +122,6 @@ def _like(node: RecordedNode, gone: Sequence[RecordedNode], new: Sequence[Here])
         return StandIn(chosen)
     many = f"{len(peers)} recorded nodes and {len(candidates)} here offer {offered}"
     return StandIn(chosen, many)
-
-
-def _is_address(resource: str) -> bool:
-    return resource.startswith(NODE) and resource != "node:__internal_head__"
 
 
 def _address(stand_in: StandIn) -> str | None:
